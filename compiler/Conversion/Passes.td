@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LANDMARK_COMPILER_CONVERSION_PASSES
+#define LANDMARK_COMPILER_CONVERSION_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Lower scheduled tile programs to per-thread code for mma.sync";
+  let description = [{
+    Every tile becomes the scalars that its layout gives a thread. Dots become `ldmatrix` and `mma.sync`, copies `cp.async`, reductions over columns
+    shuffles within a quad.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def ConvertTileToHost : Pass<"convert-tile-to-host", "::mlir::ModuleOp"> {
+  let summary = "Lower target-free tile programs to loops over vectors";
+  let description = [{
+    Every tile becomes a buffer on the stack, every operation on tiles a loop over vectors of `lanes` floats. The kernel becomes a function of its arguments
+    and the number of the program.
+  }];
+  let options = [Option<"lanes", "lanes", "int64_t", /*default=*/"16", "Floats of a vector">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::vector::VectorDialect", "::mlir::math::MathDialect"];
+}
+
+#endif

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Matrix products by mma.sync, operands by ldmatrix (PTX ISA, "Matrix multiply-accumulate operation using mma instruction").
+//
+// An instruction multiplies 16 rows by 8 columns over a depth of 16 (16-bit) or 8 (tf32) elements: two chunks of 16 bytes either way, so that operands
+// that ldmatrix reads have the same addresses for all types. A depth of one chunk that is left over takes the instruction of half the depth.
+#include "compiler/Conversion/TileToNVVM/Lowering.h"
+
+using namespace mlir;
+
+namespace landmark {
+namespace {
+
+/// One product of a warp: operand fragments in, accumulators in place.
+class DotEmitter {
+public:
+  DotEmitter(ThreadBuilder &b, tile::DotOp op, ValueRange a, ValueRange right, ValueRange acc)
+      : b(b), element(operandElement(op)), a(a), right(right.front()), rightType(cast<tile::SlotType>(op.getB().getType()).getBuffer()),
+        accumulators(acc.begin(), acc.end()), accLayout(layoutOf(op.getType())) {
+    if (auto slot = dyn_cast<tile::SlotType>(op.getA().getType()))
+      leftType = slot.getBuffer();
+  }
+
+  /// Rows of the right operand are columns of the result: keys as the transposed operand.
+  SmallVector<Value> emitTransposed() {
+    int64_t chunks = rightType.getRowBytes() / 16, tiles = rightType.getRows() / 8;
+    for (int64_t chunk = 0; chunk < chunks; chunk += 2) {
+      int64_t depth = std::min<int64_t>(2, chunks - chunk);
+      loadLeft(chunk, depth);
+      for (int64_t tile = 0; tile < tiles; tile += 2) {
+        int64_t width = std::min<int64_t>(2, tiles - tile);
+        SmallVector<Value> fragments = loadKeys(8 * tile, width, chunk, depth);
+        for (int64_t i = 0; i < width; ++i)
+          multiply(tile + i, ArrayRef(fragments).slice(i * depth, depth));
+      }
+    }
+    return std::move(accumulators);
+  }
+
+  /// Columns of the right operand are columns of the result: weights times values.
+  SmallVector<Value> emitPlain() {
+    int64_t tiles = rightType.getColumns() / 8, rows = rightType.getRows(), step = isTf32() ? 8 : 16;
+    for (int64_t row = 0; row < rows; row += step) {
+      int64_t depth = isTf32() ? 2 : std::min<int64_t>(2, (rows - row) / 8);
+      takeLeft(row / 8, depth);
+      for (int64_t tile = 0; tile < tiles; tile += 2) {
+        int64_t width = std::min<int64_t>(2, tiles - tile);
+        SmallVector<Value> fragments = isTf32() ? gatherValues(row, tile, width) : loadValues(row, depth, tile, width);
+        for (int64_t i = 0; i < width; ++i)
+          multiply(tile + i, ArrayRef(fragments).slice(i * depth, depth));
+      }
+    }
+    return std::move(accumulators);
+  }
+
+private:
+  static Type operandElement(tile::DotOp op) { return cast<tile::SlotType>(op.getB().getType()).getBuffer().getElementType(); }
+  bool isTf32() const { return element.isF32(); }
+  int64_t rowTiles() const { return accLayout.rowTiles(); }
+
+  /// Turns a word that ldmatrix read into an operand of mma.
+  Value asOperand(Value word) {
+    if (element.isF16())
+      return LLVM::BitcastOp::create(b, VectorType::get({2}, element), word);
+    if (!isTf32())
+      return word;
+    return roundToTf32(LLVM::BitcastOp::create(b, b.getF32Type(), word));
+  }
+  /// The tensor cores ignore the low bits of a tf32 operand; rounding to nearest first halves the error and takes its bias away.
+  Value roundToTf32(Value value) {
+    return NVVM::ConvertFloatToTF32Op::create(b, b.getI32Type(), value, NVVM::FPRoundingMode::RNA, NVVM::SaturationMode::NONE, false);
+  }
+
+  SmallVector<Value> loadMatrices(Value pointer, int64_t count, bool transposed) {
+    auto layout = transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row;
+    Type word = b.getI32Type();
+    Type result = count == 1 ? word : LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(count, word));
+    Value loaded = NVVM::LdMatrixOp::create(b, result, pointer, count, layout, NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8),
+                                            NVVM::LdStMatrixEltType::B16);
+    if (count == 1)
+      return {asOperand(loaded)};
+    SmallVector<Value> words;
+    for (int64_t i = 0; i < count; ++i)
+      words.push_back(asOperand(b.extract(loaded, i)));
+    return words;
+  }
+
+  // Lanes name the rows of the matrices that ldmatrix reads, eight lanes a matrix.
+  Value laneBit(int64_t bit) { return b.bitAnd(b.shiftRight(b.lane(), bit), b.i32(1)); }
+  Value row8() { return b.bitAnd(b.lane(), b.i32(7)); }
+  Value row16() { return b.bitAnd(b.lane(), b.i32(15)); }
+  Value row8And(int64_t bit) { return b.bitOr(row8(), b.shiftLeft(laneBit(bit), 3)); }
+
+  /// Left operand in shared memory: for each row tile, matrices (rows 0-7, 8-15) x (chunk, chunk + 1).
+  void loadLeft(int64_t chunk, int64_t depth) {
+    left.clear();
+    if (!leftType)
+      return takeLeft(chunk, depth);
+    Value firstRow = b.mul(b.warp(), b.i32(16 * rowTiles() * leftType.getRowBytes()));
+    Value slot = b.sharedOffset(a.front(), firstRow);
+    for (int64_t i = 0; i < rowTiles(); ++i) {
+      Value pointer = chunkPointer(b, slot, leftType, {16 * i, chunk, row16(), depth == 2 ? laneBit(4) : Value()});
+      left.push_back(loadMatrices(pointer, 2 * depth, false));
+    }
+  }
+
+  /// Left operand in registers, as accumulators leave it. A pair is a word; tf32 takes the two columns of a lane as depths t and t + 4, to which
+  /// gatherValues agrees.
+  void takeLeft(int64_t tile, int64_t depth) {
+    left.clear();
+    int64_t columns = a.size() / (2 * rowTiles()); // registers of one row
+    for (int64_t i = 0; i < rowTiles(); ++i) {
+      SmallVector<Value> fragment;
+      for (int64_t d = 0; d < depth; ++d)
+        for (int64_t h = 0; h < 2; ++h) {
+          if (isTf32())
+            fragment.push_back(roundToTf32(a[(2 * i + h) * columns + 2 * tile + d]));
+          else
+            fragment.push_back(pairOperand(a[(2 * i + h) * columns + tile + d]));
+        }
+      left.push_back(fragment);
+    }
+  }
+  Value pairOperand(Value pair) { return element.isF16() ? pair : Value(LLVM::BitcastOp::create(b, b.getI32Type(), pair)); }
+
+  /// Fragments of `width` column tiles from keys stored as rows, for each tile its chunks.
+  SmallVector<Value> loadKeys(int64_t row, int64_t width, int64_t chunk, int64_t depth) {
+    if (width == 2 && depth == 1)
+      return loadMatrices(chunkPointer(b, right, rightType, {row, chunk, row8And(3), Value()}), 2, false);
+    Value lanes = width == 2 ? row8And(4) : row8();
+    return loadMatrices(chunkPointer(b, right, rightType, {row, chunk, lanes, depth == 2 ? laneBit(3) : Value()}), width * depth, false);
+  }
+
+  /// Fragments of `width` column tiles from values stored as rows, transposed on the way.
+  SmallVector<Value> loadValues(int64_t row, int64_t depth, int64_t chunk, int64_t width) {
+    if (depth == 1)
+      return loadMatrices(chunkPointer(b, right, rightType, {row, chunk, row8(), width == 2 ? laneBit(3) : Value()}), width, true);
+    return loadMatrices(chunkPointer(b, right, rightType, {row, chunk, row16(), width == 2 ? laneBit(4) : Value()}), 2 * width, true);
+  }
+
+  /// 32-bit elements cannot be transposed by ldmatrix: each lane reads its two, rows 2t and 2t + 1.
+  SmallVector<Value> gatherValues(int64_t row, int64_t tile, int64_t width) {
+    SmallVector<Value> fragments;
+    Value evenRow = b.shiftLeft(b.inQuad(), 1), laneChunk = b.shiftRight(b.group(), 2);
+    Value inChunk = b.shiftLeft(b.bitAnd(b.group(), b.i32(3)), 2);
+    for (int64_t i = 0; i < width; ++i)
+      for (int64_t odd = 0; odd < 2; ++odd) {
+        Value laneRow = odd ? b.bitOr(evenRow, b.i32(1)) : evenRow;
+        Value pointer = chunkPointer(b, right, rightType, {row, 2 * (tile + i), laneRow, laneChunk});
+        fragments.push_back(roundToTf32(LLVM::LoadOp::create(b, b.getF32Type(), b.sharedOffset(pointer, inChunk))));
+      }
+    return fragments;
+  }
+
+  /// Adds left x fragment to column tile `tile` of every row tile.
+  void multiply(int64_t tile, ArrayRef<Value> fragment) {
+    auto type = isTf32() ? NVVM::MMATypes::tf32 : element.isF16() ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+    int64_t depth = isTf32() ? 8 : 8 * fragment.size();
+    Type f32 = b.getF32Type();
+    Type result = LLVM::LLVMStructType::getLiteral(b.getContext(), {f32, f32, f32, f32});
+    int64_t columns = accLayout.blockRegisters() * accLayout.columnRegisters();
+    for (int64_t i = 0; i < rowTiles(); ++i) {
+      int64_t upper = 2 * i * columns + 2 * tile, lower = upper + columns;
+      int64_t places[] = {upper, upper + 1, lower, lower + 1};
+      SmallVector<Value> acc;
+      for (int64_t place : places)
+        acc.push_back(accumulators[place]);
+      Value product = NVVM::MmaOp::create(b, result, left[i], fragment, acc, ArrayRef<int64_t>{16, 8, depth}, std::nullopt, std::nullopt,
+                                          std::array<NVVM::MMATypes, 2>{type, type},
+                                          std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
+      for (auto [number, place] : llvm::enumerate(places))
+        accumulators[place] = b.extract(product, number);
+    }
+  }
+
+  ThreadBuilder &b;
+  Type element;
+  ValueRange a;
+  Value right;
+  tile::BufferType leftType, rightType;
+  SmallVector<Value> accumulators;
+  FragmentLayout accLayout;
+  SmallVector<SmallVector<Value>> left; // fragments of the current depth, by row tile
+};
+
+struct LowerDot : OpConversionPattern<tile::DotOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::DotOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    if (!isa<tile::SlotType>(op.getB().getType()))
+      return op.emitOpError("reads its right operand from shared memory");
+    bool fromRegisters = isa<RankedTensorType>(op.getA().getType());
+    Type element = cast<tile::SlotType>(op.getB().getType()).getBuffer().getElementType();
+    if (op.getTranspose() && fromRegisters && element.isF32())
+      return op.emitOpError("reads f32 queries from shared memory");
+    if (!op.getTranspose() && !fromRegisters)
+      return op.emitOpError("takes weights from registers");
+    ThreadBuilder b(op.getLoc(), rewriter);
+    DotEmitter emitter(b, op, adaptor.getA(), adaptor.getB(), adaptor.getAcc());
+    SmallVector<Value> result = op.getTranspose() ? emitter.emitTransposed() : emitter.emitPlain();
+    rewriter.replaceOpWithMultiple(op, {ValueRange(result)});
+    return success();
+  }
+};
+
+/// A tile of 16-bit elements into registers, as the left operand of dots.
+struct LowerRead : OpConversionPattern<tile::ReadOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::ReadOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    auto type = op.getResult().getType();
+    tile::BufferType buffer = op.getSlot().getType().getBuffer();
+    FragmentLayout layout = layoutOf(type);
+    auto pair = VectorType::get({2}, type.getElementType());
+    Value row16 = b.bitAnd(b.lane(), b.i32(15));
+    Value slot = b.sharedOffset(adaptor.getSlot(), b.mul(b.warp(), b.i32(16 * layout.rowTiles() * buffer.getRowBytes())));
+    int64_t chunks = buffer.getRowBytes() / 16;
+    SmallVector<Value> values(layout.registers() / 2);
+    for (int64_t i = 0; i < layout.rowTiles(); ++i)
+      for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+        Value pointer = chunkPointer(b, slot, buffer, {16 * i, chunk, row16, Value()});
+        Type word = b.getI32Type();
+        Value loaded = NVVM::LdMatrixOp::create(b, LLVM::LLVMStructType::getLiteral(b.getContext(), {word, word}), pointer, 2, NVVM::MMALayout::row,
+                                                NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8), NVVM::LdStMatrixEltType::B16);
+        for (int64_t h = 0; h < 2; ++h)
+          values[(2 * i + h) * chunks + chunk] = LLVM::BitcastOp::create(b, pair, b.extract(loaded, h));
+      }
+    rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
+    return success();
+  }
+};
+
+} // namespace
+
+void populateDotPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
+  patterns.add<LowerDot, LowerRead>(converter, patterns.getContext());
+}
+
+} // namespace landmark

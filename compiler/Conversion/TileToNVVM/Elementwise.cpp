@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Arithmetic, reductions and changes of shape: what needs no memory. Registers are renamed, scalars computed one by one.
+#include "compiler/Conversion/TileToNVVM/Lowering.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace landmark {
+namespace {
+
+template <typename Op> struct TilePattern : OpConversionPattern<Op> {
+  using OpConversionPattern<Op>::OpConversionPattern;
+  using OneToNOpAdaptor = typename OpConversionPattern<Op>::OneToNOpAdaptor;
+
+  /// The scalars of the result, or none if the operation cannot be lowered (a diagnostic was emitted).
+  virtual FailureOr<SmallVector<Value>> lower(Op op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const = 0;
+
+  LogicalResult matchAndRewrite(Op op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    FailureOr<SmallVector<Value>> values = lower(op, adaptor, b);
+    if (failed(values))
+      return failure();
+    rewriter.replaceOpWithMultiple(op, {ValueRange(*values)});
+    return success();
+  }
+};
+
+/// Any elementwise operation: once for each scalar.
+struct LowerElementwise : ConversionPattern {
+  LowerElementwise(const TypeConverter &converter, MLIRContext *context) : ConversionPattern(converter, MatchAnyOpTypeTag(), 1, context) {}
+
+  LogicalResult matchAndRewrite(mlir::Operation *op, ArrayRef<ValueRange> operands, ConversionPatternRewriter &rewriter) const override {
+    auto type = op->getNumResults() == 1 ? dyn_cast<RankedTensorType>(op->getResult(0).getType()) : RankedTensorType();
+    if (!type || !OpTrait::hasElementwiseMappableTraits(op) || isa<arith::ConstantOp>(op))
+      return failure();
+    SmallVector<Type> types;
+    if (failed(getTypeConverter()->convertType(type, types)))
+      return failure();
+    if (llvm::any_of(operands, [&](ValueRange range) { return range.size() != types.size() && range.size() != 1; }))
+      return op->emitOpError("mixes 16-bit tiles with others; cast them first");
+    SmallVector<Value> results;
+    for (auto [number, scalar] : llvm::enumerate(types)) {
+      SmallVector<Value> scalars;
+      for (ValueRange range : operands)
+        scalars.push_back(range.size() == 1 ? range.front() : range[number]);
+      results.push_back(rewriter.create(op->getLoc(), op->getName().getIdentifier(), scalars, scalar, op->getAttrs())->getResult(0));
+    }
+    rewriter.replaceOpWithMultiple(op, {ValueRange(results)});
+    return success();
+  }
+};
+
+/// The unit for special functions computes powers and logarithms of 2 to about 2^-22 (PTX ISA, "ex2", "lg2"); subnormal numbers count as 0, which
+/// saves three instructions an element.
+template <typename Op> struct LowerApproximation : TilePattern<Op> {
+  LowerApproximation(const TypeConverter &converter, MLIRContext *context, StringRef intrinsic)
+      : TilePattern<Op>(converter, context, /*benefit=*/2), intrinsic(intrinsic) {}
+  FailureOr<SmallVector<Value>> lower(Op op, typename TilePattern<Op>::OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
+    if (!cast<RankedTensorType>(op.getType()).getElementType().isF32())
+      return op.emitOpError("is lowered for f32");
+    SmallVector<Value> values;
+    for (Value value : adaptor.getOperand())
+      values.push_back(LLVM::CallIntrinsicOp::create(b, b.getF32Type(), b.getStringAttr(intrinsic), value).getResult(0));
+    return values;
+  }
+  StringRef intrinsic;
+};
+
+/// max.f32 rather than the call that the upstream lowering makes of it.
+struct LowerMaximum : TilePattern<arith::MaxNumFOp> {
+  using TilePattern::TilePattern;
+  FailureOr<SmallVector<Value>> lower(arith::MaxNumFOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
+    SmallVector<Value> values;
+    for (auto [left, right] : llvm::zip(adaptor.getLhs(), adaptor.getRhs()))
+      values.push_back(LLVM::MaxNumOp::create(b, left, right));
+    return values;
+  }
+};
+
+struct LowerConstant : TilePattern<arith::ConstantOp> {
+  using TilePattern::TilePattern;
+  FailureOr<SmallVector<Value>> lower(arith::ConstantOp op, OneToNOpAdaptor, ThreadBuilder &b) const override {
+    auto splat = dyn_cast<SplatElementsAttr>(op.getValue());
+    SmallVector<Type> types;
+    if (!splat || failed(getTypeConverter()->convertType(op.getType(), types)))
+      return failure();
+    TypedAttr value = cast<TypedAttr>(splat.getSplatValue<Attribute>());
+    if (isa<VectorType>(types.front()))
+      value = SplatElementsAttr::get(cast<ShapedType>(types.front()), value);
+    return SmallVector<Value>(types.size(), arith::ConstantOp::create(b, value));
+  }
+};
+
+struct LowerSplat : TilePattern<tensor::SplatOp> {
+  using TilePattern::TilePattern;
+  FailureOr<SmallVector<Value>> lower(tensor::SplatOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
+    auto type = cast<RankedTensorType>(op.getType());
+    if (isPaired(type))
+      return op.emitOpError("of 16-bit elements is not lowered");
+    return SmallVector<Value>(layoutOf(type).registers(), adaptor.getInput().front());
+  }
+};
+
+struct LowerIota : TilePattern<tile::IotaOp> {
+  using TilePattern::TilePattern;
+  FailureOr<SmallVector<Value>> lower(tile::IotaOp op, OneToNOpAdaptor, ThreadBuilder &b) const override {
+    FragmentLayout layout = layoutOf(op.getResult().getType());
+    SmallVector<Value> values;
+    Value lanePart = layout.rows ? b.firstRow(layout) : layout.columns ? b.shiftLeft(b.inQuad(), 1) : b.i32(0);
+    for (int64_t i = 0; i < layout.registers(); ++i) {
+      int64_t constant = layout.rows ? FragmentLayout::rowConstant(i) : layout.columns ? FragmentLayout::columnConstant(i) : i;
+      values.push_back(b.add(lanePart, b.i32(constant)));
+    }
+    return values;
+  }
+};
+
+/// To 16 bits in pairs, one instruction each.
+struct LowerCast : TilePattern<tile::CastOp> {
+  using TilePattern::TilePattern;
+  FailureOr<SmallVector<Value>> lower(tile::CastOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
+    auto type = op.getResult().getType();
+    if (!isPaired(type) || !op.getSource().getType().getElementType().isF32())
+      return op.emitOpError("lowers f32 to 16 bits in tiles with columns, got ") << op.getSource().getType() << " to " << type;
+    auto wide = VectorType::get({2}, b.getF32Type()), narrow = VectorType::get({2}, type.getElementType());
+    SmallVector<Value> values;
+    for (size_t i = 0; i < adaptor.getSource().size(); i += 2) {
+      Value pair = vector::FromElementsOp::create(b, wide, adaptor.getSource().slice(i, 2));
+      values.push_back(arith::TruncFOp::create(b, narrow, pair));
+    }
+    return values;
+  }
+};
+
+struct LowerBroadcast : TilePattern<tile::BroadcastOp> {
+  using TilePattern::TilePattern;
+  FailureOr<SmallVector<Value>> lower(tile::BroadcastOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
+    if (isPaired(op.getResult().getType()))
+      return op.emitOpError("of 16-bit elements is not lowered");
+    FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
+    SmallVector<Value> values;
+    for (int64_t i = 0; i < to.registers(); ++i) {
+      auto place = to.placeOf(i);
+      values.push_back(adaptor.getSource()[from.registerOf({from.rows ? place.row : 0, from.blocks ? place.block : 0, from.columns ? place.column : 0})]);
+    }
+    return values;
+  }
+};
+
+Value combine(ThreadBuilder &b, tile::ReductionKind kind, Value left, Value right) {
+  if (kind == tile::ReductionKind::Max)
+    return LLVM::MaxNumOp::create(b, left, right);
+  return arith::AddFOp::create(b, left, right);
+}
+
+/// A balanced tree: short chains keep the pipes busy.
+Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, SmallVector<Value> values) {
+  while (values.size() > 1) {
+    SmallVector<Value> next;
+    for (size_t i = 0; i + 1 < values.size(); i += 2)
+      next.push_back(combine(b, kind, values[i], values[i + 1]));
+    if (values.size() % 2)
+      next.push_back(values.back());
+    values = std::move(next);
+  }
+  return values.front();
+}
+
+Value shuffle(ThreadBuilder &b, NVVM::ShflKind kind, Value value, int64_t operand, int64_t maskAndClamp) {
+  return NVVM::ShflOp::create(b, value.getType(), b.i32(-1), value, b.i32(operand), b.i32(maskAndClamp), kind, UnitAttr());
+}
+
+struct LowerReduce : TilePattern<tile::ReduceOp> {
+  using TilePattern::TilePattern;
+  FailureOr<SmallVector<Value>> lower(tile::ReduceOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
+    FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
+    if ((from.rows && !to.rows) || !op.getSource().getType().getElementType().isF32())
+      return op.emitOpError("lowers reductions of f32 along blocks and columns");
+    SmallVector<SmallVector<Value>> parts(to.registers());
+    for (int64_t i = 0; i < from.registers(); ++i) {
+      auto place = from.placeOf(i);
+      parts[to.registerOf({place.row, to.blocks ? place.block : 0, to.columns ? place.column : 0})].push_back(adaptor.getSource()[i]);
+    }
+    SmallVector<Value> values;
+    for (SmallVector<Value> &part : parts) {
+      Value value = combineAll(b, op.getKind(), part);
+      if (from.columns && !to.columns) // the other columns are in the other lanes of the quad
+        for (int64_t distance : {1, 2})
+          value = combine(b, op.getKind(), value, shuffle(b, NVVM::ShflKind::bfly, value, distance, 31));
+      values.push_back(value);
+    }
+    return values;
+  }
+};
+
+struct LowerColumn : TilePattern<tile::ColumnOp> {
+  using TilePattern::TilePattern;
+  FailureOr<SmallVector<Value>> lower(tile::ColumnOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
+    FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
+    if (!from.columns || !op.getSource().getType().getElementType().isF32())
+      return op.emitOpError("lowers columns of f32 tiles");
+    int64_t column = op.getColumn();
+    SmallVector<Value> values;
+    for (int64_t i = 0; i < to.registers(); ++i) {
+      auto place = to.placeOf(i);
+      Value held = adaptor.getSource()[from.registerOf({place.row, place.block, FragmentLayout::columnRegister(column)})];
+      // Segments of four lanes: everyone reads the lane of its quad that holds the column.
+      values.push_back(shuffle(b, NVVM::ShflKind::idx, held, FragmentLayout::columnLane(column), 0x1c03));
+    }
+    return values;
+  }
+};
+
+} // namespace
+
+void populateElementwisePatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
+  patterns.add<LowerApproximation<math::Exp2Op>>(converter, patterns.getContext(), "llvm.nvvm.ex2.approx.ftz.f32");
+  patterns.add<LowerApproximation<math::Log2Op>>(converter, patterns.getContext(), "llvm.nvvm.lg2.approx.ftz.f");
+  patterns.add<LowerMaximum>(converter, patterns.getContext(), /*benefit=*/2);
+  patterns.add<LowerElementwise, LowerConstant, LowerSplat, LowerIota, LowerCast, LowerBroadcast, LowerReduce, LowerColumn>(converter,
+                                                                                                                       patterns.getContext());
+}
+
+} // namespace landmark

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the parts of the conversion share: tiles as lists of scalars, and a builder for per-thread code.
+#ifndef LANDMARK_COMPILER_CONVERSION_TILETONVVM_LOWERING_H
+#define LANDMARK_COMPILER_CONVERSION_TILETONVVM_LOWERING_H
+
+#include "compiler/Conversion/TileToNVVM/FragmentLayout.h"
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace landmark {
+
+/// The layout of a tile that carries a fragment encoding.
+FragmentLayout layoutOf(mlir::RankedTensorType type);
+
+/// Whether a thread keeps the tile's elements in pairs of neighbouring columns: 16-bit floats with a column dimension.
+bool isPaired(mlir::RankedTensorType type);
+
+/// A tile becomes the scalars (or pairs) that its layout gives a thread, a ring or a slot a pointer into shared memory.
+struct FragmentTypeConverter : mlir::TypeConverter {
+  FragmentTypeConverter();
+};
+
+/// Builds per-thread arithmetic on 32-bit integers and pointers.
+struct ThreadBuilder : mlir::ImplicitLocOpBuilder {
+  using Value = mlir::Value;
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  Value i32(int64_t value) { return mlir::arith::ConstantIntOp::create(*this, value, 32); }
+  Value i64(int64_t value) { return mlir::arith::ConstantIntOp::create(*this, value, 64); }
+  Value add(Value a, Value b) { return mlir::arith::AddIOp::create(*this, a, b); }
+  Value mul(Value a, Value b) { return mlir::arith::MulIOp::create(*this, a, b); }
+  Value bitAnd(Value a, Value b) { return mlir::arith::AndIOp::create(*this, a, b); }
+  Value bitXor(Value a, Value b) { return mlir::arith::XOrIOp::create(*this, a, b); }
+  Value bitOr(Value a, Value b) { return mlir::arith::OrIOp::create(*this, a, b); }
+  Value shiftLeft(Value a, int64_t bits) { return mlir::arith::ShLIOp::create(*this, a, i32(bits)); }
+  Value shiftRight(Value a, int64_t bits) { return mlir::arith::ShRUIOp::create(*this, a, i32(bits)); }
+  Value less(Value a, Value b) { return mlir::arith::CmpIOp::create(*this, mlir::arith::CmpIPredicate::slt, a, b); }
+  Value divide(Value a, int64_t b) { return mlir::arith::DivUIOp::create(*this, a, i32(b)); }
+  Value remainder(Value a, int64_t b) { return mlir::arith::RemUIOp::create(*this, a, i32(b)); }
+  Value toI64(Value index) { return mlir::arith::IndexCastOp::create(*this, getI64Type(), index); }
+  Value toI32(Value index) { return mlir::arith::IndexCastOp::create(*this, getI32Type(), index); }
+
+  Value thread(); ///< number of the thread in its block
+  Value lane() { return bitAnd(thread(), i32(31)); }
+  Value warp() { return shiftRight(thread(), 5); }
+  Value group() { return shiftRight(lane(), 2); }       ///< g
+  Value inQuad() { return bitAnd(lane(), i32(3)); }     ///< t
+  Value firstRow(const FragmentLayout &layout) {        ///< what lane and warp give a row
+    return add(mul(warp(), i32(16 * layout.rowTiles())), group());
+  }
+
+  Value sharedOffset(Value pointer, Value bytes); ///< pointer + bytes in shared memory
+  Value extract(Value aggregate, int64_t index) { return mlir::LLVM::ExtractValueOp::create(*this, aggregate, index); }
+};
+
+/// Bytes from the start of a slot to a chunk of 16 bytes, row and chunk given as constant + what the lane gives. `row` must be a multiple of 8;
+/// `laneRow` may be anything below 16, `laneChunk` 0 or 1 with `chunk` even (or null).
+struct ChunkAddress {
+  int64_t row, chunk;
+  mlir::Value laneRow, laneChunk;
+};
+mlir::Value chunkPointer(ThreadBuilder &b, mlir::Value slot, tile::BufferType type, ChunkAddress address);
+
+void populateDotPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
+void populateMemoryPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
+void populateElementwisePatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
+
+} // namespace landmark
+#endif

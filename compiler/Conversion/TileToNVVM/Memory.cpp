@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Between global memory and shared memory or registers. A view's rows may start at any address: rows of 16-byte pieces are copied asynchronously where every
+// row starts on 16 bytes, and element by element otherwise. That is decided at run time; strides never make another kernel.
+#include "compiler/Conversion/TileToNVVM/Lowering.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace landmark {
+namespace {
+
+/// Rows of one head of a view in global memory.
+class GlobalRows {
+public:
+  GlobalRows(ThreadBuilder &b, Value view, Value batch, Value head)
+      : bytes(cast<MemRefType>(view.getType()).getElementTypeBitWidth() / 8) {
+    auto metadata = memref::ExtractStridedMetadataOp::create(b, view);
+    auto stride = [&](int64_t dim) { return b.mul(b.toI64(metadata.getStrides()[dim]), b.i64(bytes)); };
+    Value start = b.toI64(memref::ExtractAlignedPointerAsIndexOp::create(b, view));
+    Value batchStride = stride(0), headStride = stride(1);
+    rowStride = stride(2);
+    base = b.add(start, b.add(b.mul(b.toI64(batch), batchStride), b.mul(b.toI64(head), headStride)));
+    addresses = b.bitOr(base, rowStride);
+  }
+
+  /// Whether every row starts on a multiple of `alignment` bytes, a power of two.
+  Value alignedTo(ThreadBuilder &b, int64_t alignment) {
+    Value low = b.bitAnd(addresses, b.i64(alignment - 1));
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, low, b.i64(0));
+  }
+
+  /// Pointer to column `column` (i32) of row `row` (i64).
+  Value pointer(ThreadBuilder &b, Value row, Value column) {
+    Value offset = arith::ExtUIOp::create(b, b.getI64Type(), b.mul(column, b.i32(bytes)));
+    Value address = b.add(b.add(base, b.mul(row, rowStride)), offset);
+    return LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global)), address);
+  }
+
+  const int64_t bytes; ///< of an element
+
+private:
+  Value base, rowStride, addresses;
+};
+
+Value both(ThreadBuilder &b, Value left, Value right) { return left ? (right ? b.bitAnd(left, right) : left) : right; }
+
+/// One tile.copy: `threads` threads take the tile's pieces in turn.
+class CopyEmitter {
+public:
+  CopyEmitter(ThreadBuilder &b, tile::CopyOp op, Value buffer, int64_t threads)
+      : b(b), op(op), type(op.getBuffer().getType()), threads(threads), rows(b, op.getView(), op.getBatch(), op.getHead()),
+        slot(b.sharedOffset(buffer, b.mul(b.toI32(op.getStage()), b.i32(type.getStageBytes())))) {}
+
+  /// Pieces of 16 bytes, asynchronously; what is not there is filled with zeros.
+  void emitAsync() {
+    int64_t chunks = type.getRowBytes() / 16, pieces = type.getRows() * chunks;
+    for (int64_t start = 0; start < pieces; start += threads) {
+      Value piece = b.add(b.thread(), b.i32(start));
+      // Where a row's pieces divide the threads the compiler sees one row and chunk a thread, and constants on top.
+      bool isRegular = threads % chunks == 0;
+      Value row = isRegular ? b.add(b.divide(b.thread(), chunks), b.i32(start / chunks)) : b.divide(piece, chunks);
+      Value chunk = b.remainder(isRegular ? b.thread() : piece, chunks);
+      auto copy = [&](ThreadBuilder &b) { emitPiece(row, chunk); };
+      if (start + threads <= pieces)
+        copy(b);
+      else
+        guarded(b.less(piece, b.i32(pieces)), copy);
+    }
+  }
+
+  /// Element by element through registers, for rows that start anywhere.
+  void emitElements() {
+    int64_t columns = type.getColumns();
+    Value begin = b.thread(), end = b.i32(type.getRows() * columns);
+    auto loop = scf::ForOp::create(b, begin, end, b.i32(threads));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value row = b.divide(loop.getInductionVar(), columns), column = b.remainder(loop.getInductionVar(), columns);
+    auto [source, isThere] = locate(row);
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type.getElementType()));
+    auto read = scf::IfOp::create(
+        b, isThere,
+        [&](OpBuilder &builder, Location loc) {
+          ThreadBuilder inner(loc, builder);
+          Value element = LLVM::LoadOp::create(inner, type.getElementType(), rows.pointer(inner, source, column));
+          scf::YieldOp::create(inner, element);
+        },
+        [&](OpBuilder &builder, Location loc) { scf::YieldOp::create(builder, loc, zero); });
+    int64_t perChunk = 16 / rows.bytes;
+    Value inChunk = b.mul(b.remainder(column, perChunk), b.i32(rows.bytes));
+    LLVM::StoreOp::create(b, read.getResult(0), b.sharedOffset(destination(row, b.divide(column, perChunk)), inChunk));
+  }
+
+  Value isAligned() { return rows.alignedTo(b, 16); }
+
+private:
+  template <typename Body> void guarded(Value condition, Body body) {
+    auto branch = scf::IfOp::create(b, condition);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    body(b);
+  }
+
+  void emitPiece(Value row, Value chunk) {
+    auto [source, isThere] = locate(row);
+    Value size = arith::SelectOp::create(b, isThere, b.i32(16), b.i32(0));
+    Value pointer = rows.pointer(b, source, b.mul(chunk, b.i32(16 / rows.bytes)));
+    NVVM::CpAsyncOp::create(b, destination(row, chunk), pointer, b.getI32IntegerAttr(16),
+                            NVVM::LoadCacheModifierKindAttr::get(b.getContext(), NVVM::LoadCacheModifierKind::CG), size);
+  }
+
+  /// Row of the view (i64) that row `row` of the tile takes, and whether it is there.
+  std::pair<Value, Value> locate(Value row) {
+    Value stride = op.getStride() ? b.toI64(op.getStride()) : b.i64(1);
+    auto wide = [&](Value value) { return arith::ExtUIOp::create(b, b.getI64Type(), value).getResult(); };
+    Value offset, inBlock;
+    if (type.getShape().size() == 2) {
+      offset = b.mul(wide(row), stride);
+    } else {
+      int64_t tokens = type.getShape()[1];
+      Value token = wide(b.remainder(row, tokens));
+      offset = b.add(b.mul(wide(b.divide(row, tokens)), stride), token);
+      inBlock = b.less(token, stride);
+    }
+    Value source = b.add(b.toI64(op.getRow()), offset);
+    Value fromLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, source, b.toI64(op.getLow()));
+    return {source, both(b, inBlock, b.bitAnd(fromLow, b.less(source, b.toI64(op.getHigh()))))};
+  }
+
+  Value destination(Value row, Value chunk) {
+    int64_t bits = type.getSwizzle().getBits(), shift = type.getSwizzle().getShift();
+    Value order = b.bitAnd(b.shiftRight(row, shift), b.i32((int64_t(1) << bits) - 1));
+    Value bytes = b.add(b.mul(row, b.i32(type.getRowBytes())), b.shiftLeft(b.bitXor(chunk, order), 4));
+    return b.sharedOffset(slot, bytes);
+  }
+
+  ThreadBuilder &b;
+  tile::CopyOp op;
+  tile::BufferType type;
+  int64_t threads;
+  GlobalRows rows;
+  Value slot;
+};
+
+struct LowerCopy : OpConversionPattern<tile::CopyOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::CopyOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    auto size = op->getParentOfType<gpu::GPUFuncOp>().getKnownBlockSize();
+    if (!size)
+      return op.emitOpError("stands in a kernel of unknown block size; run tile-assign-layouts");
+    ThreadBuilder b(op.getLoc(), rewriter);
+    CopyEmitter emitter(b, op, adaptor.getBuffer(), size->front());
+    auto branch = scf::IfOp::create(b, emitter.isAligned(), /*withElseRegion=*/true);
+    b.setInsertionPointToStart(branch.thenBlock());
+    emitter.emitAsync();
+    b.setInsertionPointToStart(branch.elseBlock());
+    emitter.emitElements();
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerCommit : OpConversionPattern<tile::CommitOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::CommitOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<NVVM::CpAsyncCommitGroupOp>(op);
+    return success();
+  }
+};
+
+struct LowerWait : OpConversionPattern<tile::WaitOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::WaitOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<NVVM::CpAsyncWaitGroupOp>(op, static_cast<uint32_t>(op.getPending()));
+    return success();
+  }
+};
+
+/// Rows and columns of a tile from registers to global memory.
+struct LowerStore : OpConversionPattern<tile::StoreOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(tile::StoreOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    auto type = op.getValue().getType();
+    FragmentLayout layout = layoutOf(type);
+    if (!layout.rows || layout.blocks)
+      return op.emitOpError("lowers tiles of rows, or of rows and columns");
+    GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
+    Value firstRow = b.add(b.toI64(op.getRow()), arith::ExtUIOp::create(b, b.getI64Type(), b.firstRow(layout)));
+    // Lanes of a quad hold copies of a value by row: the first one writes it.
+    Value writes = layout.columns ? Value() : arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.inQuad(), b.i32(0));
+    Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
+    int64_t perRow = adaptor.getValue().size() / layout.rowRegisters();
+    for (int64_t i = 0; i < layout.rowRegisters(); ++i) {
+      Value row = b.add(firstRow, b.i64(FragmentLayout::rowConstant(i)));
+      auto branch = scf::IfOp::create(b, both(b, writes, b.less(row, b.toI64(op.getHigh()))));
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
+      storeRow(b, rows, row, layout, adaptor.getValue().slice(i * perRow, perRow), pairsFit);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+  static void storeRow(ThreadBuilder &b, GlobalRows &rows, Value row, const FragmentLayout &layout, ValueRange values, Value pairsFit) {
+    if (!pairsFit) {
+      for (auto [number, value] : llvm::enumerate(values))
+        LLVM::StoreOp::create(b, value, rows.pointer(b, row, columnOf(b, layout, number)), rows.bytes);
+      return;
+    }
+    auto branch = scf::IfOp::create(b, pairsFit, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    for (auto [number, pair] : llvm::enumerate(values))
+      LLVM::StoreOp::create(b, pair, rows.pointer(b, row, columnOf(b, layout, 2 * number)), 4);
+    b.setInsertionPointToStart(branch.elseBlock());
+    for (auto [number, pair] : llvm::enumerate(values))
+      for (int64_t e = 0; e < 2; ++e) {
+        Value element = vector::ExtractOp::create(b, pair, e);
+        LLVM::StoreOp::create(b, element, rows.pointer(b, row, columnOf(b, layout, 2 * number + e)), 2);
+      }
+  }
+
+  static Value columnOf(ThreadBuilder &b, const FragmentLayout &layout, int64_t columnRegister) {
+    if (!layout.columns)
+      return b.i32(0);
+    return b.add(b.shiftLeft(b.inQuad(), 1), b.i32(FragmentLayout::columnConstant(columnRegister)));
+  }
+};
+
+} // namespace
+
+void populateMemoryPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
+  patterns.add<LowerCopy, LowerCommit, LowerWait, LowerStore>(converter, patterns.getContext());
+}
+
+} // namespace landmark

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Conversion/Passes.h"
+#include "compiler/Conversion/TileToNVVM/Lowering.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace landmark {
+#define GEN_PASS_DEF_CONVERTTILETONVVM
+#include "compiler/Conversion/Passes.h.inc"
+
+using namespace mlir;
+using tile::Role;
+
+FragmentLayout layoutOf(RankedTensorType type) {
+  auto fragment = cast<tile::FragmentAttr>(type.getEncoding());
+  FragmentLayout layout;
+  layout.warps = fragment.getWarps();
+  for (auto [size, role] : llvm::zip(type.getShape(), fragment.getRoles()))
+    (role == Role::Row ? layout.rows : role == Role::Block ? layout.blocks : layout.columns) = size;
+  return layout;
+}
+
+bool isPaired(RankedTensorType type) {
+  return isa<FloatType>(type.getElementType()) && type.getElementTypeBitWidth() == 16 && layoutOf(type).columns != 0;
+}
+
+FragmentTypeConverter::FragmentTypeConverter() {
+  addConversion([](Type type) { return type; });
+  auto shared = [](Type type) -> Type { return LLVM::LLVMPointerType::get(type.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared)); };
+  addConversion([=](tile::BufferType type) { return shared(type); });
+  addConversion([=](tile::SlotType type) { return shared(type); });
+  addConversion([](RankedTensorType type, SmallVectorImpl<Type> &results) -> std::optional<LogicalResult> {
+    if (!isa_and_nonnull<tile::FragmentAttr>(type.getEncoding()))
+      return failure();
+    FragmentLayout layout = layoutOf(type);
+    if (isPaired(type))
+      results.append(layout.registers() / 2, VectorType::get({2}, type.getElementType()));
+    else
+      results.append(layout.registers(), type.getElementType());
+    return success();
+  });
+}
+
+Value ThreadBuilder::thread() { return toI32(gpu::ThreadIdOp::create(*this, gpu::Dimension::x)); }
+
+Value ThreadBuilder::sharedOffset(Value pointer, Value bytes) {
+  return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer, LLVM::GEPArg(bytes));
+}
+
+Value chunkPointer(ThreadBuilder &b, Value slot, tile::BufferType type, ChunkAddress address) {
+  int64_t bits = type.getSwizzle().getBits(), shift = type.getSwizzle().getShift(), mask = (int64_t(1) << bits) - 1;
+  // Rows 8 apart are swizzled alike, so only the lane's row counts; the constant part of the chunk splits into one that the swizzle moves and one it does not.
+  Value order = b.bitAnd(b.shiftRight(address.laneRow, shift), b.i32(mask));
+  if (address.laneChunk)
+    order = b.bitXor(order, address.laneChunk);
+  int64_t moved = address.chunk & 7, fixed = address.chunk - moved;
+  Value lanePart = b.add(b.mul(address.laneRow, b.i32(type.getRowBytes())), b.shiftLeft(b.bitXor(order, b.i32(moved)), 4));
+  Value pointer = b.sharedOffset(slot, lanePart);
+  return b.sharedOffset(pointer, b.i32(address.row * type.getRowBytes() + fixed * 16));
+}
+
+namespace {
+
+constexpr StringRef sharedMemoryName = "tile_shared_memory";
+
+/// The block's dynamic shared memory, an array of no declared size.
+void declareSharedMemory(gpu::GPUModuleOp module) {
+  if (module.lookupSymbol(sharedMemoryName))
+    return;
+  OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+  auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
+  LLVM::GlobalOp::create(builder, module.getLoc(), type, /*isConstant=*/false, LLVM::Linkage::External, sharedMemoryName, Attribute(),
+                         /*alignment=*/128, static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
+}
+
+struct LowerAlloc : OpConversionPattern<tile::AllocOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::AllocOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    if (!op.getOffset())
+      return op.emitOpError("has no place in shared memory; run tile-allocate-shared");
+    ThreadBuilder b(op.getLoc(), rewriter);
+    auto pointer = getTypeConverter()->convertType(op.getType());
+    Value base = LLVM::AddressOfOp::create(b, pointer, sharedMemoryName);
+    rewriter.replaceOp(op, b.sharedOffset(base, b.i32(*op.getOffset())));
+    return success();
+  }
+};
+
+struct LowerSlot : OpConversionPattern<tile::SlotOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::SlotOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    Value bytes = b.mul(b.toI32(adaptor.getStage()), b.i32(op.getBuffer().getType().getStageBytes()));
+    rewriter.replaceOp(op, b.sharedOffset(adaptor.getBuffer(), bytes));
+    return success();
+  }
+};
+
+struct ConvertTileToNVVM : impl::ConvertTileToNVVMBase<ConvertTileToNVVM> {
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    declareSharedMemory(getOperation());
+    FragmentTypeConverter converter;
+    RewritePatternSet patterns(context);
+    ConversionTarget target(*context);
+    patterns.add<LowerAlloc, LowerSlot>(converter, context);
+    populateDotPatterns(patterns, converter);
+    populateMemoryPatterns(patterns, converter);
+    populateElementwisePatterns(patterns, converter);
+    scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);
+    target.addIllegalDialect<tile::TileDialect, tensor::TensorDialect>();
+    target.markUnknownOpDynamicallyLegal([&](mlir::Operation *op) { return converter.isLegal(op); });
+    if (failed(applyPartialConversion(getOperation(), target, std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+} // namespace landmark

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "landmark/Compiler.h"
+
+#include "compiler/Driver/Diagnostics.h"
+#include "compiler/Driver/Ptxas.h"
+#include "compiler/Pipelines/Pipelines.h"
+#include "compiler/Target/Host/HostTarget.h"
+#include "compiler/Target/NVPTX/NVPTXTarget.h"
+#include "compiler/Transforms/Templates.h"
+#include "dialects/Landmark/Landmark.h"
+
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace landmark {
+namespace {
+
+constexpr const char *kernelName = "landmark_forward";
+
+mlir::Type elementType(mlir::MLIRContext *context, DType dtype) {
+  switch (dtype) {
+  case DType::BF16:
+    return mlir::BFloat16Type::get(context);
+  case DType::F16:
+    return mlir::Float16Type::get(context);
+  case DType::F32:
+    return mlir::Float32Type::get(context);
+  }
+  return {};
+}
+
+std::string print(mlir::ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream);
+  return text + "\n";
+}
+
+bool isStageOf(Stage stage, const Target &target) {
+  if (target.isHost())
+    return stage != Stage::PTX && stage != Stage::Cubin && stage != Stage::Sass;
+  return stage != Stage::Asm;
+}
+
+Expected<void> writeFile(const std::filesystem::path &path, const std::string &text) {
+  std::ofstream stream(path, std::ios::binary);
+  if (!stream || !stream.write(text.data(), text.size()) || !stream.flush())
+    return Error{ErrorCode::IoError, fmt::format("dump directory: cannot write '{}'", path.string())};
+  return {};
+}
+
+} // namespace
+
+struct Compiler::Impl {
+  Impl() : context(registry(), mlir::MLIRContext::Threading::DISABLED) { context.loadAllAvailableDialects(); }
+
+  static mlir::DialectRegistry registry() {
+    mlir::DialectRegistry registry;
+    registerDialects(registry);
+    return registry;
+  }
+
+  mlir::MLIRContext context;
+};
+
+namespace {
+
+/// One compilation: a module on its way through the stages.
+class Compilation {
+public:
+  Compilation(mlir::MLIRContext &context, const Problem &problem, const Target &target, const CompileOptions &options, const Config &config)
+      : context(context), problem(problem), target(target), options(options), config(config), diagnostics(&context) {}
+
+  /// Runs to `last`, a stage that is a module.
+  Expected<mlir::ModuleOp> runTo(Stage last) {
+    if (auto started = start(); !started)
+      return started.error();
+    while (stage < last) {
+      stage = static_cast<Stage>(static_cast<int>(stage) + 1);
+      mlir::PassManager manager(&context);
+      addPasses(manager);
+      if (mlir::failed(manager.run(*module)))
+        return diagnostics.failure(fmt::format("{} for {}: stage '{}' failed", describe(problem), target.chip, name(stage)));
+      if (auto dumped = dump(print(*module)); !dumped)
+        return dumped.error();
+    }
+    return *module;
+  }
+
+  /// The text of a stage that comes after the modules.
+  Expected<std::string> generate(Stage last) {
+    if (options.resumeStage == Stage::PTX && last == Stage::PTX)
+      return options.resumeText;
+    auto lowered = runTo(Stage::NVVM);
+    if (!lowered)
+      return lowered.error();
+    stage = last;
+    llvm::Expected<std::string> text = generateText(*lowered);
+    if (!text)
+      return diagnostics.failure(fmt::format("{}: {}", target.chip, llvm::toString(text.takeError())));
+    if (auto dumped = dump(*text); !dumped)
+      return dumped.error();
+    return std::move(*text);
+  }
+
+  Expected<Kernel> finish() {
+    Kernel kernel;
+    kernel.problem = problem;
+    kernel.target = target;
+    kernel.config = config;
+    kernel.name = kernelName;
+    if (!target.isHost()) {
+      auto ptx = generate(Stage::PTX);
+      if (!ptx)
+        return ptx.error();
+      kernel.ptx = std::move(*ptx);
+      kernel.sharedBytes = sharedBytes(config, problem, target);
+      kernel.threads = 32 * config.warps;
+      return kernel;
+    }
+    auto lowered = runTo(Stage::NVVM);
+    if (!lowered)
+      return lowered.error();
+    auto code = jitForHost(*lowered, kernelName);
+    if (!code)
+      return diagnostics.failure(fmt::format("host: {}", llvm::toString(code.takeError())));
+    kernel.hostEntry = code->entry;
+    kernel.hostCode = std::move(code->owner);
+    return kernel;
+  }
+
+private:
+  /// The request, or the text to resume from.
+  Expected<void> start() {
+    if (options.resumeStage) {
+      if (*options.resumeStage < Stage::Landmark || *options.resumeStage > Stage::NVVM)
+        return Error{ErrorCode::InvalidArgument, fmt::format("resume stage: must be landmark, tile, scheduled, nvvm or ptx, got {}",
+                                                             name(*options.resumeStage))};
+      stage = *options.resumeStage;
+      module = mlir::parseSourceString<mlir::ModuleOp>(options.resumeText, mlir::ParserConfig(&context), "resumed");
+      if (!module)
+        return diagnostics.failure(fmt::format("the text to resume from is no valid {} stage", name(stage)));
+      return {};
+    }
+    stage = Stage::Landmark;
+    mlir::OpBuilder builder(&context);
+    module = mlir::ModuleOp::create(builder.getUnknownLoc());
+    builder.setInsertionPointToStart(module->getBody());
+    auto schedule = ir::ConfigAttr::get(&context, config.queryTile, config.keyTile, config.warps, config.stages);
+    ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName, problem.blockSize, problem.headDim,
+                          elementType(&context, problem.dtype), schedule);
+    if (mlir::failed(mlir::verify(*module)))
+      return diagnostics.failure("the request is not valid");
+    return dump(print(*module));
+  }
+
+  /// The passes that make the current stage of the one before.
+  void addPasses(mlir::PassManager &manager) {
+    if (stage == Stage::Tile) {
+      TilePipelineOptions tile;
+      tile.templateFile = options.templateFile;
+      tile.templateDir = options.templateDir;
+      buildTilePipeline(manager, tile);
+    } else if (stage == Stage::Scheduled && target.isHost()) {
+      buildHostSchedulePipeline(manager);
+    } else if (stage == Stage::Scheduled) {
+      SchedulePipelineOptions schedule;
+      schedule.warps = config.warps;
+      schedule.stages = config.stages;
+      buildMmaSchedulePipeline(manager, schedule);
+    } else if (target.isHost()) {
+      buildHostLLVMPipeline(manager);
+    } else {
+      buildNVVMPipeline(manager);
+    }
+  }
+
+  llvm::Expected<std::string> generateText(mlir::ModuleOp lowered) {
+    if (target.isHost())
+      return stage == Stage::LLVM ? hostLLVMIR(lowered, kernelName) : hostAssembly(lowered, kernelName);
+    auto modules = lowered.getOps<mlir::gpu::GPUModuleOp>();
+    if (modules.empty())
+      return llvm::createStringError("there is no gpu.module to translate");
+    return stage == Stage::LLVM ? nvptxLLVMIR(*modules.begin(), target.chip) : nvptxAssembly(*modules.begin(), target.chip);
+  }
+
+  Expected<void> dump(const std::string &text) {
+    if (options.dumpDir.empty())
+      return {};
+    return writeFile(std::filesystem::path(options.dumpDir) / fmt::format("{}.{}", kernelName, name(stage)), text);
+  }
+
+  mlir::MLIRContext &context;
+  const Problem &problem;
+  const Target &target;
+  const CompileOptions &options;
+  const Config &config;
+  DiagnosticCollector diagnostics;
+  Stage stage = Stage::Landmark;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+/// The config to use, judged.
+Expected<Config> chooseConfig(const Problem &problem, const Target &target, const CompileOptions &options) {
+  if (auto valid = validate(problem); !valid)
+    return valid.error();
+  Config config = options.config.value_or(defaultConfig(problem, target));
+  if (auto valid = validate(config, problem, target); !valid)
+    return valid.error();
+  return config;
+}
+
+} // namespace
+
+Compiler::Compiler() : impl(std::make_unique<Impl>()) {}
+Compiler::~Compiler() = default;
+Compiler::Compiler(Compiler &&) noexcept = default;
+Compiler &Compiler::operator=(Compiler &&) noexcept = default;
+
+int64_t programs(const Config &config, int64_t batch, int64_t queryHeads, int64_t queryLength) {
+  return (queryLength + config.queryTile - 1) / config.queryTile * queryHeads * batch;
+}
+
+Expected<Kernel> Compiler::compile(const Problem &problem, const Target &target, const CompileOptions &options) {
+  auto config = chooseConfig(problem, target, options);
+  if (!config)
+    return config.error();
+  return Compilation(impl->context, problem, target, options, *config).finish();
+}
+
+Expected<std::string> Compiler::emit(const Problem &problem, const Target &target, Stage stage, const CompileOptions &options) {
+  auto config = chooseConfig(problem, target, options);
+  if (!config)
+    return config.error();
+  if (!isStageOf(stage, target))
+    return Error{ErrorCode::InvalidArgument, fmt::format("stage: {} has no stage '{}'", target.chip, name(stage))};
+  if (stage == Stage::Template) {
+    auto source = findTemplate(templateName(problem, *config), options.templateFile, options.templateDir);
+    return source ? Expected<std::string>(source->text) : source.error();
+  }
+  Compilation compilation(impl->context, problem, target, options, *config);
+  if (stage <= Stage::NVVM) {
+    auto module = compilation.runTo(stage);
+    return module ? Expected<std::string>(print(*module)) : module.error();
+  }
+  if (stage == Stage::LLVM || stage == Stage::PTX || stage == Stage::Asm)
+    return compilation.generate(stage);
+  auto ptx = compilation.generate(Stage::PTX);
+  if (!ptx)
+    return ptx.error();
+  auto cubin = assemble(*ptx, target.chip);
+  if (!cubin)
+    return cubin.error();
+  return stage == Stage::Cubin ? Expected<std::string>(std::move(cubin->cubin)) : disassemble(cubin->cubin);
+}
+
+Expected<ResourceUse> resourceUse(const Kernel &kernel) {
+  if (kernel.target.isHost())
+    return Error{ErrorCode::InvalidArgument, "resource use: the host has no registers to report; name a CUDA target"};
+  auto assembled = assemble(kernel.ptx, kernel.target.chip);
+  if (!assembled)
+    return assembled.error();
+  assembled->use.dynamicSharedBytes = kernel.sharedBytes;
+  return assembled->use;
+}
+
+} // namespace landmark

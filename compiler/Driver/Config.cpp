@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "landmark/Config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+
+namespace landmark {
+namespace {
+
+int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+/// Blocks longer than this are spread over several key tiles: a tile of more keys does not fit the register file.
+constexpr int64_t maxKeyTile = 128;
+
+/// Registers of one thread that hold the accumulators of the output and of the logits, and resident weights.
+int64_t accumulatorRegisters(const Config &config, const Problem &problem) {
+  int64_t rows = config.queryTile / config.warps; // of one warp; a thread holds 1/32 of them
+  int64_t outputs = isLongBlock(problem, config) ? 2 : 1;
+  return rows * (outputs * problem.headDim + config.keyTile) / 32;
+}
+
+Error illegal(std::string_view field, int64_t value, std::string_view limit, int64_t nearest) {
+  return {ErrorCode::InvalidArgument, fmt::format("config: {} = {}: {}; the nearest legal value is {}", field, value, limit, nearest)};
+}
+
+} // namespace
+
+int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }
+
+bool isLongBlock(const Problem &problem, const Config &) { return paddedBlock(problem) > maxKeyTile; }
+
+Config defaultConfig(const Problem &problem, const Target &target) {
+  int64_t padded = paddedBlock(problem);
+  bool isLong = padded > maxKeyTile;
+  int64_t keyTile = isLong ? 64 : padded * std::max<int64_t>(1, 64 / padded);
+  if (target.isHost())
+    return {64, isLong ? 64 : padded * std::max<int64_t>(1, 64 / padded), 1, 1};
+  // 32 rows a warp halve the traffic from shared memory, where the accumulators leave room for them.
+  Config config{128, keyTile, 4, 2};
+  if (accumulatorRegisters(config, problem) > 192)
+    config.queryTile = 64;
+  for (; config.stages > 1 && sharedBytes(config, problem, target) > target.sharedBytesPerMultiprocessor() / 2 - 1024; --config.stages)
+    ;
+  if (sharedBytes(config, problem, target) > target.maxSharedBytes())
+    config.queryTile = 64;
+  return config;
+}
+
+int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {
+  if (target.isHost())
+    return 0;
+  int64_t rows = config.queryTile + 2 * config.stages * config.keyTile;
+  return rows * problem.headDim * byteSize(problem.dtype);
+}
+
+Expected<void> validate(const Config &config, const Problem &problem, const Target &target) {
+  if (auto valid = validate(problem); !valid)
+    return valid.error();
+  int64_t padded = paddedBlock(problem);
+  if (config.keyTile < 8 || config.keyTile > maxKeyTile)
+    return illegal("key_tile", config.keyTile, fmt::format("must be 8 to {}", maxKeyTile), std::clamp<int64_t>(config.keyTile, 8, maxKeyTile));
+  if (isLongBlock(problem, config)) {
+    if (config.keyTile % 8 != 0)
+      return illegal("key_tile", config.keyTile, "must be a multiple of 8", roundUp(config.keyTile, 8));
+  } else if (config.keyTile % padded != 0) {
+    return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of {}, the block size padded to a multiple of 8", padded),
+                   std::clamp(config.keyTile / padded * padded, padded, maxKeyTile / padded * padded));
+  }
+  if (target.isHost()) {
+    if (config.queryTile < 1 || config.queryTile > 256)
+      return illegal("query_tile", config.queryTile, "must be 1 to 256 on the host", std::clamp<int64_t>(config.queryTile, 1, 256));
+    if (config.warps != 1)
+      return illegal("warps", config.warps, "the host has no warps", 1);
+    if (config.stages != 1)
+      return illegal("stages", config.stages, "the host has no shared-memory stages", 1);
+    return {};
+  }
+  if (config.warps < 1 || config.warps > 16 || !std::has_single_bit(static_cast<uint64_t>(config.warps)))
+    return illegal("warps", config.warps, "must be 1, 2, 4, 8 or 16", std::bit_floor(static_cast<uint64_t>(std::clamp<int64_t>(config.warps, 1, 16))));
+  int64_t rows = 16 * config.warps;
+  if (config.queryTile < rows || config.queryTile % rows != 0)
+    return illegal("query_tile", config.queryTile, fmt::format("must be a positive multiple of 16 rows for each of {} warps", config.warps),
+                   std::max(rows, config.queryTile / rows * rows));
+  if (config.stages < 1 || config.stages > 8)
+    return illegal("stages", config.stages, "must be 1 to 8", std::clamp<int64_t>(config.stages, 1, 8));
+  if (int64_t registers = accumulatorRegisters(config, problem); registers > 224)
+    return illegal("query_tile", config.queryTile, fmt::format("accumulators take {} registers a thread, at most 224 fit", registers), rows);
+  if (int64_t bytes = sharedBytes(config, problem, target); bytes > target.maxSharedBytes())
+    return illegal("stages", config.stages,
+                   fmt::format("takes {} bytes of shared memory, {} has {}", bytes, target.chip, target.maxSharedBytes()),
+                   std::max<int64_t>(1, config.stages - 1));
+  return {};
+}
+
+std::string describe(const Config &config) {
+  return fmt::format("query_tile={},key_tile={},warps={},stages={}", config.queryTile, config.keyTile, config.warps, config.stages);
+}
+
+Expected<Config> parseConfig(std::string_view text, const Config &base) {
+  Config config = base;
+  std::pair<std::string_view, int64_t *> fields[] = {
+      {"query_tile", &config.queryTile}, {"key_tile", &config.keyTile}, {"warps", &config.warps}, {"stages", &config.stages}};
+  while (!text.empty()) {
+    std::string_view item = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(item.size() + 1, text.size()));
+    size_t equals = item.find('=');
+    auto field = std::find_if(std::begin(fields), std::end(fields), [&](auto &f) { return f.first == item.substr(0, equals); });
+    std::string_view number = equals == std::string_view::npos ? "" : item.substr(equals + 1);
+    if (field == std::end(fields))
+      return Error{ErrorCode::InvalidArgument,
+                   fmt::format("config: '{}' is not one of query_tile=, key_tile=, warps=, stages=", item)};
+    auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), *field->second);
+    if (error != std::errc() || end != number.data() + number.size())
+      return Error{ErrorCode::InvalidArgument, fmt::format("config: {} takes an integer, got '{}'", field->first, number)};
+  }
+  return config;
+}
+
+} // namespace landmark

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Driver/Ptxas.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <fmt/format.h>
+
+#include <regex>
+
+namespace landmark {
+namespace {
+
+/// A temporary file that goes away with the object.
+struct TemporaryFile {
+  llvm::SmallString<128> path;
+  llvm::FileRemover remover;
+
+  static Expected<std::unique_ptr<TemporaryFile>> create(llvm::StringRef suffix, llvm::StringRef contents = "") {
+    auto file = std::make_unique<TemporaryFile>();
+    int descriptor;
+    if (std::error_code error = llvm::sys::fs::createTemporaryFile("landmark", suffix, descriptor, file->path))
+      return Error{ErrorCode::IoError, fmt::format("cannot create a temporary file: {}", error.message())};
+    file->remover.setFile(file->path);
+    llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
+    stream << contents;
+    stream.close();
+    if (stream.has_error()) {
+      stream.clear_error();
+      return Error{ErrorCode::IoError, fmt::format("cannot write '{}'", file->path.str().str())};
+    }
+    return file;
+  }
+
+  std::string read() const {
+    auto buffer = llvm::MemoryBuffer::getFile(path);
+    return buffer ? (*buffer)->getBuffer().str() : std::string();
+  }
+};
+
+/// A program of the CUDA toolkit, from PATH or the usual place.
+std::string findTool(llvm::StringRef name) {
+  if (auto found = llvm::sys::findProgramByName(name))
+    return *found;
+  auto found = llvm::sys::findProgramByName(name, {"/usr/local/cuda/bin"});
+  return found ? *found : std::string();
+}
+
+/// Runs a program; its output on success, an error with its output otherwise.
+Expected<std::string> run(const std::string &program, llvm::ArrayRef<std::string> arguments) {
+  auto output = TemporaryFile::create("log");
+  if (!output)
+    return output.error();
+  llvm::SmallVector<llvm::StringRef> argv = {program};
+  argv.append(arguments.begin(), arguments.end());
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), (*output)->path.str(), (*output)->path.str()};
+  std::string message;
+  int code = llvm::sys::ExecuteAndWait(program, argv, std::nullopt, redirects, /*SecondsToWait=*/300, 0, &message);
+  std::string text = (*output)->read();
+  if (code == 0)
+    return text;
+  Error error{ErrorCode::CompileFailed, fmt::format("{} failed ({}) {}", program, code, message)};
+  llvm::SmallVector<llvm::StringRef> lines;
+  llvm::StringRef(text).split(lines, '\n', -1, false);
+  for (llvm::StringRef line : lines)
+    error.notes.push_back(line.str());
+  return error;
+}
+
+int64_t numberBefore(const std::string &text, const char *what) {
+  std::smatch match;
+  return std::regex_search(text, match, std::regex(fmt::format("([0-9]+) {}", what))) ? std::stoll(match[1]) : 0;
+}
+
+} // namespace
+
+Expected<Assembled> assemble(const std::string &ptx, const std::string &chip) {
+  std::string ptxas = findTool("ptxas");
+  if (ptxas.empty())
+    return Error{ErrorCode::NotFound, "ptxas: not in PATH; install the CUDA toolkit's compiler to assemble PTX here"};
+  auto source = TemporaryFile::create("ptx", ptx), object = TemporaryFile::create("cubin");
+  if (!source || !object)
+    return source ? object.error() : source.error();
+  auto log = run(ptxas, {"-v", "-arch=" + chip, (*source)->path.str().str(), "-o", (*object)->path.str().str()});
+  if (!log)
+    return log.error();
+  Assembled result{(*object)->read(), {}};
+  result.use.registers = numberBefore(*log, "registers");
+  result.use.spillStoreBytes = numberBefore(*log, "bytes spill stores");
+  result.use.spillLoadBytes = numberBefore(*log, "bytes spill loads");
+  result.use.stackBytes = numberBefore(*log, "bytes stack frame");
+  result.use.staticSharedBytes = numberBefore(*log, "bytes smem");
+  return result;
+}
+
+Expected<std::string> disassemble(const std::string &cubin) {
+  auto object = TemporaryFile::create("cubin", cubin);
+  if (!object)
+    return object.error();
+  std::string path = (*object)->path.str().str();
+  if (std::string tool = findTool("nvdisasm"); !tool.empty())
+    return run(tool, {"-c", path});
+  if (std::string tool = findTool("cuobjdump"); !tool.empty())
+    return run(tool, {"--dump-sass", path});
+  return Error{ErrorCode::NotFound, "SASS: neither nvdisasm nor cuobjdump is in PATH; install one of the CUDA toolkit's binary utilities"};
+}
+
+} // namespace landmark

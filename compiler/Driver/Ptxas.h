@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The CUDA toolkit's assembler and disassembler, run as programs where they are installed.
+#ifndef LANDMARK_COMPILER_DRIVER_PTXAS_H
+#define LANDMARK_COMPILER_DRIVER_PTXAS_H
+
+#include "landmark/Compiler.h"
+
+namespace landmark {
+
+struct Assembled {
+  std::string cubin;
+  ResourceUse use;
+};
+
+/// NotFound where there is no ptxas, CompileFailed with its messages where it refuses the text.
+Expected<Assembled> assemble(const std::string &ptx, const std::string &chip);
+
+/// SASS, by nvdisasm or cuobjdump; NotFound where there is neither.
+Expected<std::string> disassemble(const std::string &cubin);
+
+} // namespace landmark
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Pipelines/Pipelines.h"
+
+#include "compiler/Conversion/Passes.h"
+#include "compiler/Target/Host/HostTarget.h"
+#include "compiler/Transforms/Passes.h"
+#include "dialects/Landmark/Landmark.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace landmark {
+
+void buildTilePipeline(OpPassManager &manager, const TilePipelineOptions &options) {
+  manager.addPass(createLandmarkBindTemplate({options.templateFile, options.templateDir}));
+  manager.addPass(createLandmarkExpandOps());
+  if (options.peel)
+    manager.addPass(createTilePeelEdges());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
+void buildMmaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOptions &options) {
+  manager.addPass(createTilePipelineLoads({options.stages, options.warps, options.maxResidentRegisters}));
+  manager.addPass(createTileAssignLayouts({options.warps}));
+  manager.addPass(createTileAllocateShared());
+  manager.addPass(createCSEPass());
+}
+
+void buildNVVMPipeline(OpPassManager &manager) {
+  OpPassManager &module = manager.nest<gpu::GPUModuleOp>();
+  module.addPass(createConvertTileToNVVM());
+  module.addPass(createCSEPass());
+  module.addPass(createSCFToControlFlowPass());
+  module.addPass(createConvertGpuOpsToNVVMOps());
+  module.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void buildHostSchedulePipeline(OpPassManager &manager) {
+  manager.addPass(createConvertTileToHost({hostLanes()}));
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
+void buildHostLLVMPipeline(OpPassManager &manager) { buildHostLoweringPipeline(manager); }
+
+void registerDialects(DialectRegistry &registry) {
+  registry.insert<ir::LandmarkDialect, tile::TileDialect, arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, gpu::GPUDialect,
+                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect, tensor::TensorDialect,
+                  ub::UBDialect, vector::VectorDialect>();
+  // What convert-gpu-to-nvvm finds its patterns by.
+  arith::registerConvertArithToLLVMInterface(registry);
+  cf::registerConvertControlFlowToLLVMInterface(registry);
+  registerConvertMathToLLVMInterface(registry);
+  registerConvertMemRefToLLVMInterface(registry);
+  registerConvertNVVMToLLVMInterface(registry);
+  ub::registerConvertUBToLLVMInterface(registry);
+  vector::registerConvertVectorToLLVMInterface(registry);
+  registerBuiltinDialectTranslation(registry);
+  registerGPUDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
+}
+
+void registerPasses() {
+  registerLandmarkTransformsPasses();
+  registerLandmarkConversionPasses();
+  registerTransformsPasses();
+  PassPipelineRegistration<TilePipelineOptions>("landmark-to-tile", "Request to target-free tile program", buildTilePipeline);
+  PassPipelineRegistration<SchedulePipelineOptions>("landmark-schedule-mma", "Tile program to its schedule for mma.sync",
+                                                    buildMmaSchedulePipeline);
+  PassPipelineRegistration<>("landmark-schedule-host", "Tile program to loops over vectors", buildHostSchedulePipeline);
+  PassPipelineRegistration<>("landmark-to-host-llvm", "Loops over vectors to the llvm dialect", buildHostLLVMPipeline);
+  PassPipelineRegistration<>("landmark-to-nvvm", "Scheduled program to the nvvm and llvm dialects", buildNVVMPipeline);
+}
+
+} // namespace landmark

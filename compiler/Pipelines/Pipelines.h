@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the JIT runs, as registered pipelines: `landmark-opt` runs exactly the same.
+#ifndef LANDMARK_COMPILER_PIPELINES_H
+#define LANDMARK_COMPILER_PIPELINES_H
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassOptions.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace landmark {
+
+/// Options of the step from a request to a tile program.
+struct TilePipelineOptions : mlir::PassPipelineOptions<TilePipelineOptions> {
+  Option<std::string> templateFile{*this, "template-file", llvm::cl::desc("Template to use in place of the embedded one")};
+  Option<std::string> templateDir{*this, "template-dir", llvm::cl::desc("Folder whose files replace embedded templates")};
+  Option<bool> peel{*this, "peel", llvm::cl::desc("Split the loops that need masks at their edges only"), llvm::cl::init(true)};
+};
+
+/// Options of the schedule for mma.sync.
+struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptions> {
+  Option<int64_t> warps{*this, "warps", llvm::cl::desc("Warps of a thread block"), llvm::cl::init(4)};
+  Option<int64_t> stages{*this, "stages", llvm::cl::desc("Tiles of a shared-memory ring"), llvm::cl::init(2)};
+  Option<int64_t> maxResidentRegisters{*this, "max-resident-registers", llvm::cl::desc("Registers a thread may spend on a resident operand"),
+                                       llvm::cl::init(32)};
+};
+
+/// landmark-to-tile: request -> bound, target-free tile program.
+void buildTilePipeline(mlir::OpPassManager &manager, const TilePipelineOptions &options);
+/// landmark-schedule-mma: tile program -> pipelined, laid out, in shared memory.
+void buildMmaSchedulePipeline(mlir::OpPassManager &manager, const SchedulePipelineOptions &options);
+/// landmark-to-nvvm: scheduled program -> nvvm and llvm dialects.
+void buildNVVMPipeline(mlir::OpPassManager &manager);
+/// landmark-to-host: tile program -> loops over vectors (the host's scheduled form).
+void buildHostSchedulePipeline(mlir::OpPassManager &manager);
+/// landmark-to-host-llvm: loops over vectors -> llvm dialect.
+void buildHostLLVMPipeline(mlir::OpPassManager &manager);
+
+/// Every dialect, interface and translation that the compiler uses.
+void registerDialects(mlir::DialectRegistry &registry);
+/// Every pass and pipeline of the project, and the upstream passes that they are made of.
+void registerPasses();
+
+} // namespace landmark
+#endif

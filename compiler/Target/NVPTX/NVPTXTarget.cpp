@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Target/NVPTX/NVPTXTarget.h"
+
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/InstCombine/InstCombine.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
+#include "llvm/Transforms/Scalar/LICM.h"
+#include "llvm/Transforms/Scalar/LoopPassManager.h"
+#include "llvm/Transforms/Scalar/SimplifyCFG.h"
+#include "llvm/TargetParser/Triple.h"
+
+#include <mutex>
+
+namespace landmark {
+namespace {
+
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(llvm::StringRef chip) {
+  static std::once_flag initialised;
+  std::call_once(initialised, [] {
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+  });
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  std::string error;
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return llvm::createStringError(error);
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
+  std::unique_ptr<llvm::TargetMachine> machine(
+      target->createTargetMachine(triple, chip, "", options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Default));
+  if (!machine || !machine->getMCSubtargetInfo()->isCPUStringValid(chip))
+    return llvm::createStringError("this build's NVPTX backend does not know " + chip);
+  return machine;
+}
+
+/// What pays on straight-line tile code: folding, common subexpressions, hoisting addresses. ptxas does the rest, and does it again; the full pipeline
+/// takes several times as long for the same instructions.
+void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::EarlyCSEPass());
+  passes.addPass(llvm::InstCombinePass());
+  passes.addPass(llvm::SimplifyCFGPass());
+  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), /*UseMemorySSA=*/true));
+  passes.addPass(llvm::EarlyCSEPass());
+  llvm::ModulePassManager pipeline;
+  pipeline.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(passes)));
+  pipeline.run(module, modules);
+}
+
+struct Translated {
+  std::unique_ptr<llvm::LLVMContext> context;
+  std::unique_ptr<llvm::Module> module;
+};
+
+llvm::Expected<Translated> translate(mlir::gpu::GPUModuleOp module, llvm::TargetMachine &machine) {
+  Translated result{std::make_unique<llvm::LLVMContext>(), nullptr};
+  result.module = mlir::translateModuleToLLVMIR(module, *result.context, "landmark");
+  if (!result.module)
+    return llvm::createStringError("translation to LLVM IR failed");
+  result.module->setTargetTriple(machine.getTargetTriple());
+  result.module->setDataLayout(machine.createDataLayout());
+  optimise(*result.module, machine);
+  return result;
+}
+
+} // namespace
+
+llvm::Expected<std::string> nvptxLLVMIR(mlir::gpu::GPUModuleOp module, llvm::StringRef chip) {
+  auto machine = createTargetMachine(chip);
+  if (!machine)
+    return machine.takeError();
+  auto translated = translate(module, **machine);
+  if (!translated)
+    return translated.takeError();
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << *translated->module;
+  return text;
+}
+
+llvm::Expected<std::string> nvptxAssembly(mlir::gpu::GPUModuleOp module, llvm::StringRef chip) {
+  auto machine = createTargetMachine(chip);
+  if (!machine)
+    return machine.takeError();
+  auto translated = translate(module, **machine);
+  if (!translated)
+    return translated.takeError();
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream stream(text);
+  llvm::legacy::PassManager emitter;
+  if ((*machine)->addPassesToEmitFile(emitter, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
+    return llvm::createStringError("the NVPTX backend cannot emit assembly");
+  emitter.run(*translated->module);
+  return text.str().str();
+}
+
+} // namespace landmark

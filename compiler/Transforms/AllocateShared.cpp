@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Transforms/Passes.h"
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/Builders.h"
+
+namespace landmark {
+#define GEN_PASS_DEF_TILEALLOCATESHARED
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace landmark
+
+using namespace mlir;
+using namespace landmark;
+
+namespace {
+
+/// A ring, the stretch of the kernel's top-level operations in which it is used, and its place.
+struct Allocation {
+  tile::AllocOp op;
+  int64_t first, last;
+  int64_t offset = 0;
+
+  int64_t bytes() { return op.getResult().getType().getStages() * op.getResult().getType().getStageBytes(); }
+  int64_t end() { return offset + bytes(); }
+  bool livesWith(const Allocation &other) const { return first <= other.last && other.first <= last; }
+};
+
+/// Number of the top-level operation of `body` that holds `op`.
+int64_t position(Operation *op, Block &body, const llvm::DenseMap<Operation *, int64_t> &order) {
+  return order.lookup(body.findAncestorOpInBlock(*op));
+}
+
+/// The last use of a ring, of its slots included.
+int64_t lastUse(tile::AllocOp op, Block &body, const llvm::DenseMap<Operation *, int64_t> &order) {
+  int64_t last = position(op, body, order);
+  for (Operation *user : op->getUsers()) {
+    last = std::max(last, position(user, body, order));
+    if (isa<tile::SlotOp>(user))
+      for (Operation *reader : user->getUsers())
+        last = std::max(last, position(reader, body, order));
+  }
+  return last;
+}
+
+/// First fit above what lives at the same time.
+void place(Allocation &allocation, MutableArrayRef<Allocation> placed) {
+  bool moved = true;
+  while (moved) {
+    moved = false;
+    for (Allocation &other : placed)
+      if (allocation.livesWith(other) && allocation.offset < other.end() && other.offset < allocation.end()) {
+        allocation.offset = llvm::alignTo(other.end(), 128);
+        moved = true;
+      }
+  }
+}
+
+struct AllocateShared : landmark::impl::TileAllocateSharedBase<AllocateShared> {
+  int64_t allocate(gpu::GPUFuncOp kernel) {
+    Block &body = kernel.getBody().front();
+    llvm::DenseMap<Operation *, int64_t> order;
+    for (auto [number, op] : llvm::enumerate(body))
+      order[&op] = number;
+    SmallVector<Allocation> allocations;
+    kernel.walk([&](tile::AllocOp op) { allocations.push_back({op, position(op, body, order), lastUse(op, body, order)}); });
+    // Long-lived rings first, at the bottom: what follows shares the rest.
+    llvm::stable_sort(allocations, [](const Allocation &a, const Allocation &b) { return a.last - a.first > b.last - b.first; });
+    int64_t total = 0;
+    for (size_t i = 0; i < allocations.size(); ++i) {
+      place(allocations[i], MutableArrayRef(allocations).take_front(i));
+      allocations[i].op.setOffset(allocations[i].offset);
+      total = std::max(total, allocations[i].end());
+    }
+    return total;
+  }
+
+  void runOnOperation() override {
+    getOperation()->walk([&](gpu::GPUFuncOp kernel) {
+      int64_t bytes = allocate(kernel);
+      kernel->setAttr("tile.shared_bytes", Builder(kernel).getI64IntegerAttr(bytes));
+    });
+  }
+};
+
+} // namespace

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What templates say of landmark attention, in terms of tile, arith and math. The formulas stand with the operations (LandmarkOps.td).
+#include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/TileBuilder.h"
+#include "dialects/Landmark/Landmark.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
+
+namespace landmark {
+#define GEN_PASS_DEF_LANDMARKEXPANDOPS
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace landmark
+
+using namespace mlir;
+using namespace landmark;
+using arith::CmpIPredicate;
+
+namespace {
+
+/// Expands one operation: `expand(op, builder)` yields the values that replace it.
+template <typename Op, auto expand> struct Expansion : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
+    TileBuilder builder(op.getLoc(), rewriter);
+    SmallVector<Value> values = expand(op, builder);
+    rewriter.replaceOp(op, values);
+    return success();
+  }
+};
+
+//===-- Geometry ----------------------------------------------------------------------------------------------------===//
+
+SmallVector<Value> expandProgram(ir::ProgramOp op, TileBuilder &b) {
+  // 32-bit numbers: a GPU divides them several times faster, and there are fewer than 2^31 programs.
+  auto size = [&](Value view, int64_t dim) { return b.toI32(memref::DimOp::create(b, view, b.index(dim))); };
+  Value batches = size(op.getQ(), 0), heads = size(op.getQ(), 1), kvHeads = size(op.getK(), 1);
+  Value tile = b.toI32(op.getTile()), section = b.toI32(op.getSection());
+  Value tiles = b.divide(b.add(size(op.getQ(), 2), b.sub(tile, b.i32(1))), tile);
+  Value program = b.toI32(gpu::BlockIdOp::create(b, gpu::Dimension::x));
+
+  Value sectionPrograms = b.mul(section, tiles);
+  Value firstHead = b.mul(b.divide(program, sectionPrograms), section);
+  Value inSection = b.remainder(program, sectionPrograms);
+  Value sectionHeads = b.min(section, b.sub(b.mul(batches, heads), firstHead)); // the last section may be smaller
+  Value tileIndex = b.sub(b.sub(tiles, b.i32(1)), b.divide(inSection, sectionHeads));
+  Value batchHead = b.add(firstHead, b.remainder(inSection, sectionHeads));
+  Value head = b.remainder(batchHead, heads);
+  Value group = b.divide(heads, kvHeads);
+  return {b.toIndex(b.divide(batchHead, heads)), b.toIndex(head), b.toIndex(b.divide(head, group)), b.mul(b.toIndex(tileIndex), op.getTile())};
+}
+
+SmallVector<Value> expandBlockRange(ir::BlockRangeOp op, TileBuilder &b) {
+  Value blockSize = op.getBlockSize(), step = op.getStep(), phase = op.getPhase();
+  Value firstBlock = b.divide(b.add(op.getFirst(), phase), blockSize), lastBlock = b.divide(b.add(op.getLast(), phase), blockSize);
+  Value padded = b.add(op.getKeys(), phase);
+  Value complete = b.divide(padded, blockSize);
+  Value started = b.divide(b.add(padded, b.sub(blockSize, b.index(1))), blockSize);
+  Value full = b.min(firstBlock, complete);
+  Value past = b.sub(full, b.remainder(full, step));
+  Value end = b.min(b.add(lastBlock, b.index(1)), started);
+  Value shortened = b.compare(CmpIPredicate::ne, phase, b.index(0));
+  Value begin = b.select(shortened, b.min(step, past), b.index(0));
+  return {begin, past, end};
+}
+
+SmallVector<Value> expandLocate(ir::LocateOp op, TileBuilder &b) {
+  auto type = op.getBlocks().getType();
+  Value first = b.toI32(b.add(op.getFirst(), op.getPhase()));
+  Value places = b.add(b.splat(first, type), b.iota(type.getDimSize(0)));
+  Value blockSize = b.splat(b.toI32(op.getBlockSize()), type);
+  return {b.divide(places, blockSize), b.remainder(places, blockSize)};
+}
+
+//===-- Visibility --------------------------------------------------------------------------------------------------===//
+
+/// Numbers of the blocks of a tile, [blocks].
+Value blockNumbers(TileBuilder &b, Value firstBlock, int64_t blocks) {
+  Value numbers = b.iota(blocks);
+  return b.add(b.splat(b.toI32(firstBlock), cast<RankedTensorType>(numbers.getType())), numbers);
+}
+
+/// Block numbers and row blocks side by side, [rows, blocks].
+std::pair<Value, Value> blocksByRow(TileBuilder &b, Value rowBlocks, Value numbers) {
+  int64_t rows = cast<RankedTensorType>(rowBlocks.getType()).getDimSize(0);
+  int64_t blocks = cast<RankedTensorType>(numbers.getType()).getDimSize(0);
+  auto type = RankedTensorType::get({rows, blocks}, b.getI32Type());
+  return {b.broadcast(numbers, type, {1}), b.broadcast(rowBlocks, type, {0})};
+}
+
+/// Whether a block is complete and past for a row, [rows, blocks].
+Value completePast(TileBuilder &b, Value number, Value rowBlock, Value keys, Value phase, Value blockSize) {
+  Value complete = b.toI32(b.divide(b.add(keys, phase), blockSize));
+  Value isPast = b.compare(CmpIPredicate::slt, number, rowBlock);
+  Value isComplete = b.compare(CmpIPredicate::slt, number, b.splatLike(complete, number));
+  return arith::AndIOp::create(b, isPast, isComplete);
+}
+
+/// Whether a block is block 0 with nothing but its landmark (C6).
+Value isBare(TileBuilder &b, Value number, Value phase, Value blockSize) {
+  Value bare = b.compare(CmpIPredicate::eq, phase, b.sub(blockSize, b.index(1)));
+  Value bareBlock = b.select(bare, b.i32(0), b.i32(-1)); // no block has number -1
+  return b.compare(CmpIPredicate::eq, number, b.splatLike(bareBlock, number));
+}
+
+Value andNot(TileBuilder &b, Value yes, Value no) {
+  auto type = cast<RankedTensorType>(no.getType());
+  Value ones = arith::ConstantOp::create(b, DenseElementsAttr::get(type, true));
+  return arith::AndIOp::create(b, yes, arith::XOrIOp::create(b, no, ones));
+}
+
+SmallVector<Value> expandOwn(ir::OwnOp op, TileBuilder &b) {
+  auto [number, rowBlock] = blocksByRow(b, op.getBlocks(), blockNumbers(b, op.getBlock(), op.getResult().getType().getDimSize(1)));
+  return {b.compare(CmpIPredicate::eq, number, rowBlock)};
+}
+
+SmallVector<Value> expandTokens(ir::TokensOp op, TileBuilder &b) {
+  auto type = op.getResult().getType();
+  auto indices = cast<RankedTensorType>(type.clone(b.getI32Type()));
+  Value numbers = blockNumbers(b, op.getBlock(), type.getDimSize(1));
+  auto [number, rowBlock] = blocksByRow(b, op.getRowBlocks(), numbers);
+  auto byBlock = cast<RankedTensorType>(number.getType());
+
+  // A row sees the tokens [low, high) of a block: up to itself in its own, all ordinary ones in a past one.
+  Value upToRow = b.add(b.broadcast(op.getRowTokens(), byBlock, {0}), b.splat(b.i32(1), byBlock));
+  Value ordinary = b.splat(b.toI32(b.sub(op.getBlockSize(), b.index(1))), byBlock);
+  Value past = completePast(b, number, rowBlock, op.getKeys(), op.getPhase(), op.getBlockSize());
+  Value own = b.compare(CmpIPredicate::eq, number, rowBlock);
+  Value high = b.select(own, upToRow, b.select(past, ordinary, b.splat(b.i32(0), byBlock)));
+  Value start = b.mul(number, b.splat(b.toI32(op.getBlockSize()), byBlock)); // place of token 0
+  Value keysEnd = b.splat(b.toI32(b.add(op.getKeys(), op.getPhase())), byBlock);
+  high = b.min(b.min(high, ordinary), b.sub(keysEnd, start));
+  Value low = b.sub(b.splat(b.toI32(op.getPhase()), byBlock), start);
+
+  Value token = b.broadcast(b.iota(type.getDimSize(2)), indices, {2});
+  Value belowHigh = b.compare(CmpIPredicate::slt, token, b.broadcast(high, indices, {0, 1}));
+  Value fromLow = b.compare(CmpIPredicate::sge, token, b.broadcast(low, indices, {0, 1}));
+  return {arith::AndIOp::create(b, belowHigh, fromLow)};
+}
+
+SmallVector<Value> expandOrdinary(ir::OrdinaryOp op, TileBuilder &b) {
+  auto type = op.getResult().getType();
+  Value token = b.iota(type.getDimSize(2));
+  Value seen = b.compare(CmpIPredicate::ult, token, b.splatLike(b.toI32(b.sub(op.getBlockSize(), b.index(1))), token));
+  return {b.broadcast(seen, type, {2})};
+}
+
+SmallVector<Value> expandGates(ir::GatesOp op, TileBuilder &b) {
+  auto type = op.getResult().getType();
+  auto [number, rowBlock] = blocksByRow(b, op.getRowBlocks(), blockNumbers(b, op.getBlock(), type.getDimSize(1)));
+  Value past = completePast(b, number, rowBlock, op.getKeys(), op.getPhase(), op.getBlockSize());
+  Value counted = andNot(b, past, isBare(b, number, op.getPhase(), op.getBlockSize()));
+  Value token = b.iota(type.getDimSize(2));
+  Value landmark = b.compare(CmpIPredicate::eq, token, b.splatLike(b.toI32(b.sub(op.getBlockSize(), b.index(1))), token));
+  return {arith::AndIOp::create(b, b.broadcast(counted, type, {0, 1}), b.broadcast(landmark, type, {2}))};
+}
+
+SmallVector<Value> expandPastGates(ir::PastGatesOp op, TileBuilder &b) {
+  auto type = op.getResult().getType();
+  Value number = blockNumbers(b, op.getBlock(), type.getDimSize(1));
+  Value below = b.compare(CmpIPredicate::slt, number, b.splatLike(b.toI32(op.getPast()), number));
+  return {b.broadcast(andNot(b, below, isBare(b, number, op.getPhase(), op.getBlockSize())), type, {1})};
+}
+
+//===-- Softmax -----------------------------------------------------------------------------------------------------===//
+
+/// A maximum to subtract: 0 where nothing was seen, since -inf - -inf is no number.
+Value finite(TileBuilder &b, Value maximum) {
+  Value none = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
+  return b.select(none, b.floatSplatLike(0.0f, maximum), maximum);
+}
+
+/// exp2(logits * factor - offset), the offset given for the leading dimensions of the logits.
+Value exponentials(TileBuilder &b, Value logits, Value offset, Value factor) {
+  Value scaled = b.mulf(logits, b.splatLike(factor, logits));
+  return b.exp2(b.subf(scaled, b.broadcastLeading(offset, logits)));
+}
+
+SmallVector<Value> expandStats(ir::StatsOp op, TileBuilder &b) {
+  Value factor = b.splatLike(op.getFactor(), op.getMax());
+  SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(1, op.getLogits().getType().getRank()));
+  Value logits = b.select(op.getSeen(), op.getLogits(), b.floatSplatLike(-INFINITY, op.getLogits()));
+  Value maximum = b.maxf(op.getMax(), b.reduce(tile::ReductionKind::Max, logits, dims));
+  Value offset = b.mulf(finite(b, maximum), factor);
+  Value kept = b.mulf(op.getSum(), b.exp2(b.subf(b.mulf(op.getMax(), factor), offset)));
+  Value added = b.reduce(tile::ReductionKind::Sum, exponentials(b, logits, offset, op.getFactor()), dims);
+  return {maximum, b.addf(kept, added)};
+}
+
+SmallVector<Value> expandLogSumExp(ir::LogSumExpOp op, TileBuilder &b) {
+  // The logarithm of an empty sum is -inf, as it should be.
+  return {b.addf(b.mulf(finite(b, op.getMax()), b.splatLike(op.getFactor(), op.getMax())), b.log2(op.getSum()))};
+}
+
+SmallVector<Value> expandWeights(ir::WeightsOp op, TileBuilder &b) {
+  int64_t landmark = *getConstantIntValue(op.getBlockSize()) - 1;
+  Value logits = b.select(op.getSeen(), op.getLogits(), b.floatSplatLike(-INFINITY, op.getLogits()));
+  Value maximum = b.reduce(tile::ReductionKind::Max, logits, {2});
+  Value shift = finite(b, maximum);
+  Value factor = b.splatLike(op.getFactor(), maximum);
+  Value inner = exponentials(b, logits, b.mulf(shift, factor), op.getFactor());
+  Value sum = b.reduce(tile::ReductionKind::Sum, inner, {2});
+
+  // Own block: exp2(m - lse). Past block: exp2(landmark - lse) / sum, the division as a difference of logarithms.
+  Value gate = b.select(op.getOwn(), shift, b.column(op.getLogits(), landmark));
+  Value divisor = b.select(op.getOwn(), b.floatSplatLike(0.0f, sum), b.log2(sum));
+  Value exponent = b.subf(b.subf(b.mulf(gate, factor), b.broadcastLeading(op.getLse(), maximum)), divisor);
+  Value unseen = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
+  Value weight = b.select(unseen, b.floatSplatLike(0.0f, maximum), b.exp2(exponent));
+  return {b.mulf(inner, b.broadcastLeading(weight, inner))};
+}
+
+struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
+  void runOnOperation() override {
+    WalkResult checked = getOperation()->walk([](ir::WeightsOp op) {
+      std::optional<int64_t> blockSize = getConstantIntValue(op.getBlockSize());
+      int64_t tokens = op.getLogits().getType().getDimSize(2);
+      if (blockSize && *blockSize >= 1 && *blockSize <= tokens)
+        return WalkResult::advance();
+      op.emitOpError("needs a constant block size of 1 to ") << tokens;
+      return WalkResult::interrupt();
+    });
+    if (checked.wasInterrupted())
+      return signalPassFailure();
+    RewritePatternSet patterns(&getContext());
+    patterns.add<Expansion<ir::ProgramOp, expandProgram>, Expansion<ir::BlockRangeOp, expandBlockRange>, Expansion<ir::LocateOp, expandLocate>,
+                 Expansion<ir::OwnOp, expandOwn>, Expansion<ir::TokensOp, expandTokens>, Expansion<ir::OrdinaryOp, expandOrdinary>,
+                 Expansion<ir::GatesOp, expandGates>, Expansion<ir::PastGatesOp, expandPastGates>, Expansion<ir::StatsOp, expandStats>,
+                 Expansion<ir::LogSumExpOp, expandLogSumExp>, Expansion<ir::WeightsOp, expandWeights>>(&getContext());
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
+  }
+};
+
+} // namespace

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LANDMARK_COMPILER_TRANSFORMS_PASSES
+#define LANDMARK_COMPILER_TRANSFORMS_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def LandmarkBindTemplate : Pass<"landmark-bind-template", "::mlir::ModuleOp"> {
+  let summary = "Replace a kernel request by its template, bound to the request";
+  let description = [{
+    Reads the template that serves the request (`forward.mlir`, or `forward_long.mlir` where a block is longer than a key tile), supplies its type aliases
+    and replaces every `tile.param` by its value. The template is the embedded one, or the file of that name in `template-dir`, or `template-file`.
+  }];
+  let options = [
+    Option<"templateFile", "template-file", "std::string", /*default=*/"", "Template to use in place of the embedded one">,
+    Option<"templateDir", "template-dir", "std::string", /*default=*/"", "Folder whose files replace embedded templates of the same name">
+  ];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::landmark::tile::TileDialect"];
+}
+
+def LandmarkExpandOps : Pass<"landmark-expand-ops"> {
+  let summary = "Expand what templates say of landmark attention into tile, arith and math";
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
+}
+
+def TilePeelEdges : Pass<"tile-peel-edges"> {
+  let summary = "Split loops into an interior without masks and its edges";
+  let description = [{
+    A loop that asks `tile.edge` becomes two: one over the interior, where the answer is false, and one over what is left of the range on
+    both sides, where it is true. The edge iterations run first.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+def TilePipelineLoads : Pass<"tile-pipeline-loads"> {
+  let summary = "Turn loads of dot operands into rings of shared-memory stages";
+  let description = [{
+    A load in a loop becomes a ring of `stages` tiles, filled `stages - 1` iterations ahead by asynchronous copies; one barrier an iteration. A load
+    outside of loops becomes one tile, read into registers where its fragments take at most `max-resident-registers` a thread.
+  }];
+  let options = [
+    Option<"stages", "stages", "int64_t", /*default=*/"2", "Tiles of a ring">,
+    Option<"warps", "warps", "int64_t", /*default=*/"4", "Warps of a thread block">,
+    Option<"maxResidentRegisters", "max-resident-registers", "int64_t", /*default=*/"32", "Registers a thread may spend on an operand that stays">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
+}
+
+def TileAssignLayouts : Pass<"tile-assign-layouts"> {
+  let summary = "Give every tile the layout that its dots, reductions and broadcasts ask for";
+  let description = [{
+    Results of `tile.dot` are accumulators; roles of dimensions follow from there through elementwise operations, reductions, broadcasts and loops, in both
+    directions. Constants, iotas and splats are made anew for each use, so that one may serve rows and columns.
+  }];
+  let options = [Option<"warps", "warps", "int64_t", /*default=*/"4", "Warps of a thread block">];
+}
+
+def TileAllocateShared : Pass<"tile-allocate-shared"> {
+  let summary = "Place the rings in shared memory";
+  let description = [{
+    Rings of loops that follow one another share their place; what is outside of loops keeps its own. The sum stands in the kernel's `tile.shared_bytes`.
+  }];
+}
+
+#endif

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Loads become asynchronous copies into rings of shared memory, some iterations ahead of their use:
+//
+//     barrier                                    nobody reads the ring's place any more
+//     for s in 0 .. stages-2:   copy(lower + s * step) -> ring[s];   commit
+//     for iv:                   wait(stages - 2);   barrier          this iteration's tile is there, the last one's is read
+//                               copy(iv + (stages-1) * step) -> ring[(stage + stages - 1) % stages];   commit
+//                               body, reading ring[stage]
+#include "compiler/Transforms/Passes.h"
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace landmark {
+#define GEN_PASS_DEF_TILEPIPELINELOADS
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace landmark
+
+using namespace mlir;
+using namespace landmark;
+
+namespace {
+
+tile::BufferType bufferType(RankedTensorType type, int64_t stages) {
+  auto rows = tile::SwizzleAttr::get(type.getContext(), 0, 0); // tile-assign-layouts chooses another
+  return tile::BufferType::get(type.getContext(), stages, type.getShape(), type.getElementType(), rows);
+}
+
+tile::SlotType slotType(tile::BufferType type) { return tile::SlotType::get(type.getContext(), type); }
+
+/// Whether every use of the load is as an operand of a dot, which can read shared memory.
+bool feedsDotsOnly(tile::LoadOp load) {
+  return llvm::all_of(load->getUses(), [](OpOperand &use) { return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() < 2; });
+}
+
+/// The loads of one loop, and what computes their addresses there.
+struct LoopLoads {
+  scf::ForOp loop;
+  SmallVector<tile::LoadOp> loads;
+  SmallVector<Operation *> addresses; // in the loop's body, in order
+  SmallVector<Value> rings;
+
+  LogicalResult collect() {
+    llvm::SetVector<Operation *> slice;
+    BackwardSliceOptions options;
+    options.filter = [&](Operation *op) { return op->getBlock() == loop.getBody(); };
+    for (tile::LoadOp load : loop.getBody()->getOps<tile::LoadOp>()) {
+      if (!feedsDotsOnly(load))
+        return load.emitOpError("in a loop must feed tile.dot only");
+      loads.push_back(load);
+      if (failed(getBackwardSlice(load.getOperation(), &slice, options)))
+        return load.emitOpError("has an address that cannot be computed ahead");
+    }
+    for (Operation &op : *loop.getBody()) {
+      if (!slice.contains(&op))
+        continue;
+      if (!isMemoryEffectFree(&op) || llvm::any_of(op.getOperands(), [&](Value v) { return llvm::is_contained(loop.getRegionIterArgs(), v); }))
+        return op.emitOpError("computes the address of a load from what only its iteration knows");
+      addresses.push_back(&op);
+    }
+    return success();
+  }
+
+  /// Copies the tiles of iteration `iv` into `stage`, if there is such an iteration, and closes the group.
+  void copyAhead(ImplicitLocOpBuilder &b, Value iv, Value stage) {
+    Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, iv, loop.getUpperBound());
+    scf::IfOp::create(b, exists, [&](OpBuilder &builder, Location loc) {
+      IRMapping mapping;
+      mapping.map(loop.getInductionVar(), iv);
+      for (Operation *op : addresses)
+        builder.clone(*op, mapping);
+      for (auto [load, ring] : llvm::zip(loads, rings)) {
+        auto at = [&](Value value) { return value ? mapping.lookupOrDefault(value) : Value(); };
+        tile::CopyOp::create(builder, load.getLoc(), load.getView(), at(load.getBatch()), at(load.getHead()), at(load.getRow()),
+                             at(load.getStride()), at(load.getLow()), at(load.getHigh()), ring, stage);
+      }
+      scf::YieldOp::create(builder, loc);
+    });
+    tile::CommitOp::create(b);
+  }
+};
+
+Value constantIndex(ImplicitLocOpBuilder &b, int64_t value) { return arith::ConstantIndexOp::create(b, value); }
+
+/// The stage `distance` further on in a ring of `stages`; both numbers are below `stages`.
+Value advance(ImplicitLocOpBuilder &b, Value stage, int64_t distance, int64_t stages) {
+  Value moved = arith::AddIOp::create(b, stage, constantIndex(b, distance));
+  Value wraps = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, moved, constantIndex(b, stages));
+  return arith::SelectOp::create(b, wraps, arith::SubIOp::create(b, moved, constantIndex(b, stages)), moved);
+}
+
+/// Adds the ring's stage as a value that the loop carries; returns the new loop.
+scf::ForOp carryStage(LoopLoads &work, int64_t stages) {
+  IRRewriter rewriter(work.loop.getContext());
+  ImplicitLocOpBuilder b(work.loop.getLoc(), work.loop);
+  Value first = constantIndex(b, 0);
+  auto yieldNext = [&](OpBuilder &builder, Location loc, ArrayRef<BlockArgument> carried) -> SmallVector<Value> {
+    ImplicitLocOpBuilder body(loc, builder);
+    return {advance(body, carried.front(), 1, stages)};
+  };
+  rewriter.setInsertionPoint(work.loop);
+  auto replaced = work.loop.replaceWithAdditionalYields(rewriter, first, /*replaceInitOperandUsesInLoop=*/false, yieldNext);
+  return cast<scf::ForOp>(*replaced);
+}
+
+void pipeline(LoopLoads &work, int64_t stages) {
+  ImplicitLocOpBuilder b(work.loop.getLoc(), work.loop);
+  for (tile::LoadOp load : work.loads)
+    work.rings.push_back(tile::AllocOp::create(b, bufferType(load.getResult().getType(), stages), IntegerAttr()));
+  gpu::BarrierOp::create(b);
+  Value ahead = work.loop.getLowerBound();
+  for (int64_t stage = 0; stage < stages - 1; ++stage) {
+    work.copyAhead(b, ahead, constantIndex(b, stage));
+    ahead = arith::AddIOp::create(b, ahead, work.loop.getStep());
+  }
+  Value distance = arith::MulIOp::create(b, work.loop.getStep(), constantIndex(b, stages - 1));
+
+  work.loop = carryStage(work, stages);
+  b.setInsertionPointToStart(work.loop.getBody());
+  Value stage = work.loop.getRegionIterArgs().back();
+  if (stages > 1)
+    tile::WaitOp::create(b, stages - 2);
+  gpu::BarrierOp::create(b);
+  work.copyAhead(b, arith::AddIOp::create(b, work.loop.getInductionVar(), distance), advance(b, stage, stages - 1, stages));
+  if (stages == 1) {
+    tile::WaitOp::create(b, 0);
+    gpu::BarrierOp::create(b);
+  }
+  for (auto [load, ring] : llvm::zip(work.loads, work.rings)) {
+    Value slot = tile::SlotOp::create(b, slotType(cast<tile::BufferType>(ring.getType())), ring, stage);
+    load.replaceAllUsesWith(slot);
+    load.erase();
+  }
+}
+
+struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
+  using Base::Base;
+
+  /// A load outside of loops: copied, waited for, and kept in registers where it is small.
+  LogicalResult makeResident(tile::LoadOp load) {
+    if (!feedsDotsOnly(load))
+      return load.emitOpError("must feed tile.dot only");
+    ImplicitLocOpBuilder b(load.getLoc(), load);
+    auto type = load.getResult().getType();
+    Value zero = constantIndex(b, 0);
+    Value buffer = tile::AllocOp::create(b, bufferType(type, 1), IntegerAttr());
+    tile::CopyOp::create(b, load.getView(), load.getBatch(), load.getHead(), load.getRow(), load.getStride(), load.getLow(), load.getHigh(),
+                         buffer, zero);
+    tile::CommitOp::create(b);
+    tile::WaitOp::create(b, 0);
+    gpu::BarrierOp::create(b);
+    Value value = tile::SlotOp::create(b, slotType(cast<tile::BufferType>(buffer.getType())), buffer, zero);
+    int64_t bits = type.getElementType().getIntOrFloatBitWidth();
+    bool isLeft = llvm::all_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 0; });
+    if (isLeft && bits == 16 && type.getNumElements() * bits / 32 / (32 * warps) <= maxResidentRegisters)
+      value = tile::ReadOp::create(b, type, value);
+    load.replaceAllUsesWith(value);
+    load.erase();
+    return success();
+  }
+
+  void runOnOperation() override {
+    if (stages < 1 || warps < 1) {
+      getOperation()->emitError("tile-pipeline-loads: stages and warps must be positive");
+      return signalPassFailure();
+    }
+    SmallVector<LoopLoads> loops;
+    SmallVector<tile::LoadOp> outside;
+    WalkResult result = getOperation()->walk([&](tile::LoadOp load) {
+      auto loop = dyn_cast<scf::ForOp>(load->getParentOp());
+      if (!loop && !isa<gpu::GPUFuncOp>(load->getParentOp())) {
+        load.emitOpError("must stand directly in a loop or in the kernel");
+        return WalkResult::interrupt();
+      }
+      if (!loop)
+        outside.push_back(load);
+      else if (llvm::none_of(loops, [&](LoopLoads &other) { return other.loop == loop; }))
+        loops.push_back({loop, {}, {}, {}});
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      return signalPassFailure();
+    for (LoopLoads &work : loops)
+      if (failed(work.collect()))
+        return signalPassFailure();
+    for (LoopLoads &work : loops)
+      pipeline(work, stages);
+    for (tile::LoadOp load : outside)
+      if (failed(makeResident(load)))
+        return signalPassFailure();
+  }
+};
+
+} // namespace

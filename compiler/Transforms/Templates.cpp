@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Transforms/Templates.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+namespace landmark {
+namespace {
+
+struct EmbeddedTemplate {
+  const char *name;
+  const char *text;
+};
+const EmbeddedTemplate embedded[] = {
+#include "templates/Templates.inc"
+};
+
+Expected<Template> readTemplate(const std::filesystem::path &path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  if (!stream || !(text << stream.rdbuf()))
+    return Error{ErrorCode::NotFound, fmt::format("template: cannot read '{}'", path.string())};
+  return Template{path.string(), text.str()};
+}
+
+/// Blocks side by side in a key tile; 1 for a part of a long block.
+int64_t tileBlocks(const Problem &problem, const Config &config) {
+  return isLongBlock(problem, config) ? 1 : config.keyTile / paddedBlock(problem);
+}
+
+} // namespace
+
+std::string templateName(const Problem &problem, const Config &config) {
+  return isLongBlock(problem, config) ? "forward_long.mlir" : "forward.mlir";
+}
+
+Expected<Template> findTemplate(const std::string &name, const std::string &file, const std::string &dir) {
+  if (!file.empty())
+    return readTemplate(file);
+  if (!dir.empty()) {
+    std::error_code error;
+    if (std::filesystem::exists(std::filesystem::path(dir) / name, error))
+      return readTemplate(std::filesystem::path(dir) / name);
+    if (!std::filesystem::is_directory(dir, error))
+      return Error{ErrorCode::NotFound, fmt::format("template directory: '{}' is not a directory", dir)};
+  }
+  for (const EmbeddedTemplate &entry : embedded)
+    if (name == entry.name)
+      return Template{name, entry.text};
+  return Error{ErrorCode::NotFound, fmt::format("template: there is none named '{}'", name)};
+}
+
+std::string typeAliases(const Problem &problem, const Config &config) {
+  int64_t rows = config.queryTile, blocks = tileBlocks(problem, config), tokens = config.keyTile / blocks;
+  int64_t gates = config.keyTile, dim = problem.headDim;
+  std::string_view type = name(problem.dtype);
+  auto tile = [](std::string_view element, std::initializer_list<int64_t> shape) {
+    return fmt::format("tensor<{}x{}>", fmt::join(shape, "x"), element);
+  };
+  const std::pair<const char *, std::string> aliases[] = {
+      {"view", fmt::format("memref<?x?x?x{}x{}, strided<[?, ?, ?, 1]>>", dim, type)},
+      {"rows_view", "memref<?x?x?xf32, strided<[?, ?, ?]>>"},
+      {"q_tile", tile(type, {rows, dim})},
+      {"kv_tile", tile(type, {blocks, tokens, dim})},
+      {"gate_tile", tile(type, {gates, dim})},
+      {"s_tile", tile("f32", {rows, blocks, tokens})},
+      {"p_tile", tile(type, {rows, blocks, tokens})},
+      {"seen", tile("i1", {rows, blocks, tokens})},
+      {"own", tile("i1", {rows, blocks})},
+      {"g_tile", tile("f32", {rows, gates})},
+      {"gates", tile("i1", {rows, gates})},
+      {"o_tile", tile("f32", {rows, dim})},
+      {"row", tile("f32", {rows})},
+      {"row_index", tile("i32", {rows})},
+      {"row_mask", tile("i1", {rows})},
+  };
+  std::string text;
+  for (const auto &[alias, definition] : aliases)
+    text += fmt::format("!{} = {} ", alias, definition);
+  return text;
+}
+
+Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config) {
+  const std::map<std::string, int64_t> values = {
+      {"block_size", problem.blockSize},
+      {"head_dim", problem.headDim},
+      {"query_tile", config.queryTile},
+      {"key_tile", config.keyTile},
+      {"tile_blocks", tileBlocks(problem, config)},
+      {"tile_landmarks", config.keyTile},
+  };
+  auto found = values.find(name);
+  if (found != values.end())
+    return found->second;
+  std::vector<std::string> names;
+  for (const auto &value : values)
+    names.push_back(value.first);
+  return Error{ErrorCode::NotFound, fmt::format("there is no parameter '{}'; there are {}", name, fmt::join(names, ", "))};
+}
+
+} // namespace landmark

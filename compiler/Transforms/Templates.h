@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LANDMARK_COMPILER_TRANSFORMS_TEMPLATES_H
+#define LANDMARK_COMPILER_TRANSFORMS_TEMPLATES_H
+
+#include "landmark/Config.h"
+
+#include <string>
+
+namespace landmark {
+
+/// The text of a template and the name that diagnostics give it.
+struct Template {
+  std::string name;
+  std::string text;
+};
+
+/// File name of the template that serves a problem under a config.
+std::string templateName(const Problem &problem, const Config &config);
+
+/// The template `name`: `file` if that is not empty, else `dir`/`name` if that exists, else the embedded one.
+Expected<Template> findTemplate(const std::string &name, const std::string &file, const std::string &dir);
+
+/// The type aliases that a template may use, as MLIR text on one line, so that the template's own lines keep their numbers.
+std::string typeAliases(const Problem &problem, const Config &config);
+
+/// The value of `tile.param "name"`; NotFound lists the names there are.
+Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config);
+
+} // namespace landmark
+#endif

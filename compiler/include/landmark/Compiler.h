@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From a problem to a kernel. No MLIR or LLVM header is included here.
+#ifndef LANDMARK_COMPILER_H
+#define LANDMARK_COMPILER_H
+
+#include "landmark/Export.h"
+#include "landmark/Config.h"
+#include "landmark/Problem.h"
+#include "landmark/Stage.h"
+#include "landmark/Target.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace landmark {
+
+struct CompileOptions {
+  /// The schedule; the shipped default of the problem and target where empty.
+  std::optional<Config> config;
+  /// A template file to use in place of the embedded one; empty for none.
+  std::string templateFile;
+  /// A directory whose files replace embedded templates of the same name; empty for none.
+  std::string templateDir;
+  /// A folder that receives the text of every stage passed, as "<kernel>.<stage>"; empty for none.
+  std::string dumpDir;
+  /// Continues from the text of a stage (Landmark, Tile, Scheduled, NVVM or PTX), edited perhaps, instead of running what comes before it. The
+  /// problem and the config must be those that the text was made for.
+  std::optional<Stage> resumeStage = std::nullopt;
+  std::string resumeText;
+};
+
+/// A compiled kernel.
+///
+/// Both targets take the same arguments, an array of pointers to them in this order (the expanded memref descriptors of
+/// the template's signature; a view of rank R is {base, aligned base, offset, R sizes, R strides}, all 64-bit, strides in
+/// elements):
+///
+///     Q, K, V, O   views of rank 4: [batch, head, row, D], the last stride 1
+///     LSE          view of rank 3: [batch, head, row], float32
+///     phase        int64   tokens of the first block that precede key 0
+///     q_offset     int64   absolute position of query row 0
+///     scale        float   factor of the logits
+///     section      int64   heads that are walked side by side (see programs())
+///
+/// One program computes `config.queryTile` rows of one head. Programs are numbered 0 .. programs()-1; on a GPU a program is a
+/// thread block of a one-dimensional grid.
+struct Kernel {
+  Problem problem;
+  Target target;
+  Config config;
+  std::string name;        ///< symbol of the kernel: "landmark_forward"
+  std::string ptx;         ///< CUDA only, null-terminated text
+  int64_t sharedBytes = 0; ///< CUDA only: dynamic shared memory to launch with
+  int64_t threads = 0;     ///< CUDA only: threads of a block
+
+  /// Host only: runs one program. Safe to call from many threads at once. Valid while this object (or a copy) lives.
+  using HostEntry = void (*)(void **arguments, int64_t program);
+  HostEntry hostEntry = nullptr;
+  std::shared_ptr<void> hostCode; ///< owns the code behind hostEntry
+};
+
+/// How many programs cover a launch; 0 when there is nothing to do.
+LANDMARK_API int64_t programs(const Config &config, int64_t batch, int64_t queryHeads, int64_t queryLength);
+
+/// A compiler. Objects are independent of each other; one object may be used from one thread at a time.
+class LANDMARK_API Compiler {
+public:
+  Compiler();
+  ~Compiler();
+  Compiler(Compiler &&) noexcept;
+  Compiler &operator=(Compiler &&) noexcept;
+
+  /// Compiles to something launchable: PTX for CUDA targets, machine code in this process for the host.
+  /// A failure's notes hold the compiler's diagnostics, each with its file, line and column.
+  Expected<Kernel> compile(const Problem &problem, const Target &target, const CompileOptions &options = {});
+
+  /// The text of the kernel at `stage`. Cubin is binary.
+  Expected<std::string> emit(const Problem &problem, const Target &target, Stage stage,
+                             const CompileOptions &options = {});
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl;
+};
+
+/// What ptxas says of a kernel.
+struct ResourceUse {
+  int64_t registers = 0;
+  int64_t spillStoreBytes = 0;
+  int64_t spillLoadBytes = 0;
+  int64_t stackBytes = 0;
+  int64_t staticSharedBytes = 0;
+  int64_t dynamicSharedBytes = 0;
+};
+
+/// Assembles the kernel's PTX with ptxas (found in PATH or in CUDA_HOME/bin). NotFound if there is none.
+LANDMARK_API Expected<ResourceUse> resourceUse(const Kernel &kernel);
+
+} // namespace landmark
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a kernel is specialised on (docs/spec.md names the symbols). Everything else is a run-time argument: batch, head
+// counts, lengths, strides, phase, query offset and scale never cause a compilation.
+#ifndef LANDMARK_PROBLEM_H
+#define LANDMARK_PROBLEM_H
+
+#include "landmark/Export.h"
+#include "landmark/Expected.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace landmark {
+
+enum class Operation { Forward };
+
+/// Element type of q, k, v and o. Logits, statistics and accumulators are float32 for all of them (C7).
+enum class DType { BF16, F16, F32 };
+
+LANDMARK_API std::string_view name(Operation operation); ///< "forward"
+LANDMARK_API std::string_view name(DType dtype);         ///< "bf16", "f16", "f32"
+LANDMARK_API int64_t byteSize(DType dtype);
+LANDMARK_API Expected<Operation> parseOperation(std::string_view text);
+LANDMARK_API Expected<DType> parseDType(std::string_view text); ///< accepts "bf16", "bfloat16", "f16", "fp16", "float16", "f32", ...
+
+struct Problem {
+  Operation operation = Operation::Forward;
+  int64_t blockSize = 64; ///< L: tokens of a block, its landmark included; 2 .. maxBlockSize
+  int64_t headDim = 128;  ///< D: a multiple of 8 from 16 to 256
+  DType dtype = DType::BF16;
+
+  static constexpr int64_t maxBlockSize = 1 << 20;
+  bool operator==(const Problem &) const = default;
+};
+
+/// Whether the values lie in the ranges given above; the error names the field, its value and what is allowed.
+LANDMARK_API Expected<void> validate(const Problem &problem);
+
+/// "forward L=64 D=128 bf16"
+LANDMARK_API std::string describe(const Problem &problem);
+
+} // namespace landmark
+#endif

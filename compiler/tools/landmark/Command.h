@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the commands of the tool share. Each command has a file and an add function that declares its options.
+#ifndef LANDMARK_TOOLS_COMMAND_H
+#define LANDMARK_TOOLS_COMMAND_H
+
+#include "landmark/Compiler.h"
+#include "landmark/Device.h"
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace landmark::tool {
+
+struct Command {
+  CLI::App *app;
+  std::function<Expected<void>()> run;
+};
+
+Command addRun(CLI::App &app);
+Command addCompile(CLI::App &app);
+Command addBench(CLI::App &app);
+Command addInfo(CLI::App &app);
+Command addDemo(CLI::App &app);
+
+/// How the tool ends.
+enum ExitCode : int {
+  Success = 0,
+  Failed = 1,   ///< a compilation, a file or a device failed, or something is missing
+  Usage = 2,    ///< the command line or an argument was refused
+  Mismatch = 3, ///< a verification found an error above its tolerance
+};
+
+/// Prints what went wrong to stderr and says how to end.
+ExitCode report(const Error &error);
+
+/// --block-size, --head-dim, --dtype and the operation, as text until parsed.
+struct ProblemOptions {
+  std::string operation = "forward";
+  int64_t blockSize = 64;
+  int64_t headDim = 128;
+  std::string dtype = "bf16";
+
+  void addTo(CLI::App &app);
+  Expected<Problem> parse() const;
+};
+
+/// Declares the positional argument that names the operation.
+void addOperation(CLI::App &app, std::string &operation);
+
+/// --config, --template, --template-dir, --dump and --resume.
+struct KernelOptions {
+  std::string config, templateFile, templateDir, dumpDir, resume;
+
+  void addTo(CLI::App &app);
+  Expected<CompileOptions> parse(const Problem &problem, const Target &target) const;
+};
+
+/// Declares --device.
+void addDevice(CLI::App &app, std::string &device);
+
+/// "NVIDIA H200 (cuda:0, sm_90)"
+std::string describe(const Device &device);
+
+Expected<void> writeFile(const std::string &path, std::string_view contents);
+
+/// Milliseconds since `start`.
+class Stopwatch {
+public:
+  double milliseconds() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  }
+
+private:
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+};
+
+} // namespace landmark::tool
+#endif

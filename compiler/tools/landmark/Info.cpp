@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// landmark info: what this build and machine can do.
+#include "Command.h"
+#include "landmark/Version.h"
+
+#include <fmt/format.h>
+
+namespace landmark::tool {
+
+namespace {
+
+void printDevices() {
+  Device host = Device::host();
+  constexpr double gib = double(1 << 30);
+  fmt::print("Devices\n  {:8} {}, {} threads, {:.0f} GiB\n", host.label(), host.name(), host.multiprocessors(),
+             host.memoryBytes() / gib);
+  for (int ordinal = 0, count = Device::cudaCount(); ordinal < count; ++ordinal) {
+    auto device = Device::cuda(ordinal);
+    if (device)
+      fmt::print("  {:8} {}, {}, {} multiprocessors, {:.0f} MiB of L2 cache, {:.0f} GiB\n", device->label(),
+                 device->name(), device->target().chip, device->multiprocessors(), device->l2Bytes() / double(1 << 20),
+                 device->memoryBytes() / gib);
+    else
+      fmt::print("  cuda:{}   cannot be used: {}\n", ordinal, device.error().message);
+  }
+  if (auto device = Device::cuda(0); !device && Device::cudaCount() == 0)
+    fmt::print("  no GPU: {}\n", device.error().message);
+}
+
+Expected<void> info() {
+  fmt::print("Landmark JIT {}\n\n", landmark::version());
+  printDevices();
+  fmt::print("\nTargets\n"
+             "  sm_80 and up   mma.sync, ldmatrix and cp.async; a suffix (sm_90a, sm_120a) is taken as the assembler "
+             "takes it\n"
+             "  host           this machine's CPU, vectorised\n"
+             "\nSupported\n"
+             "  operation      forward\n"
+             "  types          bf16, f16, f32 (logits, statistics and accumulators are f32)\n"
+             "  block size     2 .. {}, any integer\n"
+             "  head dimension 16 .. 256, multiples of 8\n"
+             "  heads          grouped: key/value heads divide query heads\n"
+             "  lengths        any, history (more keys than queries) and a partial last block included\n"
+             "  strides        any, columns side by side; 64-bit offsets\n",
+             Problem::maxBlockSize);
+  return {};
+}
+
+} // namespace
+
+Command addInfo(CLI::App &app) {
+  return {app.add_subcommand("info", "Show version, devices, targets and what is supported"), info};
+}
+
+} // namespace landmark::tool

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LANDMARK_DIALECTS_LANDMARK_OPS
+#define LANDMARK_DIALECTS_LANDMARK_OPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "dialects/Tile/TileTypes.td"
+
+def Landmark_Dialect : Dialect {
+  let name = "landmark";
+  let cppNamespace = "::landmark::ir";
+  let summary = "What landmark attention computes";
+  let description = [{
+    The `landmark` dialect holds the request for a kernel (`landmark.forward`) and the operations in which kernel templates speak of landmark
+    attention: where a query row stands, which keys it sees, how a row of logits turns into weights. `docs/spec.md` defines the terms;
+    `landmark-expand-ops` turns everything but the request into `tile`, `arith` and `math`.
+
+    Blocks are counted from the block that holds key 0. Logits are raw products of queries and keys; `factor` is the logit scale times log2(e), so that
+    `exp2(logit * factor)` is the exponential of a scaled logit. Log-sum-exps inside a program are in base 2.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = ["::landmark::tile::TileDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+class Landmark_Op<string mnemonic, list<Trait> traits = []> : Op<Landmark_Dialect, mnemonic, traits>;
+
+def Landmark_ConfigAttr : AttrDef<Landmark_Dialect, "Config"> {
+  let mnemonic = "config";
+  let summary = "how a kernel is scheduled; can never change what it computes";
+  let parameters = (ins "int64_t":$query_tile, "int64_t":$key_tile, "int64_t":$warps, "int64_t":$stages);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Landmark_ForwardOp : Landmark_Op<"forward", [Symbol]> {
+  let summary = "request for a forward kernel";
+  let description = [{
+    Names what a kernel is specialised on: block size, head dimension, element type, and the schedule it shall have.
+    `landmark-bind-template` replaces it by a `gpu.module` that holds the template bound to it.
+
+    Constraints: `block_size` is 2 to 2^20 (C5); `head_dim` a multiple of 8 from 16 to 256; the type bf16, f16 or f32.
+
+    Example: `landmark.forward @landmark_forward block_size 64 head_dim 128 type bf16 config <query_tile = 128, key_tile = 64, warps = 4, stages = 2>`
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$block_size, I64Attr:$head_dim, TypeAttr:$type, Landmark_ConfigAttr:$config);
+  let assemblyFormat = [{
+    $sym_name `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `type` $type `config` $config attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+//===-- Geometry ----------------------------------------------------------------------------------------------------===//
+
+def Landmark_ProgramOp : Landmark_Op<"program", [Pure]> {
+  let summary = "which rows this program computes";
+  let description = [{
+    Programs are numbered so that `section` heads are walked side by side (their keys and values share the cache), and within them the tiles
+    with most work, the last rows, come first. `kv_head` is the key/value head that query head `head` reads (C1).
+
+    Example: `%batch, %head, %kv_head, %row = landmark.program %Q, %K tile %rows section %section : !view, !view`
+  }];
+  let arguments = (ins MemRefRankOf<[AnyFloat], [4]>:$q, MemRefRankOf<[AnyFloat], [4]>:$k, Index:$tile, Index:$section);
+  let results = (outs Index:$batch, Index:$head, Index:$kv_head, Index:$row);
+  let assemblyFormat = "$q `,` $k `tile` $tile `section` $section attr-dict `:` type($q) `,` type($k)";
+}
+
+def Landmark_BlockRangeOp : Landmark_Op<"block_range", [Pure]> {
+  let summary = "the blocks that a tile of query rows sees";
+  let description = [{
+    For the rows at positions `first` to `last`: blocks [0, `end`) hold every key that any of them sees. Blocks in
+    [`begin`, `past`) are complete and past for all rows, and hold no key that does not exist (block 0, shortened by `phase`, is left out).
+    `begin` and `past` are multiples of `step`; blocks [0, `past`) are past for every row.
+
+    Example: `%begin, %past, %end = landmark.block_range rows(%first, %last) keys(%nk) phase(%phase) block(%L) step(%n)`
+  }];
+  let arguments = (ins Index:$first, Index:$last, Index:$keys, Index:$phase, Index:$block_size, Index:$step);
+  let results = (outs Index:$begin, Index:$past, Index:$end);
+  let assemblyFormat = [{
+    `rows` `(` $first `,` $last `)` `keys` `(` $keys `)` `phase` `(` $phase `)` `block` `(` $block_size `)` `step` `(` $step `)` attr-dict
+  }];
+}
+
+def Landmark_LocateOp : Landmark_Op<"locate", [Pure]> {
+  let summary = "block of each query row, and place in it";
+  let description = [{
+    For the row at position `first + i`: `blocks[i] = (first + i + phase) / L`, `tokens[i]` the remainder.
+
+    Example: `%blocks, %tokens = landmark.locate %first phase %phase block %L : tensor<128xi32>`
+  }];
+  let arguments = (ins Index:$first, Index:$phase, Index:$block_size);
+  let results = (outs Tile_Tile:$blocks, Tile_Tile:$tokens);
+  let assemblyFormat = "$first `phase` $phase `block` $block_size attr-dict `:` type($blocks) `,` type($tokens)";
+  let hasVerifier = 1;
+}
+
+//===-- Visibility --------------------------------------------------------------------------------------------------===//
+
+def Landmark_OwnOp : Landmark_Op<"own", [Pure]> {
+  let summary = "which blocks of a tile are a row's own";
+  let description = [{
+    True where block `block + s` is the block of row `m`.
+
+    Example: `%own = landmark.own %blocks at %b : tensor<128xi32> -> tensor<128x1xi1>`
+  }];
+  let arguments = (ins Tile_Tile:$blocks, Index:$block);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$blocks `at` $block attr-dict `:` type($blocks) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Landmark_TokensOp : Landmark_Op<"tokens", [Pure]> {
+  let summary = "which ordinary keys of a tile of blocks a row sees";
+  let description = [{
+    For row `m`, block `c = block + s` and its token `t`: true where the key is no landmark, exists (its index is in [0, `keys`)), and either `c` is a
+    complete past block of the row, or it is the row's own block and the key does not come after the row (SPEC 2). A row sees itself.
+
+    Example: `%seen = landmark.tokens rows(%blocks, %tokens) at %b keys(%nk) phase(%phase) block(%L) : tensor<128xi32> -> tensor<128x1x64xi1>`
+  }];
+  let arguments = (ins Tile_Tile:$row_blocks, Tile_Tile:$row_tokens, Index:$block, Index:$keys, Index:$phase, Index:$block_size);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    `rows` `(` $row_blocks `,` $row_tokens `)` `at` $block `keys` `(` $keys `)` `phase` `(` $phase `)` `block` `(` $block_size `)` attr-dict
+    `:` type($row_blocks) `,` type($row_tokens) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Landmark_OrdinaryOp : Landmark_Op<"ordinary", [Pure]> {
+  let summary = "which keys of a tile of whole past blocks are ordinary";
+  let description = [{
+    True for tokens `t < L - 1`: what `landmark.tokens` comes to where every block of the tile is complete and past for every row.
+
+    Example: `%seen = landmark.ordinary block(%L) : tensor<128x1x64xi1>`
+  }];
+  let arguments = (ins Index:$block_size);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "`block` `(` $block_size `)` attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Landmark_GatesOp : Landmark_Op<"gates", [Pure]> {
+  let summary = "which landmarks of a tile of blocks a row sees";
+  let description = [{
+    True for the landmark, token `L - 1`, of a complete past block that has an ordinary key (C6).
+
+    Example: `%seen = landmark.gates rows(%blocks) at %b keys(%nk) phase(%phase) block(%L) : tensor<128xi32> -> tensor<128x1x64xi1>`
+  }];
+  let arguments = (ins Tile_Tile:$row_blocks, Index:$block, Index:$keys, Index:$phase, Index:$block_size);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    `rows` `(` $row_blocks `)` `at` $block `keys` `(` $keys `)` `phase` `(` $phase `)` `block` `(` $block_size `)` attr-dict
+    `:` type($row_blocks) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Landmark_PastGatesOp : Landmark_Op<"past_gates", [Pure]> {
+  let summary = "which columns of a tile of landmark keys count";
+  let description = [{
+    For a tile whose columns are the landmarks of blocks `block`, `block + 1`, ...: true for those below `past`, save block 0 where it holds nothing but its
+    landmark (C6).
+
+    Example: `%seen = landmark.past_gates at %b below %past phase(%phase) block(%L) : tensor<128x64xi1>`
+  }];
+  let arguments = (ins Index:$block, Index:$past, Index:$phase, Index:$block_size);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    `at` $block `below` $past `phase` `(` $phase `)` `block` `(` $block_size `)` attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+//===-- Softmax -----------------------------------------------------------------------------------------------------===//
+
+def Landmark_StatsOp : Landmark_Op<"stats", [Pure, AllTypesMatch<["max", "sum", "new_max", "new_sum"]>]> {
+  let summary = "add logits to running softmax statistics";
+  let description = [{
+    `max` is the running maximum of raw logits (-inf where none was seen yet), `sum` the sum of `exp2((logit - max) * factor)`. Logits that are not
+    `seen` do not count. `factor` must be positive.
+
+    Example: `%m1, %l1 = landmark.stats %m0, %l0 add %s seen %mask factor %c : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>`
+  }];
+  let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, Tile_Tile:$logits, Tile_Tile:$seen, F32:$factor);
+  let results = (outs Tile_Tile:$new_max, Tile_Tile:$new_sum);
+  let assemblyFormat = [{
+    $max `,` $sum `add` $logits `seen` $seen `factor` $factor attr-dict `:` type($max) `,` type($logits) `,` type($seen)
+  }];
+  let hasVerifier = 1;
+}
+
+def Landmark_LogSumExpOp : Landmark_Op<"log_sum_exp", [Pure, AllTypesMatch<["max", "sum", "result"]>]> {
+  let summary = "log-sum-exp, in base 2, of running statistics";
+  let description = [{
+    `max * factor + log2(sum)`; -inf where nothing was seen (C3).
+
+    Example: `%lse = landmark.log_sum_exp %m, %l factor %c : tensor<128xf32>`
+  }];
+  let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, F32:$factor);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$max `,` $sum `factor` $factor attr-dict `:` type($max)";
+  let hasVerifier = 1;
+}
+
+def Landmark_WeightsOp : Landmark_Op<"weights", [Pure, AllTypesMatch<["logits", "result"]>]> {
+  let summary = "attention weights of a tile of blocks";
+  let description = [{
+    Given the log-sum-exp of a row, its weights on a block do not depend on any other block (SPEC 2). With `m` and `n` the maximum and the sum of
+    the exponentials of the `seen` logits of the block:
+
+        own block    P = exp2(logit - lse)                                = exp2(logit - m) * exp2(m - lse)
+        past block   P = exp2(logit - m) / n * exp2(landmark logit - lse)
+
+    so that one factor a row and block is all that differs. Column `block_size - 1` holds the landmark's logit. Where nothing of a block is
+    seen its weights are 0 (C3).
+
+    Example: `%p = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<128x1x64xf32>, ...`
+  }];
+  let arguments = (ins Tile_Tile:$logits, Tile_Tile:$seen, Tile_Tile:$own, Tile_Tile:$lse, F32:$factor, Index:$block_size);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $logits `seen` $seen `own` $own `lse` $lse `factor` $factor `block` `(` $block_size `)` attr-dict
+    `:` type($logits) `,` type($seen) `,` type($own) `,` type($lse)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif

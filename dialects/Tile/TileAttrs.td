@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LANDMARK_DIALECTS_TILE_ATTRS
+#define LANDMARK_DIALECTS_TILE_ATTRS
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "dialects/Tile/TileDialect.td"
+
+class Tile_Attr<string name, string mnem> : AttrDef<Tile_Dialect, name> {
+  let mnemonic = mnem;
+}
+
+def Tile_ReductionKind : I32EnumAttr<"ReductionKind", "how a reduction combines", [
+    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Sum", 1, "sum">]> {
+  let cppNamespace = "::landmark::tile";
+  let genSpecializedAttr = 0;
+}
+def Tile_ReductionKindAttr : EnumAttr<Tile_Dialect, Tile_ReductionKind, "reduction"> {
+  let assemblyFormat = "$value";
+}
+
+def Tile_Role : I32EnumAttr<"Role", "what a dimension of a tile is in the layout of a matrix accumulator", [
+    I32EnumAttrCase<"Row", 0, "row">, I32EnumAttrCase<"Block", 1, "block">, I32EnumAttrCase<"Column", 2, "column">]> {
+  let cppNamespace = "::landmark::tile";
+  let genSpecializedAttr = 0;
+}
+
+def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment"> {
+  let summary = "which thread holds which element of a tile";
+  let description = [{
+    The layout of matrix accumulators of the `mma` family, and of everything derived from one by reducing or broadcasting. `roles` names,
+    for every dimension of the tile, what it is in the accumulator. Within a warp, with lane = 4*g + t:
+
+        row    = 16*(warp*rowTiles + i) + g + 8*h     i < rowTiles, h in {0, 1}
+        column = 8*n + 2*t + e                        e in {0, 1}
+        block  = b
+
+    A thread holds the elements (i, h) x b x (n, e) of the dimensions present, in that order, row-major. Threads that differ only in a
+    coordinate of an absent role hold copies: a tile of row sums is replicated over the four lanes of a quad.
+
+    Example: `tensor<128x1x64xf32, #tile.fragment<[row, block, column], 4>>` spreads 128 rows over 4 warps, 64 elements a thread.
+  }];
+  let parameters = (ins ArrayRefParameter<"::landmark::tile::Role">:$roles, "int64_t":$warps);
+  let assemblyFormat = "`<` `[` custom<Roles>($roles) `]` `,` $warps `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tile_SwizzleAttr : Tile_Attr<"Swizzle", "swizzle"> {
+  let summary = "order of the 16-byte chunks within the rows of a shared-memory tile";
+  let description = [{
+    Chunk `c` of row `r` is stored at chunk `c ^ ((r >> shift) & (2^bits - 1))`, so that the eight rows of one `ldmatrix` fall on
+    different banks. `bits = 0` leaves rows as they are.
+  }];
+  let parameters = (ins "int64_t":$bits, "int64_t":$shift);
+  let assemblyFormat = "`<` `bits` `=` $bits `,` `shift` `=` $shift `>`";
+  let genVerifyDecl = 1;
+}
+
+#endif

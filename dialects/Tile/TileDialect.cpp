@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallBitVector.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace landmark::tile;
+
+/// `[row, block, column]`: parses and prints the roles of a fragment.
+static ParseResult parseRoles(AsmParser &parser, SmallVector<Role> &roles) {
+  return parser.parseCommaSeparatedList([&]() -> ParseResult {
+    StringRef keyword;
+    SMLoc loc = parser.getCurrentLocation();
+    if (parser.parseKeyword(&keyword))
+      return failure();
+    std::optional<Role> role = symbolizeRole(keyword);
+    if (!role)
+      return parser.emitError(loc, "expected row, block or column, got '") << keyword << "'";
+    roles.push_back(*role);
+    return success();
+  });
+}
+static void printRoles(AsmPrinter &printer, ArrayRef<Role> roles) {
+  llvm::interleaveComma(roles, printer, [&](Role role) { printer << stringifyRole(role); });
+}
+
+#include "dialects/Tile/TileDialect.cpp.inc"
+#include "dialects/Tile/TileEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Tile/TileAttrs.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Tile/TileTypes.cpp.inc"
+
+void TileDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/Tile/TileAttrs.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/Tile/TileTypes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Tile/TileOps.cpp.inc"
+      >();
+}
+
+LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Role> roles, int64_t warps) {
+  if (roles.empty() || !llvm::is_sorted(roles, [](Role a, Role b) { return a <= b; }))
+    return emitError() << "roles of a fragment must be distinct and in the order row, block, column";
+  if (warps < 1 || warps > 32)
+    return emitError() << "a fragment is spread over 1 to 32 warps, got " << warps;
+  return success();
+}
+
+LogicalResult SwizzleAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t shift) {
+  if (bits < 0 || bits > 3 || shift < 0 || shift > 3)
+    return emitError() << "swizzle takes 0 to 3 bits and a shift of 0 to 3, got bits = " << bits << ", shift = " << shift;
+  return success();
+}
+
+LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t stages, ArrayRef<int64_t> shape,
+                                 Type elementType, SwizzleAttr swizzle) {
+  if (stages < 1)
+    return emitError() << "a buffer has at least one stage, got " << stages;
+  if (shape.size() < 2 || shape.size() > 3 || llvm::any_of(shape, [](int64_t size) { return size < 1; }))
+    return emitError() << "a buffer's tile has rank 2 or 3 and positive sizes";
+  if (!elementType.isIntOrFloat() || (shape.back() * elementType.getIntOrFloatBitWidth()) % 128 != 0)
+    return emitError() << "a buffer's row must be a multiple of 16 bytes, got " << shape.back() << " x " << elementType;
+  int64_t chunks = shape.back() * elementType.getIntOrFloatBitWidth() / 128;
+  if (chunks % (int64_t(1) << swizzle.getBits()) != 0)
+    return emitError() << "a swizzle of " << swizzle.getBits() << " bits does not fit rows of " << chunks << " chunks";
+  return success();
+}
+
+int64_t BufferType::getRows() const {
+  int64_t rows = 1;
+  for (int64_t size : getShape().drop_back())
+    rows *= size;
+  return rows;
+}
+
+int64_t BufferType::getRowBytes() const { return getColumns() * getElementType().getIntOrFloatBitWidth() / 8; }

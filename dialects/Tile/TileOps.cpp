@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/SmallBitVector.h"
+
+using namespace mlir;
+using namespace landmark::tile;
+
+#define GET_OP_CLASSES
+#include "dialects/Tile/TileOps.cpp.inc"
+
+/// Shape and element type of a dot's operand, whether it is a tile or stands in shared memory.
+static std::pair<ArrayRef<int64_t>, Type> operandShape(Type type) {
+  if (auto slot = dyn_cast<SlotType>(type))
+    return {slot.getBuffer().getShape(), slot.getBuffer().getElementType()};
+  auto tile = cast<RankedTensorType>(type);
+  return {tile.getShape(), tile.getElementType()};
+}
+
+LogicalResult EdgeOp::verify() {
+  if (!isa_and_nonnull<BlockArgument>(getIv()) || (*this)->getBlock() != cast<BlockArgument>(getIv()).getOwner())
+    return emitOpError("must stand directly in the loop whose induction variable it asks about");
+  return success();
+}
+
+/// Checks shared by what reads a tile of rows from a view.
+static LogicalResult verifyRows(Operation *op, MemRefType view, ArrayRef<int64_t> shape, Type elementType) {
+  if (shape.size() < 2 || shape.size() > 3)
+    return op->emitOpError("reads tiles of rank 2 or 3, got rank ") << shape.size();
+  if (view.getElementType() != elementType)
+    return op->emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << elementType;
+  if (view.getShape().back() != shape.back())
+    return op->emitOpError("rows of the view have ") << view.getShape().back() << " columns, rows of the tile " << shape.back();
+  return success();
+}
+
+LogicalResult LoadOp::verify() {
+  auto type = getResult().getType();
+  if (type.getRank() == 3 && !getStride())
+    return emitOpError("of a tile of rank 3 needs the stride of its blocks");
+  return verifyRows(*this, getView().getType(), type.getShape(), type.getElementType());
+}
+
+LogicalResult CopyOp::verify() {
+  BufferType type = getBuffer().getType();
+  if (type.getShape().size() == 3 && !getStride())
+    return emitOpError("of a tile of rank 3 needs the stride of its blocks");
+  return verifyRows(*this, getView().getType(), type.getShape(), type.getElementType());
+}
+
+LogicalResult StoreOp::verify() {
+  auto view = cast<MemRefType>(getView().getType());
+  auto type = getValue().getType();
+  if (type.getRank() > 2 || view.getRank() != type.getRank() + 2)
+    return emitOpError("writes a tile of rank 1 or 2 to a view of rank 2 higher, got ranks ")
+           << type.getRank() << " and " << view.getRank();
+  if (view.getElementType() != type.getElementType())
+    return emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << type.getElementType();
+  if (type.getRank() == 2 && view.getShape().back() != type.getShape().back())
+    return emitOpError("rows of the view have ") << view.getShape().back() << " columns, rows of the tile " << type.getShape().back();
+  return success();
+}
+
+LogicalResult DotOp::verify() {
+  auto [a, aType] = operandShape(getA().getType());
+  auto [b, bType] = operandShape(getB().getType());
+  auto result = getResult().getType();
+  if (aType != bType)
+    return emitOpError("multiplies operands of one element type, got ") << aType << " and " << bType;
+  if (!result.getElementType().isF32())
+    return emitOpError("accumulates in f32, got ") << result.getElementType();
+  SmallVector<int64_t> expected = {a.front()};
+  if (getTranspose()) {
+    if (a.size() != 2 || a.back() != b.back())
+      return emitOpError("contracts the last dimensions, got sizes ") << a.back() << " and " << b.back();
+    expected.append(b.begin(), b.end() - 1);
+  } else {
+    if (a.drop_front() != b.drop_back())
+      return emitOpError("contracts all but the first dimension of the left operand with all but the last of the right one; they differ");
+    expected.push_back(b.back());
+  }
+  if (result.getShape() != ArrayRef<int64_t>(expected))
+    return emitOpError("result has the wrong shape");
+  return success();
+}
+
+void DotOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
+  // An operand in shared memory is read here, so that the product cannot move across the copies that fill it.
+  for (OpOperand *operand : {&getAMutable(), &getBMutable()})
+    if (isa<SlotType>(operand->get().getType()))
+      effects.emplace_back(MemoryEffects::Read::get(), operand);
+}
+
+LogicalResult ReduceOp::verify() {
+  auto source = getSource().getType(), result = getResult().getType();
+  llvm::SmallBitVector reduced(source.getRank());
+  for (int64_t dim : getDims()) {
+    if (dim < 0 || dim >= source.getRank() || reduced.test(dim))
+      return emitOpError("reduces distinct dimensions of a tile of rank ") << source.getRank() << ", got " << dim;
+    reduced.set(dim);
+  }
+  SmallVector<int64_t> expected;
+  for (int64_t dim = 0; dim < source.getRank(); ++dim)
+    if (!reduced.test(dim))
+      expected.push_back(source.getDimSize(dim));
+  if (result.getShape() != ArrayRef<int64_t>(expected) || result.getElementType() != source.getElementType())
+    return emitOpError("result must be the source without the reduced dimensions");
+  return success();
+}
+
+LogicalResult BroadcastOp::verify() {
+  auto source = getSource().getType(), result = getResult().getType();
+  if (static_cast<int64_t>(getDims().size()) != source.getRank() || !llvm::is_sorted(getDims(), [](int64_t a, int64_t b) { return a <= b; }))
+    return emitOpError("names one dimension of the result for each of the source, in ascending order");
+  for (auto [index, dim] : llvm::enumerate(getDims()))
+    if (dim < 0 || dim >= result.getRank() || result.getDimSize(dim) != source.getDimSize(index))
+      return emitOpError("dimension ") << index << " of the source does not fit dimension " << dim << " of the result";
+  if (source.getElementType() != result.getElementType())
+    return emitOpError("keeps the element type");
+  return success();
+}
+
+OpFoldResult BroadcastOp::fold(FoldAdaptor adaptor) {
+  if (auto splat = dyn_cast_if_present<SplatElementsAttr>(adaptor.getSource()))
+    return SplatElementsAttr::get(getResult().getType(), splat.getSplatValue<Attribute>());
+  return {};
+}
+
+LogicalResult CastOp::verify() {
+  auto source = getSource().getType(), result = getResult().getType();
+  if (source.getShape() != result.getShape() || source.getEncoding() != result.getEncoding())
+    return emitOpError("keeps shape and layout");
+  if (!isa<FloatType>(source.getElementType()) || !isa<FloatType>(result.getElementType()))
+    return emitOpError("converts between float types");
+  return success();
+}
+
+OpFoldResult CastOp::fold(FoldAdaptor) {
+  return getSource().getType() == getResult().getType() ? OpFoldResult(getSource()) : OpFoldResult();
+}
+
+LogicalResult IotaOp::verify() {
+  if (getResult().getType().getRank() != 1 || !getResult().getType().getElementType().isInteger(32))
+    return emitOpError("yields a tile of rank 1 of i32");
+  return success();
+}
+
+LogicalResult ColumnOp::verify() {
+  auto source = getSource().getType(), result = getResult().getType();
+  if (source.getRank() < 2 || source.getShape().drop_back() != result.getShape() || source.getElementType() != result.getElementType())
+    return emitOpError("result must be the source without its last dimension");
+  if (getColumn() >= static_cast<uint64_t>(source.getShape().back()))
+    return emitOpError("column must be in [0, ") << source.getShape().back() << "), got " << getColumn();
+  return success();
+}
+
+LogicalResult AllocOp::verify() {
+  if (getOffset() && (static_cast<int64_t>(*getOffset()) < 0 || *getOffset() % 16 != 0))
+    return emitOpError("offset must be a non-negative multiple of 16");
+  return success();
+}
+
+LogicalResult WaitOp::verify() {
+  if (static_cast<int64_t>(getPending()) < 0)
+    return emitOpError("waits for a number of groups that is not negative");
+  return success();
+}
+
+LogicalResult SlotOp::verify() {
+  if (getResult().getType().getBuffer() != getBuffer().getType())
+    return emitOpError("result must be a slot of the buffer");
+  return success();
+}
+
+LogicalResult ReadOp::verify() {
+  BufferType buffer = getSlot().getType().getBuffer();
+  auto result = getResult().getType();
+  if (result.getShape() != buffer.getShape() || result.getElementType() != buffer.getElementType())
+    return emitOpError("result must have the shape and the element type of the slot");
+  if (buffer.getElementType().getIntOrFloatBitWidth() != 16)
+    return emitOpError("reads 16-bit elements, got ") << buffer.getElementType();
+  return success();
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LANDMARK_DIALECTS_TILE_OPS
+#define LANDMARK_DIALECTS_TILE_OPS
+
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "dialects/Tile/TileDialect.td"
+include "dialects/Tile/TileAttrs.td"
+include "dialects/Tile/TileTypes.td"
+
+class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits>;
+
+//===-- Specialisation ----------------------------------------------------------------------------------------------===//
+
+def Tile_ParamOp : Tile_Op<"param", [Pure]> {
+  let summary = "a constant that specialisation supplies";
+  let description = [{
+    Stands for the value of a parameter of the template. Binding a template to a problem replaces it by an `arith.constant`.
+
+    Example: `%L = tile.param "block_size" : index`
+  }];
+  let arguments = (ins StrAttr:$name);
+  let results = (outs AnyTypeOf<[Index, I32, F32]>:$result);
+  let assemblyFormat = "$name attr-dict `:` type($result)";
+}
+
+def Tile_EdgeOp : Tile_Op<"edge", [Pure]> {
+  let summary = "whether an iteration needs masks";
+  let description = [{
+    True where `iv` lies outside the interior [`begin`, `end`) of the enclosing loop, the stretch in which every mask is known. Writing
+    it says two things of the loop: its iterations may run in any order, and `begin` and `end` are multiples of its step away from its
+    lower bound, between its bounds. `tile-peel-edges` splits such a loop into one without masks and one with.
+
+    Example: `%edge = tile.edge %b interior(%begin, %end)`
+  }];
+  let arguments = (ins Index:$iv, Index:$begin, Index:$end);
+  let results = (outs I1:$result);
+  let assemblyFormat = "$iv `interior` `(` $begin `,` $end `)` attr-dict";
+  let hasVerifier = 1;
+}
+
+//===-- Memory ------------------------------------------------------------------------------------------------------===//
+
+class Tile_ViewAccess<string mnemonic, list<Trait> traits> : Tile_Op<mnemonic, traits> {
+  code accessDescription = [{
+    The tile's last dimension runs along a row of the view. Of its other dimensions
+
+    - a tile of rank 2 takes rows `row + r * stride` (`stride` is 1 where it is not given);
+    - a tile of rank 3 takes blocks of rows: element [s, t] is row `row + s * stride + t`, and is there only for `t < stride`.
+
+    Rows outside [`low`, `high`) of the view, and what is not there, read as zero.
+  }];
+}
+
+def Tile_LoadOp : Tile_ViewAccess<"load", []> {
+  let summary = "read a tile of rows from a view in global memory";
+  let description = !strconcat(accessDescription, [{
+
+    Example: `%k = tile.load %K[%batch, %head, %row] stride %L in [%zero, %keys) : !view -> tensor<2x64x128xbf16>`
+  }]);
+  let arguments = (ins Arg<MemRefRankOf<[BF16, F16, F32], [4]>, "view", [MemRead]>:$view, Index:$batch, Index:$head, Index:$row,
+                       Optional<Index>:$stride, Index:$low, Index:$high);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $view `[` $batch `,` $head `,` $row `]` (`stride` $stride^)? `in` `[` $low `,` $high `)` attr-dict
+    `:` type($view) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_StoreOp : Tile_Op<"store"> {
+  let summary = "write a tile of rows to a view in global memory";
+  let description = [{
+    Row `r` of the tile goes to row `row + r` of the view where that is below `high`; other rows are not written. A tile of rank 1
+    holds one element a row.
+
+    Example: `tile.store %o, %O[%batch, %head, %row] below %rows : tensor<128x128xbf16>, !view`
+  }];
+  let arguments = (ins Tile_Tile:$value, Arg<AnyMemRef, "view", [MemWrite]>:$view, Index:$batch, Index:$head, Index:$row, Index:$high);
+  let assemblyFormat = [{
+    $value `,` $view `[` $batch `,` $head `,` $row `]` `below` $high attr-dict `:` type($value) `,` type($view)
+  }];
+  let hasVerifier = 1;
+}
+
+//===-- Computation -------------------------------------------------------------------------------------------------===//
+
+def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpeculatable,
+                                 DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "matrix product of two tiles, added to a third";
+  let description = [{
+    With `transpose` the right operand holds keys as rows, and the last dimensions are contracted:
+    `result[m, n...] = acc[m, n...] + sum_d a[m, d] * b[n..., d]`. Without it all dimensions of the left operand but its first are contracted
+    with all of the right operand but its last: `result[m, d] = acc[m, d] + sum_n... a[m, n...] * b[n..., d]`. Products and sums are float32;
+    on CUDA targets float32 operands go through the tensor cores as tf32, rounded to nearest. In the scheduled form an operand may be a slot
+    of shared memory. Follows PTX ISA, "mma.sync" and "ldmatrix".
+
+    Examples:
+
+        %s = tile.dot %q, %k transpose into %zero : tensor<128x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x1x64xf32>
+        %o = tile.dot %p, %v into %acc : tensor<128x1x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x64xf32>
+  }];
+  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transpose);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $a `,` $b (`transpose` $transpose^)? `into` $acc attr-dict `:` type($a) `,` type($b) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
+  let summary = "combine a tile along dimensions";
+  let description = [{
+    Example: `%m = tile.reduce max %s along [1, 2] : tensor<128x1x64xf32> -> tensor<128xf32>`
+  }];
+  let arguments = (ins Tile_ReductionKindAttr:$kind, Tile_Tile:$source, DenseI64ArrayAttr:$dims);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$kind $source `along` $dims attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
+  let summary = "repeat a tile along new dimensions";
+  let description = [{
+    Dimension `i` of the source becomes dimension `dims[i]` of the result.
+
+    Example: `%x = tile.broadcast %row to [0] : tensor<128xf32> -> tensor<128x1x64xf32>`
+  }];
+  let arguments = (ins Tile_Tile:$source, DenseI64ArrayAttr:$dims);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$source `to` $dims attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Tile_CastOp : Tile_Op<"cast", [Pure]> {
+  let summary = "round a tile to another float type";
+  let description = [{
+    To nearest, ties to even. A cast to the same type is the tile itself, which lets one template serve every input type.
+
+    Example: `%p = tile.cast %w : tensor<128x64xf32> -> tensor<128x64xbf16>`
+  }];
+  let arguments = (ins Tile_Tile:$source);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Tile_IotaOp : Tile_Op<"iota", [Pure]> {
+  let summary = "0, 1, 2, ...";
+  let description = "Example: `%t = tile.iota : tensor<64xi32>`";
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_ColumnOp : Tile_Op<"column", [Pure]> {
+  let summary = "one column of a tile";
+  let description = [{
+    The elements whose last index is `column`; the result lacks the last dimension.
+
+    Example: `%landmark = tile.column %s at 63 : tensor<128x1x64xf32> -> tensor<128x1xf32>`
+  }];
+  let arguments = (ins Tile_Tile:$source, I64Attr:$column);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$source `at` $column attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+//===-- Shared memory (scheduled form) --------------------------------------------------------------------------------===//
+
+def Tile_AllocOp : Tile_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
+  let summary = "a ring of tiles in shared memory";
+  let description = [{
+    `offset` is its place in the block's dynamic shared memory, in bytes, set by `tile-allocate-shared`.
+
+    Example: `%ring = tile.alloc {offset = 0 : i64} : !tile.buffer<2, [1, 64, 128], bf16, <bits = 3, shift = 0>>`
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_BufferType:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_CopyOp : Tile_ViewAccess<"copy", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "start copying rows of a view into shared memory";
+  let description = !strconcat(accessDescription, [{
+    Asynchronous: the data is there after a `tile.wait` that covers the copy and a barrier. Follows PTX ISA, "cp.async".
+
+    Example: `tile.copy %K[%batch, %head, %row] stride %L in [%zero, %keys) to %ring[%stage] : !view, !tile.buffer<...>`
+  }]);
+  let arguments = (ins MemRefRankOf<[BF16, F16, F32], [4]>:$view, Index:$batch, Index:$head, Index:$row,
+                       Optional<Index>:$stride, Index:$low, Index:$high, Tile_BufferType:$buffer, Index:$stage);
+  let assemblyFormat = [{
+    $view `[` $batch `,` $head `,` $row `]` (`stride` $stride^)? `in` `[` $low `,` $high `)` `to` $buffer `[` $stage `]` attr-dict
+    `:` type($view) `,` type($buffer)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_CommitOp : Tile_Op<"commit", [MemoryEffects<[MemWrite]>]> {
+  let summary = "close a group of copies";
+  let description = "Follows PTX ISA, \"cp.async.commit_group\".";
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_WaitOp : Tile_Op<"wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait until at most `pending` of this thread's groups of copies are under way";
+  let description = "Follows PTX ISA, \"cp.async.wait_group\".";
+  let arguments = (ins I64Attr:$pending);
+  let assemblyFormat = "$pending attr-dict";
+  let hasVerifier = 1;
+}
+
+def Tile_SlotOp : Tile_Op<"slot", [Pure]> {
+  let summary = "one tile of a ring";
+  let description = "Example: `%k = tile.slot %ring[%stage] : !tile.buffer<...>`";
+  let arguments = (ins Tile_BufferType:$buffer, Index:$stage);
+  let results = (outs Tile_SlotType:$result);
+  let assemblyFormat = "$buffer `[` $stage `]` attr-dict `:` type($buffer) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
+  let summary = "read a tile of a ring into registers";
+  let description = [{
+    Follows PTX ISA, "ldmatrix". Only 16-bit elements: their operand fragments are those of an accumulator.
+
+    Example: `%q = tile.read %slot : !tile.slot<...> -> tensor<128x128xbf16, #tile.fragment<[row, column], 4>>`
+  }];
+  let arguments = (ins Tile_SlotType:$slot);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$slot attr-dict `:` type($slot) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+#endif

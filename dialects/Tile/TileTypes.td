@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LANDMARK_DIALECTS_TILE_TYPES
+#define LANDMARK_DIALECTS_TILE_TYPES
+
+include "mlir/IR/AttrTypeBase.td"
+include "dialects/Tile/TileDialect.td"
+include "dialects/Tile/TileAttrs.td"
+
+class Tile_Type<string name, string mnem> : TypeDef<Tile_Dialect, name> {
+  let mnemonic = mnem;
+}
+
+def Tile_BufferType : Tile_Type<"Buffer", "buffer"> {
+  let summary = "a ring of tiles in shared memory";
+  let description = [{
+    `stages` tiles of one shape, each stored row after row (the last dimension is the row), its 16-byte chunks in the order of
+    `swizzle`. Example: `!tile.buffer<2, [1, 64, 128], bf16, <bits = 3, shift = 0>>`.
+  }];
+  let parameters = (ins "int64_t":$stages, ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType,
+                        "::landmark::tile::SwizzleAttr":$swizzle);
+  let assemblyFormat = "`<` $stages `,` `[` $shape `]` `,` $elementType `,` $swizzle `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Rows of one tile: the product of all dimensions but the last.
+    int64_t getRows() const;
+    int64_t getColumns() const { return getShape().back(); }
+    int64_t getRowBytes() const;
+    int64_t getStageBytes() const { return getRows() * getRowBytes(); }
+  }];
+}
+
+def Tile_SlotType : Tile_Type<"Slot", "slot"> {
+  let summary = "one tile of a ring in shared memory";
+  let parameters = (ins "::landmark::tile::BufferType":$buffer);
+  let assemblyFormat = "`<` $buffer `>`";
+}
+
+// Not AnyStaticShapeTensor: encodings are welcome.
+def Tile_Tile : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self) && "
+                           "::llvm::cast<::mlir::RankedTensorType>($_self).hasStaticShape()">,
+                     "tile (ranked tensor of static shape)", "::mlir::RankedTensorType">;
+def Tile_TileOrSlot : AnyTypeOf<[Tile_Tile, Tile_SlotType]>;
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "landmark/Runtime.h"
+
+#include "ForwardKernel.h"
+#include "Knobs.h"
+#include "SingleFlight.h"
+
+#include <tuple>
+
+namespace landmark {
+
+namespace {
+
+/// What decides a kernel's code within one Runtime, whose target is fixed.
+struct Key {
+  Problem problem;
+  Config config;
+  std::string templateFile, templateDir;
+  std::optional<Stage> resumeStage;
+  std::string resumeText;
+
+  auto fields() const {
+    return std::tie(problem.operation, problem.blockSize, problem.headDim, problem.dtype, config.queryTile,
+                    config.keyTile, config.warps, config.stages, templateFile, templateDir, resumeStage, resumeText);
+  }
+  bool operator<(const Key &other) const { return fields() < other.fields(); }
+};
+
+} // namespace
+
+struct Runtime::State {
+  explicit State(Device device) : device(std::move(device)), pool(std::make_shared<ThreadPool>(knobs.threads)) {}
+
+  Expected<ForwardKernel> build(const Problem &problem, const CompileOptions &options) {
+    auto kernel = Compiler().compile(problem, device.target(), options);
+    if (!kernel)
+      return kernel.error();
+    auto built = std::make_shared<ForwardKernel::State>(std::move(*kernel), device, pool);
+    if (!device.isHost())
+      if (auto loaded = built->load(); !loaded)
+        return loaded.error();
+    return ForwardKernel(std::move(built));
+  }
+
+  const Device device;
+  const Knobs knobs = Knobs::fromEnvironment();
+  const std::shared_ptr<ThreadPool> pool;
+  SingleFlight<Key, ForwardKernel> kernels;
+};
+
+Runtime::Runtime(Device device) : state(std::make_unique<State>(std::move(device))) {}
+Runtime::~Runtime() = default;
+Runtime::Runtime(Runtime &&) noexcept = default;
+Runtime &Runtime::operator=(Runtime &&) noexcept = default;
+
+const Device &Runtime::device() const { return state->device; }
+
+Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOptions &options) {
+  if (auto legal = validate(problem); !legal)
+    return legal.error();
+  CompileOptions complete = state->knobs.complete(options);
+  if (!complete.config)
+    complete.config = defaultConfig(problem, state->device.target());
+  Key key{problem,
+          *complete.config,
+          complete.templateFile,
+          complete.templateDir,
+          complete.resumeStage,
+          complete.resumeText};
+  return state->kernels.get(key, [&] { return state->build(problem, complete); });
+}
+
+Expected<void> Runtime::forward(const ForwardArguments &arguments, void *stream) {
+  if (auto legal = validate(arguments, state->device); !legal)
+    return legal;
+  auto kernel = forward(problemOf(arguments));
+  if (!kernel)
+    return kernel.error();
+  return kernel->launch(arguments, stream);
+}
+
+} // namespace landmark

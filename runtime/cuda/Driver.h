@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The part of the CUDA driver API that the runtime uses, loaded when first needed. Types and constants are those of
+// cuda.h, which is not needed to build. https://docs.nvidia.com/cuda/cuda-driver-api
+#ifndef LANDMARK_RUNTIME_CUDA_DRIVER_H
+#define LANDMARK_RUNTIME_CUDA_DRIVER_H
+
+#include "landmark/Expected.h"
+
+#include <cstddef>
+#include <string_view>
+
+namespace landmark::cuda {
+
+using Result = int;
+using Ordinal = int;                ///< CUdevice
+using Address = unsigned long long; ///< CUdeviceptr
+using Context = struct ContextTag *;
+using Module = struct ModuleTag *;
+using Function = struct FunctionTag *;
+using StreamHandle = struct StreamTag *;
+using EventHandle = struct EventTag *;
+
+constexpr Result success = 0;
+
+enum DeviceAttribute : int {
+  MultiprocessorCount = 16,
+  L2CacheSize = 38,
+  ComputeCapabilityMajor = 75,
+  ComputeCapabilityMinor = 76,
+};
+enum PointerAttribute : int { PointerMemoryType = 2, PointerIsManaged = 8, PointerDeviceOrdinal = 9 };
+enum MemoryType : unsigned { HostMemory = 1, DeviceMemory = 2 };
+enum FunctionAttribute : int { MaxDynamicSharedBytes = 8 };
+enum JitOption : int { InfoLogBuffer = 3, InfoLogBufferBytes = 4, ErrorLogBuffer = 5, ErrorLogBufferBytes = 6 };
+
+/// The entry points: member `x` is `cuX` of the driver, in the version that CUDA 12.0 calls by that name.
+struct Driver {
+  Result (*init)(unsigned flags);
+  Result (*driverGetVersion)(int *version);
+  Result (*getErrorName)(Result, const char **name);
+  Result (*getErrorString)(Result, const char **text);
+
+  Result (*deviceGetCount)(int *count);
+  Result (*deviceGet)(Ordinal *, int index);
+  Result (*deviceGetName)(char *name, int capacity, Ordinal);
+  Result (*deviceGetAttribute)(int *value, int attribute, Ordinal);
+  Result (*deviceTotalMem)(std::size_t *bytes, Ordinal);
+  Result (*devicePrimaryCtxRetain)(Context *, Ordinal);
+  Result (*devicePrimaryCtxRelease)(Ordinal);
+
+  Result (*ctxCreate)(Context *, unsigned flags, Ordinal);
+  Result (*ctxDestroy)(Context);
+  Result (*ctxGetCurrent)(Context *);
+  Result (*ctxGetDevice)(Ordinal *);
+  Result (*ctxPushCurrent)(Context);
+  Result (*ctxPopCurrent)(Context *);
+  Result (*ctxSynchronize)();
+
+  Result (*moduleLoadDataEx)(Module *, const void *image, unsigned count, int *options, void **values);
+  Result (*moduleUnload)(Module);
+  Result (*moduleGetFunction)(Function *, Module, const char *name);
+  Result (*funcSetAttribute)(Function, int attribute, int value);
+  Result (*launchKernel)(Function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
+                         unsigned blockZ, unsigned sharedBytes, StreamHandle, void **arguments, void **extra);
+
+  Result (*memAlloc)(Address *, std::size_t bytes);
+  Result (*memFree)(Address);
+  Result (*memcpyHtoD)(Address to, const void *from, std::size_t bytes);
+  Result (*memcpyDtoH)(void *to, Address from, std::size_t bytes);
+  Result (*memsetD8)(Address, unsigned char value, std::size_t bytes);
+  Result (*pointerGetAttribute)(void *value, int attribute, Address);
+
+  Result (*streamCreate)(StreamHandle *, unsigned flags);
+  Result (*streamDestroy)(StreamHandle);
+  Result (*streamSynchronize)(StreamHandle);
+  Result (*eventCreate)(EventHandle *, unsigned flags);
+  Result (*eventRecord)(EventHandle, StreamHandle);
+  Result (*eventSynchronize)(EventHandle);
+  Result (*eventElapsedTime)(float *milliseconds, EventHandle start, EventHandle stop);
+  Result (*eventDestroy)(EventHandle);
+
+  /// Loads and initialises the driver once per process. NotFound where there is none; the answer never changes.
+  static Expected<const Driver *> get();
+
+  /// The driver if the process already holds it, initialised or not; null otherwise. Loads nothing.
+  static const Driver *resident();
+
+  /// A result as an error that says `what` failed, with the driver's name and text for it.
+  Expected<void> check(Result result, std::string_view what) const;
+};
+
+/// Makes a context current in this thread until the end of the scope; whatever was current before is current after.
+class ContextScope {
+public:
+  ContextScope(const Driver &driver, Context context);
+  ~ContextScope();
+  ContextScope(const ContextScope &) = delete;
+  ContextScope &operator=(const ContextScope &) = delete;
+
+  /// Whether the context is current now.
+  const Expected<void> &status() const { return state; }
+
+private:
+  const Driver &driver;
+  bool pushed = false;
+  Expected<void> state;
+};
+
+} // namespace landmark::cuda
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The forward on a GPU against the oracle.
+#include "OnDevice.h"
+#include "Options.h"
+#include "Random.h"
+#include "Safetensors.h"
+
+#include <catch2/catch.hpp>
+#include <cstring>
+
+using namespace landmark;
+using landmark::test::OnDevice;
+
+namespace {
+
+Device gpu() { return *Device::cuda(0); }
+
+#define REQUIRE_DONE(...)                                                                                              \
+  do {                                                                                                                 \
+    auto done = __VA_ARGS__;                                                                                           \
+    INFO((done ? std::string() : done.error().message));                                                               \
+    REQUIRE(done);                                                                                                     \
+  } while (false)
+
+/// Normal numbers, dense, one value a line apart from the next: [1, 1, rows, columns].
+HostTensor randomTensor(DType dtype, int64_t rows, int64_t columns, uint64_t seed) {
+  HostTensor tensor = HostTensor::zeros(dtype, {1, 1, rows, columns});
+  Random random(seed);
+  for (int64_t i = 0; i < rows * columns; ++i)
+    fromDouble(random.normal(), tensor.bytes.data() + i * byteSize(dtype), dtype);
+  return tensor;
+}
+
+TensorView viewOf(HostTensor &tensor) {
+  return denseView(tensor.bytes.data(), tensor.dtype, {1, 1, tensor.shape[2], tensor.shape[3]});
+}
+
+DeviceBuffer onDevice(const Device &device, const HostTensor &tensor) {
+  auto buffer = DeviceBuffer::allocate(device, tensor.bytes.size());
+  REQUIRE(buffer);
+  REQUIRE(buffer->upload(tensor.bytes.data(), tensor.bytes.size()));
+  return std::move(*buffer);
+}
+
+} // namespace
+
+TEST_CASE("random problems agree with the oracle", "[sweep]") {
+  Runtime runtime(gpu());
+  for (int seed = 1; seed <= sweepCount; ++seed) {
+    RandomForward random = randomForward(uint64_t(seed));
+    INFO(random.description);
+    OnDevice there(runtime.device(), random);
+    REQUIRE_DONE(runtime.forward(there.arguments()));
+    REQUIRE_DONE(runtime.device().synchronize());
+    there.download(random);
+    landmark::test::checkResult(random);
+  }
+}
+
+TEST_CASE("long rows stay within the promised errors") {
+  constexpr int64_t rows = 4096, columns = 128;
+  const Device device = gpu();
+  Runtime runtime(device);
+  for (auto [dtype, most] : {std::pair{DType::BF16, 3e-3}, std::pair{DType::F16, 4e-4}, std::pair{DType::F32, 1e-3}}) {
+    HostTensor q = randomTensor(dtype, rows, columns, 1), k = randomTensor(dtype, rows, columns, 2);
+    HostTensor v = randomTensor(dtype, rows, columns, 3), o = HostTensor::zeros(dtype, {1, 1, rows, columns});
+    DeviceBuffer buffers[] = {onDevice(device, q), onDevice(device, k), onDevice(device, v), onDevice(device, o)};
+    auto lse = DeviceBuffer::allocate(device, rows * sizeof(float));
+    REQUIRE(lse);
+    REQUIRE(buffers[3].fill(0xff));
+    auto there = [&](int index) { return denseView(buffers[index].data(), dtype, {1, 1, rows, columns}); };
+    REQUIRE_DONE(runtime.forward(
+        {there(0), there(1), there(2), there(3), denseRows(static_cast<float *>(lse->data()), {1, 1, rows}), 64}));
+    REQUIRE_DONE(buffers[3].download(o.bytes.data(), o.bytes.size()));
+    RowSelection selection;
+    for (int64_t row = 0; row < rows; row += 31)
+      selection.rows.push_back(row);
+    auto reference =
+        referenceForward(viewOf(q), viewOf(k), viewOf(v), {64, 0, 0, 1 / std::sqrt(double(columns))}, selection);
+    INFO(name(dtype));
+    CHECK(relativeError(viewOf(o), reference) <= most);
+  }
+}
+
+TEST_CASE("repeated launches give the same bits") {
+  RandomLimits large;
+  large.maxKeys = 3000;
+  Runtime runtime(gpu());
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    RandomForward first = randomForward(seed, large);
+    INFO(first.description);
+    OnDevice there(runtime.device(), first);
+    REQUIRE_DONE(runtime.forward(there.arguments()));
+    there.download(first);
+    for (int repeat = 0; repeat < 10; ++repeat) {
+      RandomForward again = randomForward(seed, large);
+      OnDevice elsewhere(runtime.device(), again);
+      REQUIRE_DONE(runtime.forward(elsewhere.arguments()));
+      elsewhere.download(again);
+      REQUIRE(again.oBuffer.bytes == first.oBuffer.bytes);
+      REQUIRE(again.lseBuffer.bytes == first.lseBuffer.bytes);
+    }
+  }
+}
+
+TEST_CASE("offsets of rows are 64-bit") {
+  // One buffer, its rows 2^26 elements apart, so that the last lie 2^31 elements and more behind the first; q, k, v, o
+  // and lse side by side in each row.
+  constexpr int64_t rows = 40, columns = 64, pitch = (int64_t(1) << 26) + 8, bytes = rows * pitch * 2;
+  const Device device = gpu();
+  auto buffer = DeviceBuffer::allocate(device, bytes);
+  if (!buffer) {
+    WARN("skipped: the device has no " << bytes << " bytes free");
+    return;
+  }
+  HostTensor host[] = {randomTensor(DType::BF16, rows, columns, 4), randomTensor(DType::BF16, rows, columns, 5),
+                       randomTensor(DType::BF16, rows, columns, 6),
+                       HostTensor::zeros(DType::BF16, {1, 1, rows, columns})};
+  constexpr int64_t rowBytes = columns * 2, part = 1024;
+  for (int64_t which = 0; which < 3; ++which)
+    for (int64_t row = 0; row < rows; ++row)
+      REQUIRE(buffer->upload(host[which].bytes.data() + row * rowBytes, rowBytes, row * pitch * 2 + which * part));
+  auto *base = static_cast<std::byte *>(buffer->data());
+  auto there = [&](int64_t which) {
+    return TensorView{base + which * part, DType::BF16, {1, 1, rows, columns}, {0, 0, pitch, 1}};
+  };
+  RowsView lse{reinterpret_cast<float *>(base + 4 * part), {1, 1, rows}, {0, 0, pitch / 2}};
+  Runtime runtime(device);
+  REQUIRE_DONE(runtime.forward({there(0), there(1), there(2), there(3), lse, 16}));
+  std::vector<float> hostLse(rows);
+  for (int64_t row = 0; row < rows; ++row) {
+    REQUIRE_DONE(buffer->download(host[3].bytes.data() + row * rowBytes, rowBytes, row * pitch * 2 + 3 * part));
+    REQUIRE_DONE(buffer->download(&hostLse[row], sizeof(float), row * pitch * 2 + 4 * part));
+  }
+  auto reference = referenceForward(viewOf(host[0]), viewOf(host[1]), viewOf(host[2]), {16, 0, 0, 0.125});
+  Tolerance tolerance = toleranceFor(DType::BF16, Target::Kind::NVPTX);
+  CHECK(relativeError(viewOf(host[3]), reference) <= tolerance.o);
+  CHECK(relativeError(denseRows(hostLse.data(), {1, 1, rows}), reference) <= tolerance.lse);
+}
