@@ -84,8 +84,8 @@ Expected<void> checkScalars(const ForwardArguments &arguments) {
   int64_t queries = arguments.q.shape[2], keys = arguments.k.shape[2];
   if (arguments.phase < 0 || arguments.phase >= arguments.blockSize)
     return refuse("phase: got {}; allowed are 0 .. {} (block size - 1)", arguments.phase, arguments.blockSize - 1);
-  if (arguments.scale && !std::isfinite(*arguments.scale))
-    return refuse("scale: got {}; it must be finite", *arguments.scale);
+  if (arguments.scale && !(std::isfinite(*arguments.scale) && *arguments.scale > 0))
+    return refuse("scale: got {}; it must be finite and above 0", *arguments.scale);
   if (!arguments.qOffset && queries > keys)
     return refuse(
         "q_offset: not given, with {} queries and {} keys; its default, keys - queries, must be at least 0: give the "

@@ -73,8 +73,10 @@ namespace {
 /// One compilation: a module on its way through the stages.
 class Compilation {
 public:
+  /// Until the schedule is made, the model's shared memory counts: what a kernel resumed behind it needs.
   Compilation(mlir::MLIRContext &context, const Problem &problem, const Target &target, const CompileOptions &options, const Config &config)
-      : context(context), problem(problem), target(target), options(options), config(config), diagnostics(&context) {}
+      : context(context), problem(problem), target(target), options(options), config(config), diagnostics(&context),
+        sharedBytesUsed(options.resumeStage > Stage::Scheduled ? sharedBytes(config, problem, target) : 0) {}
 
   /// Runs to `last`, a stage that is a module.
   Expected<mlir::ModuleOp> runTo(Stage last) {
@@ -86,7 +88,9 @@ public:
       addPasses(manager);
       if (mlir::failed(manager.run(*module)))
         return diagnostics.failure(fmt::format("{} for {}: stage '{}' failed", describe(problem), target.chip, name(stage)));
-      if (auto dumped = dump(print(*module)); !dumped)
+      if (auto checked = checkSharedMemory(); !checked)
+        return checked.error();
+      if (auto dumped = dumpModule(); !dumped)
         return dumped.error();
     }
     return *module;
@@ -119,7 +123,7 @@ public:
       if (!ptx)
         return ptx.error();
       kernel.ptx = std::move(*ptx);
-      kernel.sharedBytes = sharedBytes(config, problem, target);
+      kernel.sharedBytes = sharedBytesUsed;
       kernel.threads = 32 * config.warps;
       return kernel;
     }
@@ -145,7 +149,7 @@ private:
       module = mlir::parseSourceString<mlir::ModuleOp>(options.resumeText, mlir::ParserConfig(&context), "resumed");
       if (!module)
         return diagnostics.failure(fmt::format("the text to resume from is no valid {} stage", name(stage)));
-      return {};
+      return checkSharedMemory();
     }
     stage = Stage::Landmark;
     mlir::OpBuilder builder(&context);
@@ -156,7 +160,19 @@ private:
                           elementType(&context, problem.dtype), schedule);
     if (mlir::failed(mlir::verify(*module)))
       return diagnostics.failure("the request is not valid");
-    return dump(print(*module));
+    return dumpModule();
+  }
+
+  /// Takes what the schedule allocated, which a template of one's own may have made more than the model says.
+  Expected<void> checkSharedMemory() {
+    module->walk([&](tile::AllocOp op) {
+      tile::BufferType type = op.getResult().getType();
+      sharedBytesUsed = std::max<int64_t>(sharedBytesUsed, op.getOffset().value_or(0) + type.getStages() * type.getStageBytes());
+    });
+    if (!target.isHost() && sharedBytesUsed > target.maxSharedBytes())
+      return Error{ErrorCode::CompileFailed, fmt::format("the kernel takes {} bytes of shared memory, {} has {}", sharedBytesUsed, target.chip,
+                                                         target.maxSharedBytes())};
+    return {};
   }
 
   /// The passes that make the current stage of the one before.
@@ -189,6 +205,8 @@ private:
     return stage == Stage::LLVM ? nvptxLLVMIR(*modules.begin(), target.chip) : nvptxAssembly(*modules.begin(), target.chip);
   }
 
+  Expected<void> dumpModule() { return options.dumpDir.empty() ? Expected<void>() : dump(print(*module)); }
+
   Expected<void> dump(const std::string &text) {
     if (options.dumpDir.empty())
       return {};
@@ -201,6 +219,7 @@ private:
   const CompileOptions &options;
   const Config &config;
   DiagnosticCollector diagnostics;
+  int64_t sharedBytesUsed;
   Stage stage = Stage::Landmark;
   mlir::OwningOpRef<mlir::ModuleOp> module;
 };
@@ -243,6 +262,9 @@ Expected<std::string> Compiler::emit(const Problem &problem, const Target &targe
     auto source = findTemplate(templateName(problem, *config), options.templateFile, options.templateDir);
     return source ? Expected<std::string>(source->text) : source.error();
   }
+  if (options.resumeStage && stage < *options.resumeStage)
+    return Error{ErrorCode::InvalidArgument, fmt::format("stage: '{}' comes before '{}', where the compilation resumes", name(stage),
+                                                         name(*options.resumeStage))};
   Compilation compilation(impl->context, problem, target, options, *config);
   if (stage <= Stage::NVVM) {
     auto module = compilation.runTo(stage);

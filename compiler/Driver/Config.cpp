@@ -12,47 +12,64 @@ namespace {
 
 int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
-/// Blocks longer than this are spread over several key tiles: a tile of more keys does not fit the register file.
+/// A tile of more keys does not fit the register file; longer blocks are spread over several tiles.
 constexpr int64_t maxKeyTile = 128;
 
 /// Registers of one thread that hold the accumulators of the output and of the logits, and resident weights.
 int64_t accumulatorRegisters(const Config &config, const Problem &problem) {
   int64_t rows = config.queryTile / config.warps; // of one warp; a thread holds 1/32 of them
-  int64_t outputs = isLongBlock(problem, config) ? 2 : 1;
-  return rows * (outputs * problem.headDim + config.keyTile) / 32;
+  return rows * (problem.headDim + config.keyTile) / 32;
 }
 
 Error illegal(std::string_view field, int64_t value, std::string_view limit, int64_t nearest) {
   return {ErrorCode::InvalidArgument, fmt::format("config: {} = {}: {}; the nearest legal value is {}", field, value, limit, nearest)};
 }
 
+/// The largest legal key tile below the one given: a multiple of the padded block, or a part of it.
+int64_t nextSmallerKeyTile(const Config &config, int64_t padded) {
+  return config.keyTile > padded ? config.keyTile - padded : config.keyTile - 8;
+}
+
 } // namespace
 
 int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }
 
-bool isLongBlock(const Problem &problem, const Config &) { return paddedBlock(problem) > maxKeyTile; }
+bool isLongBlock(const Problem &problem, const Config &config) { return paddedBlock(problem) > config.keyTile; }
 
 Config defaultConfig(const Problem &problem, const Target &target) {
   int64_t padded = paddedBlock(problem);
-  bool isLong = padded > maxKeyTile;
-  int64_t keyTile = isLong ? 64 : padded * std::max<int64_t>(1, 64 / padded);
+  // As many whole blocks as `keys` holds; one block in any case if a tile can hold it.
+  auto wholeBlocks = [&](int64_t keys) {
+    return padded <= maxKeyTile ? padded * std::max<int64_t>(1, keys / padded) : std::min<int64_t>(keys, 64);
+  };
   if (target.isHost())
-    return {64, isLong ? 64 : padded * std::max<int64_t>(1, 64 / padded), 1, 1};
-  // 32 rows a warp halve the traffic from shared memory, where the accumulators leave room for them.
-  Config config{128, keyTile, 4, 2};
-  if (accumulatorRegisters(config, problem) > 192)
-    config.queryTile = 64;
-  for (; config.stages > 1 && sharedBytes(config, problem, target) > target.sharedBytesPerMultiprocessor() / 2 - 1024; --config.stages)
-    ;
-  if (sharedBytes(config, problem, target) > target.maxSharedBytes())
-    config.queryTile = 64;
+    return {64, wholeBlocks(64), 1, 1};
+  // 32 rows a warp read shared memory half as often as 16, where the accumulators leave registers for it; with 16, longer key tiles make up for that.
+  Config config{128, wholeBlocks(64), 4, 2};
+  if (accumulatorRegisters(config, problem) > 160)
+    config = {128, wholeBlocks(128), 8, 2};
+  if (accumulatorRegisters(config, problem) > 160)
+    config = {64, wholeBlocks(64), 4, 2};
+  // Two blocks of four warps share a multiprocessor, eight warps have one for themselves.
+  int64_t room = config.warps == 8 ? target.maxSharedBytes() : target.sharedBytesPerMultiprocessor() / 2 - 1024;
+  while (config.stages > 1 && sharedBytes(config, problem, target) > room)
+    --config.stages;
+  // What is left over, wide rows of float32 mostly: smaller and smaller, blocks in parts at last.
+  for (Config smaller : {Config{64, wholeBlocks(64), 4, 1}, Config{64, 32, 4, 1}, Config{32, 16, 2, 1}, Config{16, 8, 1, 1}}) {
+    if (validate(config, problem, target))
+      break;
+    config = smaller;
+    if (config.keyTile > padded)
+      config.keyTile = config.keyTile / padded * padded;
+  }
   return config;
 }
 
 int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {
   if (target.isHost())
     return 0;
-  int64_t rows = config.queryTile + 2 * config.stages * config.keyTile;
+  int64_t rings = isLongBlock(problem, config) ? 3 : 2; // K and V; for long blocks K of the first pass as well
+  int64_t rows = config.queryTile + rings * config.stages * config.keyTile;
   return rows * problem.headDim * byteSize(problem.dtype);
 }
 
@@ -64,10 +81,10 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
     return illegal("key_tile", config.keyTile, fmt::format("must be 8 to {}", maxKeyTile), std::clamp<int64_t>(config.keyTile, 8, maxKeyTile));
   if (isLongBlock(problem, config)) {
     if (config.keyTile % 8 != 0)
-      return illegal("key_tile", config.keyTile, "must be a multiple of 8", roundUp(config.keyTile, 8));
+      return illegal("key_tile", config.keyTile, "a part of a block must be a multiple of 8", roundUp(config.keyTile, 8));
   } else if (config.keyTile % padded != 0) {
-    return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of {}, the block size padded to a multiple of 8", padded),
-                   std::clamp(config.keyTile / padded * padded, padded, maxKeyTile / padded * padded));
+    return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of {}, the block size padded to a multiple of 8, or less", padded),
+                   config.keyTile / padded * padded);
   }
   if (target.isHost()) {
     if (config.queryTile < 1 || config.queryTile > 256)
@@ -88,10 +105,13 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
     return illegal("stages", config.stages, "must be 1 to 8", std::clamp<int64_t>(config.stages, 1, 8));
   if (int64_t registers = accumulatorRegisters(config, problem); registers > 224)
     return illegal("query_tile", config.queryTile, fmt::format("accumulators take {} registers a thread, at most 224 fit", registers), rows);
-  if (int64_t bytes = sharedBytes(config, problem, target); bytes > target.maxSharedBytes())
-    return illegal("stages", config.stages,
-                   fmt::format("takes {} bytes of shared memory, {} has {}", bytes, target.chip, target.maxSharedBytes()),
-                   std::max<int64_t>(1, config.stages - 1));
+  if (int64_t bytes = sharedBytes(config, problem, target); bytes > target.maxSharedBytes()) {
+    std::string limit = fmt::format("takes {} bytes of shared memory, {} has {}", bytes, target.chip, target.maxSharedBytes());
+    return config.stages > 1         ? illegal("stages", config.stages, limit, config.stages - 1)
+           : config.queryTile > rows ? illegal("query_tile", config.queryTile, limit, config.queryTile - rows)
+           : config.keyTile > 8      ? illegal("key_tile", config.keyTile, limit, nextSmallerKeyTile(config, padded))
+                                     : illegal("warps", config.warps, limit, config.warps / 2);
+  }
   return {};
 }
 

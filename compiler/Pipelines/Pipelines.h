@@ -31,7 +31,7 @@ void buildTilePipeline(mlir::OpPassManager &manager, const TilePipelineOptions &
 void buildMmaSchedulePipeline(mlir::OpPassManager &manager, const SchedulePipelineOptions &options);
 /// landmark-to-nvvm: scheduled program -> nvvm and llvm dialects.
 void buildNVVMPipeline(mlir::OpPassManager &manager);
-/// landmark-to-host: tile program -> loops over vectors (the host's scheduled form).
+/// landmark-schedule-host: tile program -> loops over vectors (the host's scheduled form).
 void buildHostSchedulePipeline(mlir::OpPassManager &manager);
 /// landmark-to-host-llvm: loops over vectors -> llvm dialect.
 void buildHostLLVMPipeline(mlir::OpPassManager &manager);

@@ -57,7 +57,7 @@ void place(Allocation &allocation, MutableArrayRef<Allocation> placed) {
 }
 
 struct AllocateShared : landmark::impl::TileAllocateSharedBase<AllocateShared> {
-  int64_t allocate(gpu::GPUFuncOp kernel) {
+  void allocate(gpu::GPUFuncOp kernel) {
     Block &body = kernel.getBody().front();
     llvm::DenseMap<Operation *, int64_t> order;
     for (auto [number, op] : llvm::enumerate(body))
@@ -66,20 +66,33 @@ struct AllocateShared : landmark::impl::TileAllocateSharedBase<AllocateShared> {
     kernel.walk([&](tile::AllocOp op) { allocations.push_back({op, position(op, body, order), lastUse(op, body, order)}); });
     // Long-lived rings first, at the bottom: what follows shares the rest.
     llvm::stable_sort(allocations, [](const Allocation &a, const Allocation &b) { return a.last - a.first > b.last - b.first; });
-    int64_t total = 0;
     for (size_t i = 0; i < allocations.size(); ++i) {
       place(allocations[i], MutableArrayRef(allocations).take_front(i));
       allocations[i].op.setOffset(allocations[i].offset);
-      total = std::max(total, allocations[i].end());
     }
-    return total;
+  }
+
+  /// What the stretches below rest on: a kernel of one block, and rings that are used where they are named.
+  static LogicalResult verifyUses(gpu::GPUFuncOp kernel) {
+    if (!kernel.getBody().hasOneBlock())
+      return kernel.emitOpError("must be structured to have its shared memory placed");
+    return success(!kernel.walk([](Operation *op) -> WalkResult {
+                            for (Value value : op->getOperands())
+                              if (isa<tile::BufferType>(value.getType()) && !(isa<tile::CopyOp, tile::SlotOp>(op) && value.getDefiningOp<tile::AllocOp>()))
+                                return op->emitOpError("uses a ring of shared memory in another way than tile.copy and tile.slot");
+                            return WalkResult::advance();
+                          }).wasInterrupted());
   }
 
   void runOnOperation() override {
-    getOperation()->walk([&](gpu::GPUFuncOp kernel) {
-      int64_t bytes = allocate(kernel);
-      kernel->setAttr("tile.shared_bytes", Builder(kernel).getI64IntegerAttr(bytes));
+    WalkResult result = getOperation()->walk([&](gpu::GPUFuncOp kernel) -> WalkResult {
+      if (failed(verifyUses(kernel)))
+        return failure();
+      allocate(kernel);
+      return success();
     });
+    if (result.wasInterrupted())
+      signalPassFailure();
   }
 };
 

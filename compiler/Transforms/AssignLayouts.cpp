@@ -166,18 +166,18 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
         cheap.push_back(op);
     });
     for (Operation *op : cheap)
-      for (OpOperand &use : llvm::make_early_inc_range(llvm::drop_begin(op->getUses())))
-        use.set(OpBuilder(op).clone(*op)->getResult(0));
+      if (!op->use_empty())
+        for (OpOperand &use : llvm::make_early_inc_range(llvm::drop_begin(op->getUses())))
+          use.set(OpBuilder(op).clone(*op)->getResult(0));
   }
 
   LogicalResult setLayout(Operation *op, Value value, ArrayRef<Role> roles) {
     auto type = cast<RankedTensorType>(value.getType());
-    for (auto [size, role] : llvm::zip(type.getShape(), roles)) {
-      int64_t unit = role == Role::Row ? 16 * warps : role == Role::Column ? 8 : 1;
-      if (size % unit != 0)
-        return op->emitOpError("has a tile whose ") << stringifyRole(role) << "s must be a multiple of " << unit << ", got " << size;
-    }
-    auto laidOut = type.cloneWithEncoding(tile::FragmentAttr::get(&getContext(), roles, warps));
+    auto emitError = [&] { return op->emitOpError(); };
+    auto layout = tile::FragmentAttr::getChecked(emitError, &getContext(), roles, static_cast<int64_t>(warps));
+    if (!layout || failed(layout.verifyEncoding(type.getShape(), type.getElementType(), emitError)))
+      return failure();
+    auto laidOut = type.cloneWithEncoding(layout);
     value.setType(laidOut);
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
       auto splat = dyn_cast<SplatElementsAttr>(constant.getValue());

@@ -4,6 +4,7 @@
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/TileBuilder.h"
 #include "dialects/Landmark/Landmark.h"
+#include "landmark/Problem.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -114,7 +115,15 @@ Value andNot(TileBuilder &b, Value yes, Value no) {
   return arith::AndIOp::create(b, yes, arith::XOrIOp::create(b, no, ones));
 }
 
+/// Token numbers of a tile's columns, [tokens].
+Value tokenNumbers(TileBuilder &b, int64_t tokens, Value firstToken) {
+  Value numbers = b.iota(tokens);
+  return firstToken ? b.add(b.splatLike(b.toI32(firstToken), numbers), numbers) : numbers;
+}
+
 SmallVector<Value> expandOwn(ir::OwnOp op, TileBuilder &b) {
+  if (op.getResult().getType().getRank() == 1)
+    return {b.compare(CmpIPredicate::eq, op.getBlocks(), b.splatLike(b.toI32(op.getBlock()), op.getBlocks()))};
   auto [number, rowBlock] = blocksByRow(b, op.getBlocks(), blockNumbers(b, op.getBlock(), op.getResult().getType().getDimSize(1)));
   return {b.compare(CmpIPredicate::eq, number, rowBlock)};
 }
@@ -137,7 +146,7 @@ SmallVector<Value> expandTokens(ir::TokensOp op, TileBuilder &b) {
   high = b.min(b.min(high, ordinary), b.sub(keysEnd, start));
   Value low = b.sub(b.splat(b.toI32(op.getPhase()), byBlock), start);
 
-  Value token = b.broadcast(b.iota(type.getDimSize(2)), indices, {2});
+  Value token = b.broadcast(tokenNumbers(b, type.getDimSize(2), op.getFirstToken()), indices, {2});
   Value belowHigh = b.compare(CmpIPredicate::slt, token, b.broadcast(high, indices, {0, 1}));
   Value fromLow = b.compare(CmpIPredicate::sge, token, b.broadcast(low, indices, {0, 1}));
   return {arith::AndIOp::create(b, belowHigh, fromLow)};
@@ -145,7 +154,7 @@ SmallVector<Value> expandTokens(ir::TokensOp op, TileBuilder &b) {
 
 SmallVector<Value> expandOrdinary(ir::OrdinaryOp op, TileBuilder &b) {
   auto type = op.getResult().getType();
-  Value token = b.iota(type.getDimSize(2));
+  Value token = tokenNumbers(b, type.getDimSize(2), op.getFirstToken());
   Value seen = b.compare(CmpIPredicate::ult, token, b.splatLike(b.toI32(b.sub(op.getBlockSize(), b.index(1))), token));
   return {b.broadcast(seen, type, {2})};
 }
@@ -155,7 +164,7 @@ SmallVector<Value> expandGates(ir::GatesOp op, TileBuilder &b) {
   auto [number, rowBlock] = blocksByRow(b, op.getRowBlocks(), blockNumbers(b, op.getBlock(), type.getDimSize(1)));
   Value past = completePast(b, number, rowBlock, op.getKeys(), op.getPhase(), op.getBlockSize());
   Value counted = andNot(b, past, isBare(b, number, op.getPhase(), op.getBlockSize()));
-  Value token = b.iota(type.getDimSize(2));
+  Value token = tokenNumbers(b, type.getDimSize(2), op.getFirstToken());
   Value landmark = b.compare(CmpIPredicate::eq, token, b.splatLike(b.toI32(b.sub(op.getBlockSize(), b.index(1))), token));
   return {arith::AndIOp::create(b, b.broadcast(counted, type, {0, 1}), b.broadcast(landmark, type, {2}))};
 }
@@ -175,6 +184,9 @@ Value finite(TileBuilder &b, Value maximum) {
   return b.select(none, b.floatSplatLike(0.0f, maximum), maximum);
 }
 
+/// Logits with -inf in place of what is not seen.
+Value seenLogits(TileBuilder &b, Value seen, Value logits) { return b.select(seen, logits, b.floatSplatLike(-INFINITY, logits)); }
+
 /// exp2(logits * factor - offset), the offset given for the leading dimensions of the logits.
 Value exponentials(TileBuilder &b, Value logits, Value offset, Value factor) {
   Value scaled = b.mulf(logits, b.splatLike(factor, logits));
@@ -184,7 +196,7 @@ Value exponentials(TileBuilder &b, Value logits, Value offset, Value factor) {
 SmallVector<Value> expandStats(ir::StatsOp op, TileBuilder &b) {
   Value factor = b.splatLike(op.getFactor(), op.getMax());
   SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(1, op.getLogits().getType().getRank()));
-  Value logits = b.select(op.getSeen(), op.getLogits(), b.floatSplatLike(-INFINITY, op.getLogits()));
+  Value logits = seenLogits(b, op.getSeen(), op.getLogits());
   Value maximum = b.maxf(op.getMax(), b.reduce(tile::ReductionKind::Max, logits, dims));
   Value offset = b.mulf(finite(b, maximum), factor);
   Value kept = b.mulf(op.getSum(), b.exp2(b.subf(b.mulf(op.getMax(), factor), offset)));
@@ -197,33 +209,58 @@ SmallVector<Value> expandLogSumExp(ir::LogSumExpOp op, TileBuilder &b) {
   return {b.addf(b.mulf(finite(b, op.getMax()), b.splatLike(op.getFactor(), op.getMax())), b.log2(op.getSum()))};
 }
 
+/// Own block: exp2(m - lse). Past block: exp2(gate - lse) / sum, the division as a difference of logarithms. 0 where nothing was seen.
+Value blockFactor(TileBuilder &b, Value maximum, Value sum, Value own, Value gate, Value lse, Value factor) {
+  Value logit = b.select(own, finite(b, maximum), gate);
+  Value divisor = b.select(own, b.floatSplatLike(0.0f, sum), b.log2(sum));
+  Value exponent = b.subf(b.subf(b.mulf(logit, b.splatLike(factor, logit)), lse), divisor);
+  Value unseen = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
+  return b.select(unseen, b.floatSplatLike(0.0f, maximum), b.exp2(exponent));
+}
+
 SmallVector<Value> expandWeights(ir::WeightsOp op, TileBuilder &b) {
   int64_t landmark = *getConstantIntValue(op.getBlockSize()) - 1;
-  Value logits = b.select(op.getSeen(), op.getLogits(), b.floatSplatLike(-INFINITY, op.getLogits()));
+  Value logits = seenLogits(b, op.getSeen(), op.getLogits());
   Value maximum = b.reduce(tile::ReductionKind::Max, logits, {2});
   Value shift = finite(b, maximum);
-  Value factor = b.splatLike(op.getFactor(), maximum);
-  Value inner = exponentials(b, logits, b.mulf(shift, factor), op.getFactor());
+  Value inner = exponentials(b, logits, b.mulf(shift, b.splatLike(op.getFactor(), shift)), op.getFactor());
   Value sum = b.reduce(tile::ReductionKind::Sum, inner, {2});
-
-  // Own block: exp2(m - lse). Past block: exp2(landmark - lse) / sum, the division as a difference of logarithms.
-  Value gate = b.select(op.getOwn(), shift, b.column(op.getLogits(), landmark));
-  Value divisor = b.select(op.getOwn(), b.floatSplatLike(0.0f, sum), b.log2(sum));
-  Value exponent = b.subf(b.subf(b.mulf(gate, factor), b.broadcastLeading(op.getLse(), maximum)), divisor);
-  Value unseen = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
-  Value weight = b.select(unseen, b.floatSplatLike(0.0f, maximum), b.exp2(exponent));
+  Value weight = blockFactor(b, maximum, sum, op.getOwn(), b.column(op.getLogits(), landmark), b.broadcastLeading(op.getLse(), maximum),
+                             op.getFactor());
   return {b.mulf(inner, b.broadcastLeading(weight, inner))};
+}
+
+SmallVector<Value> expandGateLogit(ir::GateLogitOp op, TileBuilder &b) {
+  int64_t column = (*getConstantIntValue(op.getBlockSize()) - 1) % op.getLogits().getType().getDimSize(2);
+  return {b.reduce(tile::ReductionKind::Max, b.column(op.getLogits(), column), {1})};
+}
+
+SmallVector<Value> expandBlockFactor(ir::BlockFactorOp op, TileBuilder &b) {
+  return {blockFactor(b, op.getMax(), op.getSum(), op.getOwn(), op.getGate(), op.getLse(), op.getFactor())};
+}
+
+SmallVector<Value> expandSpread(ir::SpreadOp op, TileBuilder &b) {
+  Value shift = finite(b, op.getMax());
+  Value inner = exponentials(b, seenLogits(b, op.getSeen(), op.getLogits()), b.mulf(shift, b.splatLike(op.getFactor(), shift)), op.getFactor());
+  return {b.mulf(inner, b.broadcastLeading(op.getWeight(), inner))};
+}
+
+/// Columns are fixed when code is made, so the block size that names one must be a constant.
+LogicalResult verifyBlockSize(mlir::Operation *op, Value blockSize, int64_t most) {
+  std::optional<int64_t> value = getConstantIntValue(blockSize);
+  if (value && *value >= 1 && *value <= most)
+    return success();
+  return op->emitOpError("needs a constant block size of 1 to ") << most;
 }
 
 struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
   void runOnOperation() override {
-    WalkResult checked = getOperation()->walk([](ir::WeightsOp op) {
-      std::optional<int64_t> blockSize = getConstantIntValue(op.getBlockSize());
-      int64_t tokens = op.getLogits().getType().getDimSize(2);
-      if (blockSize && *blockSize >= 1 && *blockSize <= tokens)
-        return WalkResult::advance();
-      op.emitOpError("needs a constant block size of 1 to ") << tokens;
-      return WalkResult::interrupt();
+    WalkResult checked = getOperation()->walk([](mlir::Operation *op) -> WalkResult {
+      if (auto weights = dyn_cast<ir::WeightsOp>(op))
+        return verifyBlockSize(op, weights.getBlockSize(), weights.getLogits().getType().getDimSize(2));
+      if (auto gate = dyn_cast<ir::GateLogitOp>(op))
+        return verifyBlockSize(op, gate.getBlockSize(), Problem::maxBlockSize);
+      return WalkResult::advance();
     });
     if (checked.wasInterrupted())
       return signalPassFailure();
@@ -231,7 +268,8 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
     patterns.add<Expansion<ir::ProgramOp, expandProgram>, Expansion<ir::BlockRangeOp, expandBlockRange>, Expansion<ir::LocateOp, expandLocate>,
                  Expansion<ir::OwnOp, expandOwn>, Expansion<ir::TokensOp, expandTokens>, Expansion<ir::OrdinaryOp, expandOrdinary>,
                  Expansion<ir::GatesOp, expandGates>, Expansion<ir::PastGatesOp, expandPastGates>, Expansion<ir::StatsOp, expandStats>,
-                 Expansion<ir::LogSumExpOp, expandLogSumExp>, Expansion<ir::WeightsOp, expandWeights>>(&getContext());
+                 Expansion<ir::LogSumExpOp, expandLogSumExp>, Expansion<ir::WeightsOp, expandWeights>, Expansion<ir::GateLogitOp, expandGateLogit>,
+                 Expansion<ir::BlockFactorOp, expandBlockFactor>, Expansion<ir::SpreadOp, expandSpread>>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

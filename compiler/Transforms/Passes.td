@@ -59,7 +59,7 @@ def TileAssignLayouts : Pass<"tile-assign-layouts"> {
 def TileAllocateShared : Pass<"tile-allocate-shared"> {
   let summary = "Place the rings in shared memory";
   let description = [{
-    Rings of loops that follow one another share their place; what is outside of loops keeps its own. The sum stands in the kernel's `tile.shared_bytes`.
+    Rings of loops that follow one another share their place; what is outside of loops keeps its own.
   }];
 }
 

@@ -27,9 +27,12 @@ using namespace landmark;
 
 namespace {
 
-tile::BufferType bufferType(RankedTensorType type, int64_t stages) {
+/// The ring for the tiles that `load` reads, or a diagnostic and none.
+tile::BufferType bufferType(tile::LoadOp load, int64_t stages) {
+  RankedTensorType type = load.getResult().getType();
   auto rows = tile::SwizzleAttr::get(type.getContext(), 0, 0); // tile-assign-layouts chooses another
-  return tile::BufferType::get(type.getContext(), stages, type.getShape(), type.getElementType(), rows);
+  return tile::BufferType::getChecked([&] { return load.emitOpError("cannot stand in shared memory: "); }, type.getContext(), stages,
+                                      type.getShape(), type.getElementType(), rows);
 }
 
 tile::SlotType slotType(tile::BufferType type) { return tile::SlotType::get(type.getContext(), type); }
@@ -44,9 +47,10 @@ struct LoopLoads {
   scf::ForOp loop;
   SmallVector<tile::LoadOp> loads;
   SmallVector<Operation *> addresses; // in the loop's body, in order
+  SmallVector<tile::BufferType> ringTypes;
   SmallVector<Value> rings;
 
-  LogicalResult collect() {
+  LogicalResult collect(int64_t stages) {
     llvm::SetVector<Operation *> slice;
     BackwardSliceOptions options;
     options.filter = [&](Operation *op) { return op->getBlock() == loop.getBody(); };
@@ -54,6 +58,9 @@ struct LoopLoads {
       if (!feedsDotsOnly(load))
         return load.emitOpError("in a loop must feed tile.dot only");
       loads.push_back(load);
+      ringTypes.push_back(bufferType(load, stages));
+      if (!ringTypes.back())
+        return failure();
       if (failed(getBackwardSlice(load.getOperation(), &slice, options)))
         return load.emitOpError("has an address that cannot be computed ahead");
     }
@@ -111,8 +118,8 @@ scf::ForOp carryStage(LoopLoads &work, int64_t stages) {
 
 void pipeline(LoopLoads &work, int64_t stages) {
   ImplicitLocOpBuilder b(work.loop.getLoc(), work.loop);
-  for (tile::LoadOp load : work.loads)
-    work.rings.push_back(tile::AllocOp::create(b, bufferType(load.getResult().getType(), stages), IntegerAttr()));
+  for (tile::BufferType type : work.ringTypes)
+    work.rings.push_back(tile::AllocOp::create(b, type, IntegerAttr()));
   gpu::BarrierOp::create(b);
   Value ahead = work.loop.getLowerBound();
   for (int64_t stage = 0; stage < stages - 1; ++stage) {
@@ -146,10 +153,13 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
   LogicalResult makeResident(tile::LoadOp load) {
     if (!feedsDotsOnly(load))
       return load.emitOpError("must feed tile.dot only");
+    tile::BufferType place = bufferType(load, 1);
+    if (!place)
+      return failure();
     ImplicitLocOpBuilder b(load.getLoc(), load);
     auto type = load.getResult().getType();
     Value zero = constantIndex(b, 0);
-    Value buffer = tile::AllocOp::create(b, bufferType(type, 1), IntegerAttr());
+    Value buffer = tile::AllocOp::create(b, place, IntegerAttr());
     tile::CopyOp::create(b, load.getView(), load.getBatch(), load.getHead(), load.getRow(), load.getStride(), load.getLow(), load.getHigh(),
                          buffer, zero);
     tile::CommitOp::create(b);
@@ -166,11 +176,11 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
   }
 
   void runOnOperation() override {
-    if (stages < 1 || warps < 1) {
-      getOperation()->emitError("tile-pipeline-loads: stages and warps must be positive");
+    if (stages < 1 || stages > 8 || warps < 1 || warps > 32) {
+      getOperation()->emitError("tile-pipeline-loads takes 1 to 8 stages and 1 to 32 warps");
       return signalPassFailure();
     }
-    SmallVector<LoopLoads> loops;
+    SmallVector<LoopLoads, 0> loops;
     SmallVector<tile::LoadOp> outside;
     WalkResult result = getOperation()->walk([&](tile::LoadOp load) {
       auto loop = dyn_cast<scf::ForOp>(load->getParentOp());
@@ -181,13 +191,13 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
       if (!loop)
         outside.push_back(load);
       else if (llvm::none_of(loops, [&](LoopLoads &other) { return other.loop == loop; }))
-        loops.push_back({loop, {}, {}, {}});
+        loops.push_back({loop, {}, {}, {}, {}});
       return WalkResult::advance();
     });
     if (result.wasInterrupted())
       return signalPassFailure();
     for (LoopLoads &work : loops)
-      if (failed(work.collect()))
+      if (failed(work.collect(stages)))
         return signalPassFailure();
     for (LoopLoads &work : loops)
       pipeline(work, stages);

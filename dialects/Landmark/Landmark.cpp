@@ -53,27 +53,38 @@ LogicalResult ForwardOp::verify() {
   return success();
 }
 
-/// Whether `type` is a tile of `elementType` whose leading dimensions are those of `prefix`.
-static bool extends(RankedTensorType type, RankedTensorType prefix, int64_t rank) {
-  return type.getRank() == rank && type.getShape().take_front(prefix.getRank()) == prefix.getShape();
+static bool isF32Row(RankedTensorType type) { return type.getRank() == 1 && type.getElementType().isF32(); }
+static bool isI32Row(RankedTensorType type) { return type.getRank() == 1 && type.getElementType().isInteger(32); }
+
+/// Whether `type` has `rank` dimensions, the first of them that of `rows`, a tile of rank 1.
+static bool extends(RankedTensorType type, RankedTensorType rows, int64_t rank) {
+  return type.getRank() == rank && type.getShape().take_front() == rows.getShape();
 }
+
+/// Whether `type` is an i1 for every element of a tile of `shape`.
+static bool isMask(RankedTensorType type, ArrayRef<int64_t> shape) { return type.getShape() == shape && type.getElementType().isInteger(1); }
 
 LogicalResult LocateOp::verify() {
   auto type = getBlocks().getType();
-  if (type != getTokens().getType() || type.getRank() != 1 || !type.getElementType().isInteger(32))
+  if (type != getTokens().getType() || !isI32Row(type))
     return emitOpError("yields two tiles of rank 1 of i32, of one type");
   return success();
 }
 
 LogicalResult OwnOp::verify() {
-  if (!extends(getResult().getType(), getBlocks().getType(), 2) || !getResult().getType().getElementType().isInteger(1))
-    return emitOpError("yields an i1 for every row and block");
+  auto type = getResult().getType();
+  if (!isI32Row(getBlocks().getType()))
+    return emitOpError("takes the block of every row, an i32");
+  if (type.getRank() > 2 || !extends(type, getBlocks().getType(), type.getRank()) || !type.getElementType().isInteger(1))
+    return emitOpError("yields an i1 for every row, or every row and block");
   return success();
 }
 
 LogicalResult TokensOp::verify() {
   if (getRowBlocks().getType() != getRowTokens().getType())
     return emitOpError("takes blocks and tokens of the same rows");
+  if (!isI32Row(getRowBlocks().getType()))
+    return emitOpError("takes the block of every row, an i32");
   if (!extends(getResult().getType(), getRowBlocks().getType(), 3) || !getResult().getType().getElementType().isInteger(1))
     return emitOpError("yields an i1 for every row, block and token");
   return success();
@@ -86,6 +97,8 @@ LogicalResult OrdinaryOp::verify() {
 }
 
 LogicalResult GatesOp::verify() {
+  if (!isI32Row(getRowBlocks().getType()))
+    return emitOpError("takes the block of every row, an i32");
   if (!extends(getResult().getType(), getRowBlocks().getType(), 3) || !getResult().getType().getElementType().isInteger(1))
     return emitOpError("yields an i1 for every row, block and token");
   return success();
@@ -99,28 +112,58 @@ LogicalResult PastGatesOp::verify() {
 
 LogicalResult StatsOp::verify() {
   auto logits = getLogits().getType();
-  if (!extends(logits, getMax().getType(), logits.getRank()) || getMax().getType().getRank() != 1 || logits.getRank() < 2)
-    return emitOpError("keeps one value a row of the logits");
-  if (logits.getShape() != getSeen().getType().getShape() || !getSeen().getType().getElementType().isInteger(1))
+  if (!isF32Row(getMax().getType()) || logits.getRank() < 2 || !extends(logits, getMax().getType(), logits.getRank()))
+    return emitOpError("keeps one f32 a row of the logits");
+  if (!logits.getElementType().isF32())
+    return emitOpError("takes logits of f32, got ") << logits.getElementType();
+  if (!isMask(getSeen().getType(), logits.getShape()))
     return emitOpError("takes an i1 for every logit");
   return success();
 }
 
 LogicalResult WeightsOp::verify() {
   auto logits = getLogits().getType();
-  if (logits.getRank() != 3)
-    return emitOpError("takes logits by row, block and token");
-  if (logits.getShape() != getSeen().getType().getShape() || !getSeen().getType().getElementType().isInteger(1))
+  if (logits.getRank() != 3 || !logits.getElementType().isF32())
+    return emitOpError("takes logits by row, block and token, in f32");
+  if (!isMask(getSeen().getType(), logits.getShape()))
     return emitOpError("takes an i1 for every logit");
-  if (getOwn().getType().getShape() != logits.getShape().drop_back() || !getOwn().getType().getElementType().isInteger(1))
+  if (!isMask(getOwn().getType(), logits.getShape().drop_back()))
     return emitOpError("takes an i1 for every row and block");
-  if (getLse().getType().getShape() != logits.getShape().take_front())
+  if (!isF32Row(getLse().getType()) || !extends(logits, getLse().getType(), 3))
     return emitOpError("takes the log-sum-exp of every row");
   return success();
 }
 
 LogicalResult LogSumExpOp::verify() {
-  if (getMax().getType().getRank() != 1 || !getMax().getType().getElementType().isF32())
+  if (!isF32Row(getMax().getType()))
     return emitOpError("takes one f32 a row");
+  return success();
+}
+
+LogicalResult GateLogitOp::verify() {
+  auto logits = getLogits().getType(), result = getResult().getType();
+  if (logits.getRank() != 3 || logits.getDimSize(1) != 1 || !logits.getElementType().isF32())
+    return emitOpError("takes logits by row, one block and token, in f32");
+  if (!isF32Row(result) || !extends(logits, result, 3))
+    return emitOpError("yields one logit a row");
+  return success();
+}
+
+LogicalResult BlockFactorOp::verify() {
+  if (!isF32Row(getMax().getType()))
+    return emitOpError("takes one f32 a row");
+  if (!isMask(getOwn().getType(), getMax().getType().getShape()))
+    return emitOpError("takes an i1 for every row");
+  return success();
+}
+
+LogicalResult SpreadOp::verify() {
+  auto logits = getLogits().getType();
+  if (logits.getRank() < 2 || !logits.getElementType().isF32())
+    return emitOpError("takes logits by row, in f32");
+  if (!isMask(getSeen().getType(), logits.getShape()))
+    return emitOpError("takes an i1 for every logit");
+  if (!isF32Row(getMax().getType()) || !extends(logits, getMax().getType(), logits.getRank()))
+    return emitOpError("takes a maximum and a weight for every row");
   return success();
 }

@@ -101,7 +101,7 @@ def Landmark_LocateOp : Landmark_Op<"locate", [Pure]> {
 def Landmark_OwnOp : Landmark_Op<"own", [Pure]> {
   let summary = "which blocks of a tile are a row's own";
   let description = [{
-    True where block `block + s` is the block of row `m`.
+    True where block `block + s` is the block of row `m`; of rank 1, where block `block` is.
 
     Example: `%own = landmark.own %blocks at %b : tensor<128xi32> -> tensor<128x1xi1>`
   }];
@@ -119,10 +119,10 @@ def Landmark_TokensOp : Landmark_Op<"tokens", [Pure]> {
 
     Example: `%seen = landmark.tokens rows(%blocks, %tokens) at %b keys(%nk) phase(%phase) block(%L) : tensor<128xi32> -> tensor<128x1x64xi1>`
   }];
-  let arguments = (ins Tile_Tile:$row_blocks, Tile_Tile:$row_tokens, Index:$block, Index:$keys, Index:$phase, Index:$block_size);
+  let arguments = (ins Tile_Tile:$row_blocks, Tile_Tile:$row_tokens, Index:$block, Index:$keys, Index:$phase, Index:$block_size, Optional<Index>:$first_token);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    `rows` `(` $row_blocks `,` $row_tokens `)` `at` $block `keys` `(` $keys `)` `phase` `(` $phase `)` `block` `(` $block_size `)` attr-dict
+    `rows` `(` $row_blocks `,` $row_tokens `)` `at` $block `keys` `(` $keys `)` `phase` `(` $phase `)` `block` `(` $block_size `)` (`from` $first_token^)? attr-dict
     `:` type($row_blocks) `,` type($row_tokens) `->` type($result)
   }];
   let hasVerifier = 1;
@@ -135,9 +135,9 @@ def Landmark_OrdinaryOp : Landmark_Op<"ordinary", [Pure]> {
 
     Example: `%seen = landmark.ordinary block(%L) : tensor<128x1x64xi1>`
   }];
-  let arguments = (ins Index:$block_size);
+  let arguments = (ins Index:$block_size, Optional<Index>:$first_token);
   let results = (outs Tile_Tile:$result);
-  let assemblyFormat = "`block` `(` $block_size `)` attr-dict `:` type($result)";
+  let assemblyFormat = "`block` `(` $block_size `)` (`from` $first_token^)? attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 
@@ -148,10 +148,10 @@ def Landmark_GatesOp : Landmark_Op<"gates", [Pure]> {
 
     Example: `%seen = landmark.gates rows(%blocks) at %b keys(%nk) phase(%phase) block(%L) : tensor<128xi32> -> tensor<128x1x64xi1>`
   }];
-  let arguments = (ins Tile_Tile:$row_blocks, Index:$block, Index:$keys, Index:$phase, Index:$block_size);
+  let arguments = (ins Tile_Tile:$row_blocks, Index:$block, Index:$keys, Index:$phase, Index:$block_size, Optional<Index>:$first_token);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    `rows` `(` $row_blocks `)` `at` $block `keys` `(` $keys `)` `phase` `(` $phase `)` `block` `(` $block_size `)` attr-dict
+    `rows` `(` $row_blocks `)` `at` $block `keys` `(` $keys `)` `phase` `(` $phase `)` `block` `(` $block_size `)` (`from` $first_token^)? attr-dict
     `:` type($row_blocks) `->` type($result)
   }];
   let hasVerifier = 1;
@@ -201,6 +201,55 @@ def Landmark_LogSumExpOp : Landmark_Op<"log_sum_exp", [Pure, AllTypesMatch<["max
   let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, F32:$factor);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = "$max `,` $sum `factor` $factor attr-dict `:` type($max)";
+  let hasVerifier = 1;
+}
+
+def Landmark_GateLogitOp : Landmark_Op<"gate_logit", [Pure]> {
+  let summary = "logit of the landmark in a tile that ends a block";
+  let description = [{
+    The column of token `L - 1` of the one block that the tile holds the last part of: column `(L - 1) % tokens`.
+
+    Example: `%g = landmark.gate_logit %s block(%L) : tensor<128x1x64xf32> -> tensor<128xf32>`
+  }];
+  let arguments = (ins Tile_Tile:$logits, Index:$block_size);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$logits `block` `(` $block_size `)` attr-dict `:` type($logits) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Landmark_BlockFactorOp : Landmark_Op<"block_factor", [Pure, AllTypesMatch<["max", "sum", "gate", "lse", "result"]>]> {
+  let summary = "factor that turns the exponentials of a block into weights";
+  let description = [{
+    With `max` and `sum` the statistics of a row's seen logits in the block, its weights are `exp2((logit - max) * factor)` times
+
+        own block    exp2(max * factor - lse)
+        past block   exp2(gate * factor - lse) / sum
+
+    and 0 where nothing is seen (C3). `gate` is the landmark's logit.
+
+    Example: `%w = landmark.block_factor %m, %n own %own gate %g lse %lse factor %c : tensor<128xf32>, tensor<128xi1>`
+  }];
+  let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, Tile_Tile:$own, Tile_Tile:$gate, Tile_Tile:$lse, F32:$factor);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $max `,` $sum `own` $own `gate` $gate `lse` $lse `factor` $factor attr-dict `:` type($max) `,` type($own)
+  }];
+  let hasVerifier = 1;
+}
+
+def Landmark_SpreadOp : Landmark_Op<"spread", [Pure, AllTypesMatch<["logits", "result"]>, AllTypesMatch<["max", "weight"]>]> {
+  let summary = "weights of a part of a block";
+  let description = [{
+    `exp2((logit - max) * factor) * weight` where `seen`, else 0: what `landmark.weights` computes for a whole block, for one whose statistics
+    are known.
+
+    Example: `%p = landmark.spread %s seen %seen max %m weight %w factor %c : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128xf32>`
+  }];
+  let arguments = (ins Tile_Tile:$logits, Tile_Tile:$seen, Tile_Tile:$max, Tile_Tile:$weight, F32:$factor);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $logits `seen` $seen `max` $max `weight` $weight `factor` $factor attr-dict `:` type($logits) `,` type($seen) `,` type($max)
+  }];
   let hasVerifier = 1;
 }
 

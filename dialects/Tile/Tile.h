@@ -8,8 +8,16 @@
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/TensorEncoding.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace landmark::tile {
+/// The largest size of a tile's dimension.
+constexpr int64_t maxTileSize = 65536;
+/// Whether `type` is a ranked tensor of at most 3 dimensions with sizes of 1 to maxTileSize.
+bool isTile(mlir::Type type);
+} // namespace landmark::tile
 
 #include "dialects/Tile/TileDialect.h.inc"
 #include "dialects/Tile/TileEnums.h.inc"

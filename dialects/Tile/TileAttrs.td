@@ -4,9 +4,10 @@
 
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
+include "mlir/IR/TensorEncoding.td"
 include "dialects/Tile/TileDialect.td"
 
-class Tile_Attr<string name, string mnem> : AttrDef<Tile_Dialect, name> {
+class Tile_Attr<string name, string mnem, list<Trait> traits = []> : AttrDef<Tile_Dialect, name, traits> {
   let mnemonic = mnem;
 }
 
@@ -25,7 +26,7 @@ def Tile_Role : I32EnumAttr<"Role", "what a dimension of a tile is in the layout
   let genSpecializedAttr = 0;
 }
 
-def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment"> {
+def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment", [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
   let summary = "which thread holds which element of a tile";
   let description = [{
     The layout of matrix accumulators of the `mma` family, and of everything derived from one by reducing or broadcasting. `roles` names,
@@ -38,6 +39,8 @@ def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment"> {
     A thread holds the elements (i, h) x b x (n, e) of the dimensions present, in that order, row-major. Threads that differ only in a
     coordinate of an absent role hold copies: a tile of row sums is replicated over the four lanes of a quad.
 
+    Constraints: rows are a multiple of `16 * warps`, columns of 8; a thread holds at most 1024 elements.
+
     Example: `tensor<128x1x64xf32, #tile.fragment<[row, block, column], 4>>` spreads 128 rows over 4 warps, 64 elements a thread.
   }];
   let parameters = (ins ArrayRefParameter<"::landmark::tile::Role">:$roles, "int64_t":$warps);
@@ -49,7 +52,7 @@ def Tile_SwizzleAttr : Tile_Attr<"Swizzle", "swizzle"> {
   let summary = "order of the 16-byte chunks within the rows of a shared-memory tile";
   let description = [{
     Chunk `c` of row `r` is stored at chunk `c ^ ((r >> shift) & (2^bits - 1))`, so that the eight rows of one `ldmatrix` fall on
-    different banks. `bits = 0` leaves rows as they are.
+    different banks. `bits = 0` leaves rows as they are. Rows 8 apart are stored alike: `bits + shift` is at most 3.
   }];
   let parameters = (ins "int64_t":$bits, "int64_t":$shift);
   let assemblyFormat = "`<` `bits` `=` $bits `,` `shift` `=` $shift `>`";

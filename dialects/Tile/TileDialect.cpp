@@ -10,6 +10,16 @@
 using namespace mlir;
 using namespace landmark::tile;
 
+/// No thread has more registers, and code for a tile grows with its elements.
+static constexpr int64_t maxElements = 1024;
+/// More than any device's shared memory.
+static constexpr int64_t maxBufferBytes = 1 << 20;
+
+bool landmark::tile::isTile(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getRank() <= 3 && llvm::all_of(tensor.getShape(), [](int64_t size) { return size >= 1 && size <= maxTileSize; });
+}
+
 /// `[row, block, column]`: parses and prints the roles of a fragment.
 static ParseResult parseRoles(AsmParser &parser, SmallVector<Role> &roles) {
   return parser.parseCommaSeparatedList([&]() -> ParseResult {
@@ -51,6 +61,7 @@ void TileDialect::initialize() {
 }
 
 LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Role> roles, int64_t warps) {
+  // Strictly ascending.
   if (roles.empty() || !llvm::is_sorted(roles, [](Role a, Role b) { return a <= b; }))
     return emitError() << "roles of a fragment must be distinct and in the order row, block, column";
   if (warps < 1 || warps > 32)
@@ -58,23 +69,46 @@ LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult FragmentAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType, function_ref<InFlightDiagnostic()> emitError) const {
+  if (shape.size() != getRoles().size())
+    return emitError() << "layout names " << getRoles().size() << " roles for a tile of rank " << shape.size();
+  int64_t elements = 1;
+  for (auto [size, role] : llvm::zip(shape, getRoles())) {
+    int64_t unit = role == Role::Row ? 16 * getWarps() : role == Role::Column ? 8 : 1;
+    if (size < 1 || size > maxTileSize || size % unit != 0)
+      return emitError() << "has a tile whose " << stringifyRole(role) << "s must be a multiple of " << unit << " up to " << maxTileSize << ", got "
+                         << size;
+    elements *= role == Role::Row ? size / (8 * getWarps()) : role == Role::Column ? size / 4 : size;
+  }
+  if (elements > maxElements)
+    return emitError() << "has a tile of which a thread holds " << elements << " elements, at most " << maxElements << " are allowed";
+  return success();
+}
+
 LogicalResult SwizzleAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t shift) {
-  if (bits < 0 || bits > 3 || shift < 0 || shift > 3)
-    return emitError() << "swizzle takes 0 to 3 bits and a shift of 0 to 3, got bits = " << bits << ", shift = " << shift;
+  if (bits < 0 || shift < 0 || bits > 3 || shift > 3 || bits + shift > 3)
+    return emitError() << "bits and shift of a swizzle are not negative and at most 3 together, got bits = " << bits << ", shift = " << shift;
   return success();
 }
 
 LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t stages, ArrayRef<int64_t> shape,
                                  Type elementType, SwizzleAttr swizzle) {
-  if (stages < 1)
+  if (stages < 1 || stages > maxBufferBytes)
     return emitError() << "a buffer has at least one stage, got " << stages;
-  if (shape.size() < 2 || shape.size() > 3 || llvm::any_of(shape, [](int64_t size) { return size < 1; }))
-    return emitError() << "a buffer's tile has rank 2 or 3 and positive sizes";
-  if (!elementType.isIntOrFloat() || (shape.back() * elementType.getIntOrFloatBitWidth()) % 128 != 0)
+  if (shape.size() < 2 || shape.size() > 3 || llvm::any_of(shape, [](int64_t size) { return size < 1 || size > maxTileSize; }))
+    return emitError() << "a buffer's tile has rank 2 or 3 and sizes of 1 to " << maxTileSize;
+  if (!isa<BFloat16Type, Float16Type, Float32Type>(elementType))
+    return emitError() << "a buffer holds bf16, f16 or f32, got " << elementType;
+  if ((shape.back() * elementType.getIntOrFloatBitWidth()) % 128 != 0)
     return emitError() << "a buffer's row must be a multiple of 16 bytes, got " << shape.back() << " x " << elementType;
   int64_t chunks = shape.back() * elementType.getIntOrFloatBitWidth() / 128;
   if (chunks % (int64_t(1) << swizzle.getBits()) != 0)
     return emitError() << "a swizzle of " << swizzle.getBits() << " bits does not fit rows of " << chunks << " chunks";
+  int64_t stageBytes = 16 * chunks;
+  for (int64_t size : shape.drop_back())
+    stageBytes *= size;
+  if (stageBytes > maxBufferBytes / stages)
+    return emitError() << "a buffer takes at most " << maxBufferBytes << " bytes";
   return success();
 }
 

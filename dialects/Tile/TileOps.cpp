@@ -2,6 +2,7 @@
 #include "dialects/Tile/Tile.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "llvm/ADT/SmallBitVector.h"
 
 using namespace mlir;
@@ -18,9 +19,45 @@ static std::pair<ArrayRef<int64_t>, Type> operandShape(Type type) {
   return {tile.getShape(), tile.getElementType()};
 }
 
+static FragmentAttr layoutOf(RankedTensorType type) { return dyn_cast_if_present<FragmentAttr>(type.getEncoding()); }
+
+/// Checks that `part`, which has the dimensions `dims` of `whole`, lies as they do: what a thread needs of one tile it holds of the other.
+static LogicalResult verifySameLayout(Operation *op, RankedTensorType whole, RankedTensorType part, ArrayRef<int64_t> dims) {
+  FragmentAttr wholeLayout = layoutOf(whole), partLayout = layoutOf(part);
+  if (!wholeLayout && !partLayout)
+    return success();
+  SmallVector<Role> roles;
+  if (wholeLayout)
+    for (int64_t dim : dims)
+      roles.push_back(wholeLayout.getRoles()[dim]);
+  if (!wholeLayout || !partLayout || partLayout.getRoles() != ArrayRef(roles) || partLayout.getWarps() != wholeLayout.getWarps())
+    return op->emitOpError("needs its tiles in one layout, got ") << whole << " and " << part;
+  return success();
+}
+
+/// Checks that a tile with a layout is one of rows and columns, as matrices and their accumulators are.
+static LogicalResult verifyMatrixLayout(Operation *op, RankedTensorType type) {
+  static constexpr Role matrix[] = {Role::Row, Role::Column}, blocks[] = {Role::Row, Role::Block, Role::Column};
+  if (FragmentAttr layout = layoutOf(type); layout && layout.getRoles() != (type.getRank() == 3 ? ArrayRef(blocks) : ArrayRef(matrix)))
+    return op->emitOpError("needs rows, blocks and columns in this order, got ") << type;
+  return success();
+}
+
 LogicalResult EdgeOp::verify() {
-  if (!isa_and_nonnull<BlockArgument>(getIv()) || (*this)->getBlock() != cast<BlockArgument>(getIv()).getOwner())
+  auto loop = dyn_cast_if_present<LoopLikeOpInterface>((*this)->getParentOp());
+  if (!loop || loop.getSingleInductionVar() != getIv())
     return emitOpError("must stand directly in the loop whose induction variable it asks about");
+  return success();
+}
+
+/// Checks that a tile's rows can be found in a view: strides, and columns side by side where a row has several.
+static LogicalResult verifyView(Operation *op, MemRefType view, bool hasColumns) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (view.getMemorySpace() || failed(view.getStridesAndOffset(strides, offset)))
+    return op->emitOpError("needs a strided view in global memory, got ") << view;
+  if (hasColumns && strides.back() != 1)
+    return op->emitOpError("needs a view whose rows are contiguous, got ") << view;
   return success();
 }
 
@@ -32,7 +69,7 @@ static LogicalResult verifyRows(Operation *op, MemRefType view, ArrayRef<int64_t
     return op->emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << elementType;
   if (view.getShape().back() != shape.back())
     return op->emitOpError("rows of the view have ") << view.getShape().back() << " columns, rows of the tile " << shape.back();
-  return success();
+  return verifyView(op, view, /*hasColumns=*/true);
 }
 
 LogicalResult LoadOp::verify() {
@@ -50,16 +87,20 @@ LogicalResult CopyOp::verify() {
 }
 
 LogicalResult StoreOp::verify() {
-  auto view = cast<MemRefType>(getView().getType());
+  auto view = getView().getType();
   auto type = getValue().getType();
-  if (type.getRank() > 2 || view.getRank() != type.getRank() + 2)
+  if (type.getRank() < 1 || type.getRank() > 2 || view.getRank() != type.getRank() + 2)
     return emitOpError("writes a tile of rank 1 or 2 to a view of rank 2 higher, got ranks ")
            << type.getRank() << " and " << view.getRank();
   if (view.getElementType() != type.getElementType())
     return emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << type.getElementType();
   if (type.getRank() == 2 && view.getShape().back() != type.getShape().back())
     return emitOpError("rows of the view have ") << view.getShape().back() << " columns, rows of the tile " << type.getShape().back();
-  return success();
+  if (FragmentAttr layout = layoutOf(type); layout && type.getRank() == 1 && layout.getRoles().front() != Role::Row)
+    return emitOpError("writes a value for every row, got ") << type;
+  if (type.getRank() == 2 && failed(verifyMatrixLayout(*this, type)))
+    return failure();
+  return verifyView(*this, view, /*hasColumns=*/type.getRank() == 2);
 }
 
 LogicalResult DotOp::verify() {
@@ -68,11 +109,17 @@ LogicalResult DotOp::verify() {
   auto result = getResult().getType();
   if (aType != bType)
     return emitOpError("multiplies operands of one element type, got ") << aType << " and " << bType;
+  if (!isa<BFloat16Type, Float16Type, Float32Type>(aType))
+    return emitOpError("multiplies bf16, f16 or f32, got ") << aType;
+  if (a.size() < 2 || b.size() < 2)
+    return emitOpError("multiplies tiles of rank 2 or 3, got ranks ") << a.size() << " and " << b.size();
   if (!result.getElementType().isF32())
     return emitOpError("accumulates in f32, got ") << result.getElementType();
   SmallVector<int64_t> expected = {a.front()};
   if (getTranspose()) {
-    if (a.size() != 2 || a.back() != b.back())
+    if (a.size() != 2)
+      return emitOpError("takes a left operand of rank 2 where it is transposed, got rank ") << a.size();
+    if (a.back() != b.back())
       return emitOpError("contracts the last dimensions, got sizes ") << a.back() << " and " << b.back();
     expected.append(b.begin(), b.end() - 1);
   } else {
@@ -82,7 +129,13 @@ LogicalResult DotOp::verify() {
   }
   if (result.getShape() != ArrayRef<int64_t>(expected))
     return emitOpError("result has the wrong shape");
-  return success();
+  if (auto left = dyn_cast<RankedTensorType>(getA().getType())) {
+    if (bool(layoutOf(left)) != bool(layoutOf(result)) || (layoutOf(left) && layoutOf(left).getWarps() != layoutOf(result).getWarps()))
+      return emitOpError("needs its tiles over the same warps, got ") << left << " and " << result;
+    if (failed(verifyMatrixLayout(*this, left)))
+      return failure();
+  }
+  return verifyMatrixLayout(*this, result);
 }
 
 void DotOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
@@ -94,19 +147,23 @@ void DotOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) 
 
 LogicalResult ReduceOp::verify() {
   auto source = getSource().getType(), result = getResult().getType();
+  if (!isa<FloatType>(source.getElementType()))
+    return emitOpError("combines floats, got ") << source.getElementType();
   llvm::SmallBitVector reduced(source.getRank());
   for (int64_t dim : getDims()) {
     if (dim < 0 || dim >= source.getRank() || reduced.test(dim))
       return emitOpError("reduces distinct dimensions of a tile of rank ") << source.getRank() << ", got " << dim;
     reduced.set(dim);
   }
-  SmallVector<int64_t> expected;
+  SmallVector<int64_t> kept, expected;
   for (int64_t dim = 0; dim < source.getRank(); ++dim)
-    if (!reduced.test(dim))
+    if (!reduced.test(dim)) {
+      kept.push_back(dim);
       expected.push_back(source.getDimSize(dim));
+    }
   if (result.getShape() != ArrayRef<int64_t>(expected) || result.getElementType() != source.getElementType())
     return emitOpError("result must be the source without the reduced dimensions");
-  return success();
+  return verifySameLayout(*this, source, result, kept);
 }
 
 LogicalResult BroadcastOp::verify() {
@@ -118,7 +175,7 @@ LogicalResult BroadcastOp::verify() {
       return emitOpError("dimension ") << index << " of the source does not fit dimension " << dim << " of the result";
   if (source.getElementType() != result.getElementType())
     return emitOpError("keeps the element type");
-  return success();
+  return verifySameLayout(*this, result, source, getDims());
 }
 
 OpFoldResult BroadcastOp::fold(FoldAdaptor adaptor) {
@@ -151,19 +208,19 @@ LogicalResult ColumnOp::verify() {
   if (source.getRank() < 2 || source.getShape().drop_back() != result.getShape() || source.getElementType() != result.getElementType())
     return emitOpError("result must be the source without its last dimension");
   if (getColumn() >= static_cast<uint64_t>(source.getShape().back()))
-    return emitOpError("column must be in [0, ") << source.getShape().back() << "), got " << getColumn();
-  return success();
+    return emitOpError("column must be in [0, ") << source.getShape().back() << "), got " << static_cast<int64_t>(getColumn());
+  return verifySameLayout(*this, source, result, llvm::to_vector(llvm::seq<int64_t>(0, source.getRank() - 1)));
 }
 
 LogicalResult AllocOp::verify() {
-  if (getOffset() && (static_cast<int64_t>(*getOffset()) < 0 || *getOffset() % 16 != 0))
-    return emitOpError("offset must be a non-negative multiple of 16");
+  if (getOffset() && (*getOffset() > INT32_MAX || *getOffset() % 16 != 0))
+    return emitOpError("offset must be a multiple of 16 below 2^31");
   return success();
 }
 
 LogicalResult WaitOp::verify() {
-  if (static_cast<int64_t>(getPending()) < 0)
-    return emitOpError("waits for a number of groups that is not negative");
+  if (getPending() > INT32_MAX)
+    return emitOpError("waits until 0 to 2^31 - 1 groups are under way, got ") << static_cast<int64_t>(getPending());
   return success();
 }
 
@@ -178,7 +235,9 @@ LogicalResult ReadOp::verify() {
   auto result = getResult().getType();
   if (result.getShape() != buffer.getShape() || result.getElementType() != buffer.getElementType())
     return emitOpError("result must have the shape and the element type of the slot");
+  if (result.getRank() != 2)
+    return emitOpError("reads a matrix, got rank ") << result.getRank();
   if (buffer.getElementType().getIntOrFloatBitWidth() != 16)
     return emitOpError("reads 16-bit elements, got ") << buffer.getElementType();
-  return success();
+  return verifyMatrixLayout(*this, result);
 }

@@ -76,7 +76,7 @@ def Tile_StoreOp : Tile_Op<"store"> {
 
     Example: `tile.store %o, %O[%batch, %head, %row] below %rows : tensor<128x128xbf16>, !view`
   }];
-  let arguments = (ins Tile_Tile:$value, Arg<AnyMemRef, "view", [MemWrite]>:$view, Index:$batch, Index:$head, Index:$row, Index:$high);
+  let arguments = (ins Tile_Tile:$value, Arg<MemRefRankOf<[BF16, F16, F32], [3, 4]>, "view", [MemWrite]>:$view, Index:$batch, Index:$head, Index:$row, Index:$high);
   let assemblyFormat = [{
     $value `,` $view `[` $batch `,` $head `,` $row `]` `below` $high attr-dict `:` type($value) `,` type($view)
   }];

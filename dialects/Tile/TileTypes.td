@@ -14,7 +14,7 @@ def Tile_BufferType : Tile_Type<"Buffer", "buffer"> {
   let summary = "a ring of tiles in shared memory";
   let description = [{
     `stages` tiles of one shape, each stored row after row (the last dimension is the row), its 16-byte chunks in the order of
-    `swizzle`. Example: `!tile.buffer<2, [1, 64, 128], bf16, <bits = 3, shift = 0>>`.
+    `swizzle`. All stages together take at most 1 MiB. Example: `!tile.buffer<2, [1, 64, 128], bf16, <bits = 3, shift = 0>>`.
   }];
   let parameters = (ins "int64_t":$stages, ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType,
                         "::landmark::tile::SwizzleAttr":$swizzle);
@@ -26,6 +26,7 @@ def Tile_BufferType : Tile_Type<"Buffer", "buffer"> {
     int64_t getColumns() const { return getShape().back(); }
     int64_t getRowBytes() const;
     int64_t getStageBytes() const { return getRows() * getRowBytes(); }
+    int64_t getBytes() const { return getStages() * getStageBytes(); }
   }];
 }
 
@@ -35,10 +36,8 @@ def Tile_SlotType : Tile_Type<"Slot", "slot"> {
   let assemblyFormat = "`<` $buffer `>`";
 }
 
-// Not AnyStaticShapeTensor: encodings are welcome.
-def Tile_Tile : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self) && "
-                           "::llvm::cast<::mlir::RankedTensorType>($_self).hasStaticShape()">,
-                     "tile (ranked tensor of static shape)", "::mlir::RankedTensorType">;
+// Not AnyStaticShapeTensor: encodings are welcome, empty tiles are not, and sizes are small enough that no product of them overflows.
+def Tile_Tile : Type<CPred<"::landmark::tile::isTile($_self)">, "tile (ranked tensor with sizes of 1 to 65536)", "::mlir::RankedTensorType">;
 def Tile_TileOrSlot : AnyTypeOf<[Tile_Tile, Tile_SlotType]>;
 
 #endif

@@ -9,11 +9,13 @@
 #include <cstdio>
 
 int sweepCount = 300;
+int sweepFirst = 1;
 
 int main(int argc, char **argv) {
   Catch::Session session;
   session.cli(session.cli() |
-              Catch::clara::Opt(sweepCount, "number")["--count"]("random problems of the sweep (default 300)"));
+              Catch::clara::Opt(sweepCount, "number")["--count"]("random problems of the sweep (default 300)") |
+              Catch::clara::Opt(sweepFirst, "number")["--first"]("seed of the first of them (default 1)"));
   if (int refused = session.applyCommandLine(argc, argv))
     return refused;
   if (auto device = landmark::Device::cuda(0); !device) {

@@ -6,6 +6,9 @@
 // that ldmatrix reads have the same addresses for all types. A depth of one chunk that is left over takes the instruction of half the depth.
 #include "compiler/Conversion/TileToNVVM/Lowering.h"
 
+#include <map>
+#include <tuple>
+
 using namespace mlir;
 
 namespace landmark {
@@ -85,23 +88,55 @@ private:
     return words;
   }
 
-  // Lanes name the rows of the matrices that ldmatrix reads, eight lanes a matrix.
-  Value laneBit(int64_t bit) { return b.bitAnd(b.shiftRight(b.lane(), bit), b.i32(1)); }
-  Value row8() { return b.bitAnd(b.lane(), b.i32(7)); }
-  Value row16() { return b.bitAnd(b.lane(), b.i32(15)); }
-  Value row8And(int64_t bit) { return b.bitOr(row8(), b.shiftLeft(laneBit(bit), 3)); }
+  /// Which lane names which row and chunk to ldmatrix, eight lanes a matrix.
+  enum class Lanes {
+    Rows8,         ///< rows 0-7
+    Rows16,        ///< rows 0-15
+    Rows8Chunks2,  ///< rows 0-7 of two chunks
+    Rows16Chunks2, ///< rows 0-15, then those of the next chunk
+    Chunks2Rows16, ///< rows 0-7 of two chunks, then rows 8-15 of both
+  };
+
+  /// Row and chunk that the lane names.
+  ChunkAddress laneAddress(int64_t row, int64_t chunk, Lanes lanes) {
+    auto bit = [&](int64_t number) { return b.bitAnd(b.shiftRight(b.lane(), number), b.i32(1)); };
+    bool isWide = lanes == Lanes::Rows16 || lanes == Lanes::Rows16Chunks2;
+    ChunkAddress address{row, chunk, b.bitAnd(b.lane(), b.i32(isWide ? 15 : 7)), Value()};
+    if (lanes == Lanes::Chunks2Rows16)
+      address.laneRow = b.bitOr(address.laneRow, b.shiftLeft(bit(4), 3));
+    if (lanes == Lanes::Rows8Chunks2 || lanes == Lanes::Chunks2Rows16)
+      address.laneChunk = bit(3);
+    if (lanes == Lanes::Rows16Chunks2)
+      address.laneChunk = bit(4);
+    return address;
+  }
+
+  /// Pointer for one ldmatrix. Where the swizzle takes in all three bits of a chunk's number, the chunks of a row differ from chunk 0 by an exclusive or on the
+  /// address, so that one register serves them all; elsewhere there is a base for each.
+  Value pointer(Value slot, tile::BufferType type, int64_t row, int64_t chunk, Lanes lanes) {
+    bool isFullSwizzle = type.getSwizzle().getBits() == 3;
+    int64_t moved = chunk & 7;
+    Value &base = lanePointers[{slot.getAsOpaquePointer(), isFullSwizzle ? 0 : moved, lanes}];
+    if (!base)
+      base = chunkLanePointer(b, slot, type, laneAddress(row, isFullSwizzle ? 0 : moved, lanes));
+    Value start = base;
+    if (isFullSwizzle && moved != 0) {
+      Value address = LLVM::PtrToIntOp::create(b, b.getI32Type(), base);
+      start = LLVM::IntToPtrOp::create(b, base.getType(), b.bitXor(address, b.i32(moved * 16)));
+    }
+    return b.sharedOffset(start, b.i32(chunkConstant(type, {row, chunk, Value(), Value()})));
+  }
 
   /// Left operand in shared memory: for each row tile, matrices (rows 0-7, 8-15) x (chunk, chunk + 1).
   void loadLeft(int64_t chunk, int64_t depth) {
     left.clear();
     if (!leftType)
       return takeLeft(chunk, depth);
-    Value firstRow = b.mul(b.warp(), b.i32(16 * rowTiles() * leftType.getRowBytes()));
-    Value slot = b.sharedOffset(a.front(), firstRow);
-    for (int64_t i = 0; i < rowTiles(); ++i) {
-      Value pointer = chunkPointer(b, slot, leftType, {16 * i, chunk, row16(), depth == 2 ? laneBit(4) : Value()});
-      left.push_back(loadMatrices(pointer, 2 * depth, false));
-    }
+    if (!leftSlot)
+      leftSlot = b.sharedOffset(a.front(), b.mul(b.warp(), b.i32(16 * rowTiles() * leftType.getRowBytes())));
+    Lanes lanes = depth == 2 ? Lanes::Rows16Chunks2 : Lanes::Rows16;
+    for (int64_t i = 0; i < rowTiles(); ++i)
+      left.push_back(loadMatrices(pointer(leftSlot, leftType, 16 * i, chunk, lanes), 2 * depth, false));
   }
 
   /// Left operand in registers, as accumulators leave it. A pair is a word; tf32 takes the two columns of a lane as depths t and t + 4, to which
@@ -125,17 +160,14 @@ private:
 
   /// Fragments of `width` column tiles from keys stored as rows, for each tile its chunks.
   SmallVector<Value> loadKeys(int64_t row, int64_t width, int64_t chunk, int64_t depth) {
-    if (width == 2 && depth == 1)
-      return loadMatrices(chunkPointer(b, right, rightType, {row, chunk, row8And(3), Value()}), 2, false);
-    Value lanes = width == 2 ? row8And(4) : row8();
-    return loadMatrices(chunkPointer(b, right, rightType, {row, chunk, lanes, depth == 2 ? laneBit(3) : Value()}), width * depth, false);
+    Lanes lanes = depth == 1 ? (width == 1 ? Lanes::Rows8 : Lanes::Rows16) : width == 1 ? Lanes::Rows8Chunks2 : Lanes::Chunks2Rows16;
+    return loadMatrices(pointer(right, rightType, row, chunk, lanes), width * depth, false);
   }
 
   /// Fragments of `width` column tiles from values stored as rows, transposed on the way.
   SmallVector<Value> loadValues(int64_t row, int64_t depth, int64_t chunk, int64_t width) {
-    if (depth == 1)
-      return loadMatrices(chunkPointer(b, right, rightType, {row, chunk, row8(), width == 2 ? laneBit(3) : Value()}), width, true);
-    return loadMatrices(chunkPointer(b, right, rightType, {row, chunk, row16(), width == 2 ? laneBit(4) : Value()}), 2 * width, true);
+    Lanes lanes = depth == 1 ? (width == 1 ? Lanes::Rows8 : Lanes::Rows8Chunks2) : width == 1 ? Lanes::Rows16 : Lanes::Rows16Chunks2;
+    return loadMatrices(pointer(right, rightType, row, chunk, lanes), width * depth, true);
   }
 
   /// 32-bit elements cannot be transposed by ldmatrix: each lane reads its two, rows 2t and 2t + 1.
@@ -180,6 +212,8 @@ private:
   tile::BufferType leftType, rightType;
   SmallVector<Value> accumulators;
   FragmentLayout accLayout;
+  Value leftSlot; // this warp's rows of the left operand
+  std::map<std::tuple<const void *, int64_t, Lanes>, Value> lanePointers;
   SmallVector<SmallVector<Value>> left; // fragments of the current depth, by row tile
 };
 
@@ -194,6 +228,8 @@ struct LowerDot : OpConversionPattern<tile::DotOp> {
       return op.emitOpError("reads f32 queries from shared memory");
     if (!op.getTranspose() && !fromRegisters)
       return op.emitOpError("takes weights from registers");
+    if (element.isF32() && cast<tile::SlotType>(op.getB().getType()).getBuffer().getColumns() % 8 != 0)
+      return op.emitOpError("multiplies f32 rows of a multiple of 8 columns");
     ThreadBuilder b(op.getLoc(), rewriter);
     DotEmitter emitter(b, op, adaptor.getA(), adaptor.getB(), adaptor.getAcc());
     SmallVector<Value> result = op.getTranspose() ? emitter.emitTransposed() : emitter.emitPlain();

@@ -40,6 +40,11 @@ struct LowerElementwise : ConversionPattern {
     SmallVector<Type> types;
     if (failed(getTypeConverter()->convertType(type, types)))
       return failure();
+    if (llvm::any_of(op->getOperandTypes(), [&](Type operand) {
+          auto tile = dyn_cast<RankedTensorType>(operand);
+          return tile && tile.getEncoding() != type.getEncoding();
+        }))
+      return op->emitOpError("needs its tiles in one layout");
     if (llvm::any_of(operands, [&](ValueRange range) { return range.size() != types.size() && range.size() != 1; }))
       return op->emitOpError("mixes 16-bit tiles with others; cast them first");
     SmallVector<Value> results;
@@ -54,6 +59,60 @@ struct LowerElementwise : ConversionPattern {
   }
 };
 
+/// Column numbers, plus a number perhaps: what masks compare with a bound for each row.
+struct ColumnNumbers {
+  tile::IotaOp iota;
+  Value offset; // a number, or null
+
+  static std::optional<ColumnNumbers> match(Value tile) {
+    auto broadcast = tile.getDefiningOp<tile::BroadcastOp>();
+    if (!broadcast)
+      return std::nullopt;
+    ColumnNumbers numbers{broadcast.getSource().getDefiningOp<tile::IotaOp>(), Value()};
+    if (auto sum = broadcast.getSource().getDefiningOp<arith::AddIOp>()) {
+      auto splat = sum.getLhs().getDefiningOp<tensor::SplatOp>();
+      numbers = {sum.getRhs().getDefiningOp<tile::IotaOp>(), splat ? splat.getInput() : Value()};
+      if (!splat)
+        return std::nullopt;
+    }
+    if (!numbers.iota || !layoutOf(numbers.iota.getResult().getType()).columns)
+      return std::nullopt;
+    return numbers;
+  }
+};
+
+/// `2*t + constant < bound` as `constant < bound - 2*t`: one subtraction a bound in place of a register a column, which the assembler would keep across the
+/// loop.
+struct LowerColumnCompare : OpConversionPattern<arith::CmpIOp> {
+  LowerColumnCompare(const TypeConverter &converter, MLIRContext *context) : OpConversionPattern(converter, context, /*benefit=*/2) {}
+
+  LogicalResult matchAndRewrite(arith::CmpIOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    auto type = dyn_cast<RankedTensorType>(op.getType());
+    bool isSigned = op.getPredicate() == arith::CmpIPredicate::slt || op.getPredicate() == arith::CmpIPredicate::sge;
+    if (!type || !isSigned || !op.getRhs().getDefiningOp<tile::BroadcastOp>())
+      return failure();
+    std::optional<ColumnNumbers> numbers = ColumnNumbers::match(op.getLhs());
+    if (!numbers)
+      return failure();
+    ThreadBuilder b(op.getLoc(), rewriter);
+    Value lanePart = b.shiftLeft(b.inQuad(), 1);
+    if (numbers->offset)
+      lanePart = b.add(lanePart, rewriter.getRemappedValue(numbers->offset));
+    FragmentLayout layout = layoutOf(cast<RankedTensorType>(op.getLhs().getType()));
+    llvm::DenseMap<Value, Value> bounds;
+    SmallVector<Value> results;
+    for (auto [number, bound] : llvm::enumerate(adaptor.getRhs())) {
+      Value &moved = bounds[bound];
+      if (!moved)
+        moved = arith::SubIOp::create(b, bound, lanePart);
+      int64_t constant = FragmentLayout::columnConstant(layout.placeOf(number).column);
+      results.push_back(arith::CmpIOp::create(b, op.getPredicate(), b.i32(constant), moved));
+    }
+    rewriter.replaceOpWithMultiple(op, {ValueRange(results)});
+    return success();
+  }
+};
+
 /// The unit for special functions computes powers and logarithms of 2 to about 2^-22 (PTX ISA, "ex2", "lg2"); subnormal numbers count as 0, which
 /// saves three instructions an element.
 template <typename Op> struct LowerApproximation : TilePattern<Op> {
@@ -61,7 +120,7 @@ template <typename Op> struct LowerApproximation : TilePattern<Op> {
       : TilePattern<Op>(converter, context, /*benefit=*/2), intrinsic(intrinsic) {}
   FailureOr<SmallVector<Value>> lower(Op op, typename TilePattern<Op>::OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
     if (!cast<RankedTensorType>(op.getType()).getElementType().isF32())
-      return op.emitOpError("is lowered for f32");
+      return failure(); // computed as other elementwise operations are
     SmallVector<Value> values;
     for (Value value : adaptor.getOperand())
       values.push_back(LLVM::CallIntrinsicOp::create(b, b.getF32Type(), b.getStringAttr(intrinsic), value).getResult(0));
@@ -221,7 +280,7 @@ void populateElementwisePatterns(RewritePatternSet &patterns, const FragmentType
   patterns.add<LowerApproximation<math::Exp2Op>>(converter, patterns.getContext(), "llvm.nvvm.ex2.approx.ftz.f32");
   patterns.add<LowerApproximation<math::Log2Op>>(converter, patterns.getContext(), "llvm.nvvm.lg2.approx.ftz.f");
   patterns.add<LowerMaximum>(converter, patterns.getContext(), /*benefit=*/2);
-  patterns.add<LowerElementwise, LowerConstant, LowerSplat, LowerIota, LowerCast, LowerBroadcast, LowerReduce, LowerColumn>(converter,
+  patterns.add<LowerColumnCompare, LowerElementwise, LowerConstant, LowerSplat, LowerIota, LowerCast, LowerBroadcast, LowerReduce, LowerColumn>(converter,
                                                                                                                        patterns.getContext());
 }
 

@@ -13,6 +13,8 @@
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/DialectConversion.h"
 
+#include <map>
+
 namespace landmark {
 
 /// The layout of a tile that carries a fragment encoding.
@@ -26,12 +28,15 @@ struct FragmentTypeConverter : mlir::TypeConverter {
   FragmentTypeConverter();
 };
 
-/// Builds per-thread arithmetic on 32-bit integers and pointers.
+/// Builds per-thread arithmetic on 32-bit integers and pointers. Constants and the numbers of thread and lane are made once a block of code: a product
+/// asks for them thousands of times.
 struct ThreadBuilder : mlir::ImplicitLocOpBuilder {
   using Value = mlir::Value;
   using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
 
-  Value i32(int64_t value) { return mlir::arith::ConstantIntOp::create(*this, value, 32); }
+  Value i32(int64_t value) {
+    return once({Known::Constant, value}, [&] { return mlir::arith::ConstantIntOp::create(*this, value, 32); });
+  }
   Value i64(int64_t value) { return mlir::arith::ConstantIntOp::create(*this, value, 64); }
   Value add(Value a, Value b) { return mlir::arith::AddIOp::create(*this, a, b); }
   Value mul(Value a, Value b) { return mlir::arith::MulIOp::create(*this, a, b); }
@@ -47,16 +52,38 @@ struct ThreadBuilder : mlir::ImplicitLocOpBuilder {
   Value toI32(Value index) { return mlir::arith::IndexCastOp::create(*this, getI32Type(), index); }
 
   Value thread(); ///< number of the thread in its block
-  Value lane() { return bitAnd(thread(), i32(31)); }
+  Value lane() {
+    return once({Known::Lane, 0}, [&] { return bitAnd(thread(), i32(31)); });
+  }
   Value warp() { return shiftRight(thread(), 5); }
-  Value group() { return shiftRight(lane(), 2); }       ///< g
-  Value inQuad() { return bitAnd(lane(), i32(3)); }     ///< t
+  Value group() { return shiftRight(lane(), 2); }   ///< g
+  Value inQuad() { return bitAnd(lane(), i32(3)); } ///< t
   Value firstRow(const FragmentLayout &layout) {        ///< what lane and warp give a row
     return add(mul(warp(), i32(16 * layout.rowTiles())), group());
   }
 
   Value sharedOffset(Value pointer, Value bytes); ///< pointer + bytes in shared memory
   Value extract(Value aggregate, int64_t index) { return mlir::LLVM::ExtractValueOp::create(*this, aggregate, index); }
+
+private:
+  enum class Known { Constant, Thread, Lane };
+
+  /// The value made before in this block, or a new one. Valid while the builder only moves forward in a block.
+  template <typename Make> Value once(std::pair<Known, int64_t> key, Make make) {
+    if (getInsertionBlock() != block) {
+      block = getInsertionBlock();
+      made.clear();
+    }
+    auto found = made.find(key);
+    if (found != made.end())
+      return found->second;
+    Value value = make();
+    made[key] = value;
+    return value;
+  }
+
+  mlir::Block *block = nullptr;
+  std::map<std::pair<Known, int64_t>, Value> made;
 };
 
 /// Bytes from the start of a slot to a chunk of 16 bytes, row and chunk given as constant + what the lane gives. `row` must be a multiple of 8;
@@ -66,6 +93,10 @@ struct ChunkAddress {
   mlir::Value laneRow, laneChunk;
 };
 mlir::Value chunkPointer(ThreadBuilder &b, mlir::Value slot, tile::BufferType type, ChunkAddress address);
+
+/// The part of it that differs between lanes, and the constant that is left.
+mlir::Value chunkLanePointer(ThreadBuilder &b, mlir::Value slot, tile::BufferType type, ChunkAddress address);
+int64_t chunkConstant(tile::BufferType type, const ChunkAddress &address);
 
 void populateDotPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateMemoryPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);

@@ -34,10 +34,11 @@ public:
     return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, low, b.i64(0));
   }
 
-  /// Pointer to column `column` (i32) of row `row` (i64).
+  /// Pointer to column `column` of row `row`, both i32: rows are fewer than 2^31, the offset is not (C8).
   Value pointer(ThreadBuilder &b, Value row, Value column) {
     Value offset = arith::ExtUIOp::create(b, b.getI64Type(), b.mul(column, b.i32(bytes)));
-    Value address = b.add(b.add(base, b.mul(row, rowStride)), offset);
+    Value wideRow = arith::ExtSIOp::create(b, b.getI64Type(), row);
+    Value address = b.add(b.add(base, b.mul(wideRow, rowStride)), offset);
     return LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global)), address);
   }
 
@@ -114,22 +115,21 @@ private:
                             NVVM::LoadCacheModifierKindAttr::get(b.getContext(), NVVM::LoadCacheModifierKind::CG), size);
   }
 
-  /// Row of the view (i64) that row `row` of the tile takes, and whether it is there.
+  /// Row of the view that row `row` of the tile takes, and whether it is there.
   std::pair<Value, Value> locate(Value row) {
-    Value stride = op.getStride() ? b.toI64(op.getStride()) : b.i64(1);
-    auto wide = [&](Value value) { return arith::ExtUIOp::create(b, b.getI64Type(), value).getResult(); };
+    Value stride = op.getStride() ? b.toI32(op.getStride()) : b.i32(1);
     Value offset, inBlock;
     if (type.getShape().size() == 2) {
-      offset = b.mul(wide(row), stride);
+      offset = b.mul(row, stride);
     } else {
       int64_t tokens = type.getShape()[1];
-      Value token = wide(b.remainder(row, tokens));
-      offset = b.add(b.mul(wide(b.divide(row, tokens)), stride), token);
+      Value token = b.remainder(row, tokens);
+      offset = b.add(b.mul(b.divide(row, tokens), stride), token);
       inBlock = b.less(token, stride);
     }
-    Value source = b.add(b.toI64(op.getRow()), offset);
-    Value fromLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, source, b.toI64(op.getLow()));
-    return {source, both(b, inBlock, b.bitAnd(fromLow, b.less(source, b.toI64(op.getHigh()))))};
+    Value source = b.add(b.toI32(op.getRow()), offset);
+    Value fromLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, source, b.toI32(op.getLow()));
+    return {source, both(b, inBlock, b.bitAnd(fromLow, b.less(source, b.toI32(op.getHigh()))))};
   }
 
   Value destination(Value row, Value chunk) {
@@ -150,8 +150,9 @@ private:
 struct LowerCopy : OpConversionPattern<tile::CopyOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(tile::CopyOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
-    auto size = op->getParentOfType<gpu::GPUFuncOp>().getKnownBlockSize();
-    if (!size)
+    auto kernel = op->getParentOfType<gpu::GPUFuncOp>();
+    auto size = kernel ? kernel.getKnownBlockSize() : std::nullopt;
+    if (!size || size->front() < 32)
       return op.emitOpError("stands in a kernel of unknown block size; run tile-assign-layouts");
     ThreadBuilder b(op.getLoc(), rewriter);
     CopyEmitter emitter(b, op, adaptor.getBuffer(), size->front());
@@ -192,14 +193,14 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     if (!layout.rows || layout.blocks)
       return op.emitOpError("lowers tiles of rows, or of rows and columns");
     GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
-    Value firstRow = b.add(b.toI64(op.getRow()), arith::ExtUIOp::create(b, b.getI64Type(), b.firstRow(layout)));
+    Value firstRow = b.add(b.toI32(op.getRow()), b.firstRow(layout));
     // Lanes of a quad hold copies of a value by row: the first one writes it.
     Value writes = layout.columns ? Value() : arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.inQuad(), b.i32(0));
     Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
     int64_t perRow = adaptor.getValue().size() / layout.rowRegisters();
     for (int64_t i = 0; i < layout.rowRegisters(); ++i) {
-      Value row = b.add(firstRow, b.i64(FragmentLayout::rowConstant(i)));
-      auto branch = scf::IfOp::create(b, both(b, writes, b.less(row, b.toI64(op.getHigh()))));
+      Value row = b.add(firstRow, b.i32(FragmentLayout::rowConstant(i)));
+      auto branch = scf::IfOp::create(b, both(b, writes, b.less(row, b.toI32(op.getHigh()))));
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
       storeRow(b, rows, row, layout, adaptor.getValue().slice(i * perRow, perRow), pairsFit);

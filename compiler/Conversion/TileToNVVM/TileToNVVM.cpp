@@ -46,22 +46,30 @@ FragmentTypeConverter::FragmentTypeConverter() {
   });
 }
 
-Value ThreadBuilder::thread() { return toI32(gpu::ThreadIdOp::create(*this, gpu::Dimension::x)); }
+Value ThreadBuilder::thread() {
+  return once({Known::Thread, 0}, [&] { return toI32(gpu::ThreadIdOp::create(*this, gpu::Dimension::x)); });
+}
 
 Value ThreadBuilder::sharedOffset(Value pointer, Value bytes) {
   return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer, LLVM::GEPArg(bytes));
 }
 
-Value chunkPointer(ThreadBuilder &b, Value slot, tile::BufferType type, ChunkAddress address) {
+// Rows 8 apart are swizzled alike, so only the lane's row counts; the constant part of the chunk splits into one that the swizzle moves and one it does not.
+Value chunkLanePointer(ThreadBuilder &b, Value slot, tile::BufferType type, ChunkAddress address) {
   int64_t bits = type.getSwizzle().getBits(), shift = type.getSwizzle().getShift(), mask = (int64_t(1) << bits) - 1;
-  // Rows 8 apart are swizzled alike, so only the lane's row counts; the constant part of the chunk splits into one that the swizzle moves and one it does not.
   Value order = b.bitAnd(b.shiftRight(address.laneRow, shift), b.i32(mask));
   if (address.laneChunk)
     order = b.bitXor(order, address.laneChunk);
-  int64_t moved = address.chunk & 7, fixed = address.chunk - moved;
-  Value lanePart = b.add(b.mul(address.laneRow, b.i32(type.getRowBytes())), b.shiftLeft(b.bitXor(order, b.i32(moved)), 4));
-  Value pointer = b.sharedOffset(slot, lanePart);
-  return b.sharedOffset(pointer, b.i32(address.row * type.getRowBytes() + fixed * 16));
+  Value moved = b.shiftLeft(b.bitXor(order, b.i32(address.chunk & 7)), 4);
+  return b.sharedOffset(slot, b.add(b.mul(address.laneRow, b.i32(type.getRowBytes())), moved));
+}
+
+int64_t chunkConstant(tile::BufferType type, const ChunkAddress &address) {
+  return address.row * type.getRowBytes() + (address.chunk & ~int64_t(7)) * 16;
+}
+
+Value chunkPointer(ThreadBuilder &b, Value slot, tile::BufferType type, ChunkAddress address) {
+  return b.sharedOffset(chunkLanePointer(b, slot, type, address), b.i32(chunkConstant(type, address)));
 }
 
 namespace {
@@ -101,10 +109,39 @@ struct LowerSlot : OpConversionPattern<tile::SlotOp> {
   }
 };
 
+/// Loops count blocks, tiles and stages: 32 bits hold them, and a 64-bit number takes two registers across the whole body.
+void narrow(scf::ForOp loop) {
+  if (!loop.getInductionVar().getType().isIndex())
+    return;
+  ThreadBuilder b(loop.getLoc(), loop);
+  loop.setLowerBound(b.toI32(loop.getLowerBound()));
+  loop.setUpperBound(b.toI32(loop.getUpperBound()));
+  loop.setStep(b.toI32(loop.getStep()));
+  Value iv = loop.getInductionVar();
+  iv.setType(b.getI32Type());
+  b.setInsertionPointToStart(loop.getBody());
+  auto wide = arith::IndexCastOp::create(b, b.getIndexType(), iv);
+  iv.replaceAllUsesExcept(wide, wide);
+}
+
 struct ConvertTileToNVVM : impl::ConvertTileToNVVMBase<ConvertTileToNVVM> {
+  /// What the patterns take for granted of the scheduled form.
+  static WalkResult verifyScheduled(mlir::Operation *op) {
+    auto isUnlaid = [](Type type) {
+      auto tensor = dyn_cast<TensorType>(type);
+      return tensor && !(isa<RankedTensorType>(tensor) && isa_and_nonnull<tile::FragmentAttr>(cast<RankedTensorType>(tensor).getEncoding()));
+    };
+    if (llvm::any_of(op->getOperandTypes(), isUnlaid) || llvm::any_of(op->getResultTypes(), isUnlaid))
+      return op->emitOpError("has a tile without a layout; run tile-assign-layouts");
+    return WalkResult::advance();
+  }
+
   void runOnOperation() override {
+    if (getOperation()->walk(verifyScheduled).wasInterrupted())
+      return signalPassFailure();
     MLIRContext *context = &getContext();
     declareSharedMemory(getOperation());
+    getOperation().walk([](scf::ForOp loop) { narrow(loop); });
     FragmentTypeConverter converter;
     RewritePatternSet patterns(context);
     ConversionTarget target(*context);

@@ -65,6 +65,9 @@ static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> hostMachine() {
   auto builder = llvm::orc::JITTargetMachineBuilder::detectHost();
   if (!builder)
     return builder.takeError();
+  // Code and constants are linked next to each other, so constants need no 64-bit addresses.
+  builder->setCodeModel(llvm::CodeModel::Small);
+  builder->setRelocationModel(llvm::Reloc::PIC_);
   builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
   builder->getOptions().AllowFPOpFusion =
       llvm::FPOpFusion::Fast; // a product and a sum may be one FMA; nothing else is relaxed

@@ -8,6 +8,7 @@
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/InstCombine/InstCombine.h"
@@ -29,6 +30,10 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(llvm::S
     LLVMInitializeNVPTXTargetInfo();
     LLVMInitializeNVPTXTargetMC();
     LLVMInitializeNVPTXAsmPrinter();
+    // Addresses in shared memory fit 32 bits; the backend takes that as an option of its command line only. It halves the registers they take.
+    auto options = llvm::cl::getRegisteredOptions();
+    if (auto option = options.find("nvptx-short-ptr"); option != options.end())
+      static_cast<llvm::cl::opt<bool> *>(option->second)->setValue(true);
   });
   llvm::Triple triple("nvptx64-nvidia-cuda");
   std::string error;
@@ -38,14 +43,14 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(llvm::S
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
   std::unique_ptr<llvm::TargetMachine> machine(
-      target->createTargetMachine(triple, chip, "", options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Default));
+      target->createTargetMachine(triple, chip, "", options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Less));
   if (!machine || !machine->getMCSubtargetInfo()->isCPUStringValid(chip))
     return llvm::createStringError("this build's NVPTX backend does not know " + chip);
   return machine;
 }
 
-/// What pays on straight-line tile code: folding, common subexpressions, hoisting addresses. ptxas does the rest, and does it again; the full pipeline
-/// takes several times as long for the same instructions.
+/// What pays on straight-line tile code: folding and common subexpressions. ptxas hoists addresses out of loops itself, and knows how many registers are left
+/// for them; hoisting here makes it spill. The full pipeline takes several times as long for the same instructions.
 void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -61,8 +66,6 @@ void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
   passes.addPass(llvm::EarlyCSEPass());
   passes.addPass(llvm::InstCombinePass());
   passes.addPass(llvm::SimplifyCFGPass());
-  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), /*UseMemorySSA=*/true));
-  passes.addPass(llvm::EarlyCSEPass());
   llvm::ModulePassManager pipeline;
   pipeline.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(passes)));
   pipeline.run(module, modules);

@@ -95,7 +95,7 @@ struct ResourceUse {
   int64_t dynamicSharedBytes = 0;
 };
 
-/// Assembles the kernel's PTX with ptxas (found in PATH or in CUDA_HOME/bin). NotFound if there is none.
+/// Assembles the kernel's PTX with ptxas (found in PATH or in /usr/local/cuda/bin). NotFound if there is none.
 LANDMARK_API Expected<ResourceUse> resourceUse(const Kernel &kernel);
 
 } // namespace landmark

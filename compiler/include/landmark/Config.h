@@ -12,7 +12,7 @@ namespace landmark {
 
 struct Config {
   int64_t queryTile = 128; ///< query rows of one program
-  int64_t keyTile = 64;    ///< keys of one tile: whole blocks of `paddedBlock`, or a part of one long block
+  int64_t keyTile = 64;    ///< keys of one tile: a multiple of `paddedBlock`, or a part of a block, a multiple of 8
   int64_t warps = 4;       ///< warps of a thread block (1 on the host)
   int64_t stages = 2;      ///< shared-memory buffers of the K and V rings (1 on the host)
 
@@ -22,7 +22,7 @@ struct Config {
 /// Columns that one block takes in a key tile: the block size rounded up to the 8 columns of a matrix instruction.
 LANDMARK_API int64_t paddedBlock(const Problem &problem);
 
-/// Whether a block is spread over several key tiles, which takes another template (templates/forward_long.mlir).
+/// Whether a block is longer than a key tile, which takes another template (templates/forward_long.mlir).
 LANDMARK_API bool isLongBlock(const Problem &problem, const Config &config);
 
 /// The shipped default for a problem and a target.

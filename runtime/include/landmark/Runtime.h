@@ -36,7 +36,7 @@ struct ForwardArguments {
   RowsView lse;
   int64_t blockSize = 0; ///< tokens of a block, its landmark included; must be given
   int64_t phase = 0;     ///< how many tokens of the first block precede key 0; 0 .. blockSize - 1
-  /// Factor of the logits; 1 / sqrt(D) by default.
+  /// Factor of the logits, finite and above 0; 1 / sqrt(D) by default.
   std::optional<float> scale = std::nullopt;
   /// Absolute position of query row 0, at least 0. By default key length - query length: the queries are the last
   /// tokens.

@@ -1,0 +1,160 @@
+// RUN: landmark-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' --split-input-file | FileCheck %s --implicit-check-not=tile. --implicit-check-not=tensor<
+
+// Columns are combined within a thread, then across the four lanes of a quad: two rows by two blocks, two shuffles each.
+// CHECK-LABEL: @reduce_columns(
+// CHECK-COUNT-8: nvvm.shfl.sync{{ +}}bfly
+// CHECK-NOT: nvvm.shfl
+!s = tensor<32x2x8xf32, #tile.fragment<[row, block, column], 2>>
+!b = tensor<32x2xf32, #tile.fragment<[row, block], 2>>
+!r = tensor<32xf32, #tile.fragment<[row], 2>>
+gpu.module @kernels {
+  gpu.func @reduce_columns() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %x = arith.constant dense<1.0> : !s
+    %m = tile.reduce max %x along [2] : !s -> !b
+    gpu.return
+  }
+}
+
+// -----
+
+// Blocks are all in one thread.
+// CHECK-LABEL: @reduce_blocks(
+// CHECK-COUNT-2: arith.addf
+// CHECK-NOT: arith.addf
+// CHECK-NOT: nvvm.shfl
+!s = tensor<32x2x8xf32, #tile.fragment<[row, block, column], 2>>
+!b = tensor<32x2xf32, #tile.fragment<[row, block], 2>>
+!r = tensor<32xf32, #tile.fragment<[row], 2>>
+gpu.module @kernels {
+  gpu.func @reduce_blocks() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %x = arith.constant dense<1.0> : !b
+    %m = tile.reduce sum %x along [1] : !b -> !r
+    gpu.return
+  }
+}
+
+// -----
+
+// A column is fetched from the lane of the quad that holds it, once for each row and block.
+// CHECK-LABEL: @column(
+// CHECK: %[[LANE:.*]] = arith.constant 2 : i32
+// CHECK-COUNT-4: nvvm.shfl.sync{{ +}}idx
+// CHECK-NOT: nvvm.shfl
+!s = tensor<32x2x8xf32, #tile.fragment<[row, block, column], 2>>
+!b = tensor<32x2xf32, #tile.fragment<[row, block], 2>>
+!r = tensor<32xf32, #tile.fragment<[row], 2>>
+gpu.module @kernels {
+  gpu.func @column() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %x = arith.constant dense<1.0> : !s
+    %c = tile.column %x at 5 : !s -> !b
+    gpu.return
+  }
+}
+
+// -----
+
+// A broadcast renames registers, masks are one scalar an element.
+// CHECK-LABEL: @broadcast(
+// CHECK-COUNT-8: arith.cmpf olt
+// CHECK-NOT: arith.cmpf
+!s = tensor<32x2x8xf32, #tile.fragment<[row, block, column], 2>>
+!b = tensor<32x2xf32, #tile.fragment<[row, block], 2>>
+!r = tensor<32xf32, #tile.fragment<[row], 2>>
+gpu.module @kernels {
+  gpu.func @broadcast() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %x = arith.constant dense<1.0> : !s
+    %r = arith.constant dense<1.0> : !r
+    %w = tile.broadcast %r to [0] : !r -> !s
+    %m = arith.cmpf olt, %x, %w : !s
+    gpu.return
+  }
+}
+
+// -----
+
+// The target's own exponential and logarithm, and its maximum, which knows no NaN.
+// CHECK-LABEL: @functions(
+// CHECK-COUNT-2: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f32"
+// CHECK-COUNT-2: llvm.call_intrinsic "llvm.nvvm.lg2.approx.ftz.f"
+// CHECK-COUNT-2: llvm.intr.maxnum
+!s = tensor<32x2x8xf32, #tile.fragment<[row, block, column], 2>>
+!b = tensor<32x2xf32, #tile.fragment<[row, block], 2>>
+!r = tensor<32xf32, #tile.fragment<[row], 2>>
+gpu.module @kernels {
+  gpu.func @functions() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %x = arith.constant dense<1.0> : !r
+    %e = math.exp2 %x : !r
+    %l = math.log2 %e : !r
+    %m = arith.maxnumf %e, %l : !r
+    gpu.return
+  }
+}
+
+// -----
+
+// Casts to 16 bits go in pairs of neighbouring columns.
+// CHECK-LABEL: @cast(
+// CHECK-COUNT-4: arith.truncf %{{.*}} : vector<2xf32> to vector<2xbf16>
+// CHECK-NOT: arith.truncf
+!h = tensor<32x2x8xbf16, #tile.fragment<[row, block, column], 2>>
+!s = tensor<32x2x8xf32, #tile.fragment<[row, block, column], 2>>
+!b = tensor<32x2xf32, #tile.fragment<[row, block], 2>>
+!r = tensor<32xf32, #tile.fragment<[row], 2>>
+gpu.module @kernels {
+  gpu.func @cast() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %x = arith.constant dense<1.0> : !s
+    %h = tile.cast %x : !s -> !h
+    gpu.return
+  }
+}
+
+// -----
+
+// Numbers of rows come from warp and lane, numbers of columns from the lane, numbers of blocks from neither.
+// CHECK-LABEL: @iota(
+// CHECK: gpu.thread_id{{ +}}x
+!r = tensor<32xi32, #tile.fragment<[row], 2>>
+!c = tensor<8xi32, #tile.fragment<[column], 2>>
+!b = tensor<2xi32, #tile.fragment<[block], 2>>
+gpu.module @kernels {
+  gpu.func @iota() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %r = tile.iota : !r
+    %c = tile.iota : !c
+    %b = tile.iota : !b
+    gpu.return
+  }
+}
+
+// -----
+
+// Loops and branches carry a thread's scalars.
+// CHECK-LABEL: @control(
+// CHECK: scf.for {{.*}} -> (f32, f32)
+// CHECK: scf.if {{.*}} -> (f32, f32)
+!s = tensor<32x2x8xf32, #tile.fragment<[row, block, column], 2>>
+!b = tensor<32x2xf32, #tile.fragment<[row, block], 2>>
+!r = tensor<32xf32, #tile.fragment<[row], 2>>
+gpu.module @kernels {
+  gpu.func @control(%n: index, %c: i1, %x: f32) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %r0 = tensor.splat %x : !r
+    %r = scf.for %i = %zero to %n step %one iter_args(%acc = %r0) -> !r {
+      %next = scf.if %c -> !r {
+        %sum = arith.addf %acc, %r0 : !r
+        scf.yield %sum : !r
+      } else {
+        scf.yield %acc : !r
+      }
+      scf.yield %next : !r
+    }
+    gpu.return
+  }
+}

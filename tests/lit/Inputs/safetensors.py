@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# Writes a small forward problem as safetensors: q, k, v of [1, 2, 24, 16] in float32, and with "wrong" an output that is not theirs.
+import json
+import math
+import struct
+import sys
+
+path, kind = sys.argv[1], sys.argv[2]
+shape = [1, 2, 24, 16]
+count = math.prod(shape)
+names = ["q", "k", "v"] + (["o"] if kind == "wrong" else [])
+header, data = {"__metadata__": {"block_size": "8"}}, b""
+for number, name in enumerate(names):
+    values = struct.pack(f"<{count}f", *(math.sin(1.7 * i + number) for i in range(count)))
+    header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
+    data += values
+text = json.dumps(header).encode()
+with open(path, "wb") as file:
+    file.write(struct.pack("<Q", len(text)) + text + data)

@@ -1,0 +1,26 @@
+// RUN: landmark-opt %s --tile-allocate-shared -split-input-file -verify-diagnostics
+
+gpu.module @kernels {
+  // expected-error @below {{must be structured to have its shared memory placed}}
+  gpu.func @branches(%c: i1) kernel {
+    cf.cond_br %c, ^a, ^a
+  ^a:
+    gpu.return
+  }
+}
+
+// -----
+
+!p = !tile.buffer<1, [1, 8], bf16, <bits = 0, shift = 0>>
+gpu.module @kernels {
+  gpu.func @carried(%n: index) kernel {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %a = tile.alloc : !p
+    %b = scf.for %i = %zero to %n step %one iter_args(%c = %a) -> !p {
+      // expected-error @below {{uses a ring of shared memory in another way than tile.copy and tile.slot}}
+      scf.yield %c : !p
+    }
+    gpu.return
+  }
+}

@@ -1,0 +1,216 @@
+// RUN: landmark-opt %s --landmark-expand-ops --split-input-file | FileCheck %s --implicit-check-not=landmark.
+
+// Programs are numbered by 32-bit arithmetic; the group of heads that share a key head divides.
+// CHECK-LABEL: @program
+// CHECK-SAME: %[[Q:[^:]*]]: memref<?x?x?x64xbf16, {{[^)]*}}, %[[K:[^:]*]]: memref<?x?x?x64xbf16
+// CHECK: memref.dim %[[Q]]
+// CHECK: memref.dim %[[Q]]
+// CHECK: %[[HEADS:.*]] = arith.index_cast
+// CHECK: memref.dim %[[K]]
+// CHECK: %[[KV_HEADS:.*]] = arith.index_cast
+// CHECK: memref.dim %[[Q]]
+// CHECK: gpu.block_id{{ +}}x
+// CHECK: %[[GROUP:.*]] = arith.divui %[[HEADS]], %[[KV_HEADS]] : i32
+// CHECK: arith.divui %{{.*}}, %[[GROUP]] : i32
+// CHECK: return %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : index, index, index, index
+!view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
+func.func @program(%Q: !view, %K: !view, %tile: index, %section: index) -> (index, index, index, index) {
+  %b, %h, %g, %r = landmark.program %Q, %K tile %tile section %section : !view, !view
+  return %b, %h, %g, %r : index, index, index, index
+}
+
+// -----
+
+// `past` is rounded down to the step; `begin` leaves block 0 out where the phase shortens it.
+// CHECK-LABEL: @block_range
+// CHECK-SAME: %{{[^:]*}}: index, %{{[^:]*}}: index, %{{[^:]*}}: index, %[[PHASE:[^:]*]]: index, %{{[^:]*}}: index, %[[STEP:[^:]*]]: index
+// CHECK: %[[REST:.*]] = arith.remui %[[FULL:.*]], %[[STEP]]
+// CHECK: %[[PAST:.*]] = arith.subi %[[FULL]], %[[REST]]
+// CHECK: arith.cmpi ne, %[[PHASE]],
+// CHECK: arith.minsi %[[STEP]], %[[PAST]]
+// CHECK: %[[BEGIN:.*]] = arith.select
+// CHECK: return %[[BEGIN]], %[[PAST]], %{{.*}}
+func.func @block_range(%first: index, %last: index, %keys: index, %phase: index, %L: index, %step: index) -> (index, index, index) {
+  %begin, %past, %end = landmark.block_range rows(%first, %last) keys(%keys) phase(%phase) block(%L) step(%step)
+  return %begin, %past, %end : index, index, index
+}
+
+// -----
+
+// CHECK-LABEL: @locate
+// CHECK: tile.iota : tensor<64xi32>
+// CHECK: %[[BLOCKS:.*]] = arith.divui %[[PLACES:.*]], %[[L:.*]] : tensor<64xi32>
+// CHECK: %[[TOKENS:.*]] = arith.remui %[[PLACES]], %[[L]] : tensor<64xi32>
+// CHECK: return %[[BLOCKS]], %[[TOKENS]]
+func.func @locate(%first: index, %phase: index, %L: index) -> (tensor<64xi32>, tensor<64xi32>) {
+  %blocks, %tokens = landmark.locate %first phase %phase block %L : tensor<64xi32>, tensor<64xi32>
+  return %blocks, %tokens : tensor<64xi32>, tensor<64xi32>
+}
+
+// -----
+
+// CHECK-LABEL: @own
+// CHECK-SAME: %[[ROWS:.*]]: tensor<64xi32>
+// CHECK: %[[BY_BLOCK:.*]] = tile.broadcast %{{.*}} to [1] : tensor<2xi32> -> tensor<64x2xi32>
+// CHECK: %[[BY_ROW:.*]] = tile.broadcast %[[ROWS]] to [0] : tensor<64xi32> -> tensor<64x2xi32>
+// CHECK: arith.cmpi eq, %[[BY_BLOCK]], %[[BY_ROW]] : tensor<64x2xi32>
+func.func @own(%blocks: tensor<64xi32>, %b: index) -> tensor<64x2xi1> {
+  %own = landmark.own %blocks at %b : tensor<64xi32> -> tensor<64x2xi1>
+  return %own : tensor<64x2xi1>
+}
+
+// -----
+
+// CHECK-LABEL: @own_block
+// CHECK-SAME: %[[ROWS:.*]]: tensor<64xi32>
+// CHECK: arith.cmpi eq, %[[ROWS]], %{{.*}} : tensor<64xi32>
+func.func @own_block(%blocks: tensor<64xi32>, %b: index) -> tensor<64xi1> {
+  %own = landmark.own %blocks at %b : tensor<64xi32> -> tensor<64xi1>
+  return %own : tensor<64xi1>
+}
+
+// -----
+
+// A token counts between a lower and an upper bound that its row and block give.
+// CHECK-LABEL: @tokens
+// CHECK: %[[TOKEN:.*]] = tile.broadcast %{{.*}} to [2] : tensor<8xi32> -> tensor<64x2x8xi32>
+// CHECK: %[[HIGH:.*]] = tile.broadcast %{{.*}} to [0, 1] : tensor<64x2xi32> -> tensor<64x2x8xi32>
+// CHECK: arith.cmpi slt, %[[TOKEN]], %[[HIGH]]
+// CHECK: %[[LOW:.*]] = tile.broadcast %{{.*}} to [0, 1] : tensor<64x2xi32> -> tensor<64x2x8xi32>
+// CHECK: arith.cmpi sge, %[[TOKEN]], %[[LOW]]
+// CHECK: arith.andi %{{.*}} : tensor<64x2x8xi1>
+func.func @tokens(%blocks: tensor<64xi32>, %tokens: tensor<64xi32>, %b: index, %keys: index, %phase: index, %L: index) -> tensor<64x2x8xi1> {
+  %seen = landmark.tokens rows(%blocks, %tokens) at %b keys(%keys) phase(%phase) block(%L) : tensor<64xi32>, tensor<64xi32> -> tensor<64x2x8xi1>
+  return %seen : tensor<64x2x8xi1>
+}
+
+// -----
+
+// In a part of a block the numbers of tokens start at the part's first.
+// CHECK-LABEL: @tokens_from
+// CHECK-SAME: %[[FIRST:[^ ]*]]: index)
+// CHECK: %[[NUMBER:.*]] = arith.index_cast %[[FIRST]] : index to i32
+// CHECK: %[[START:.*]] = tensor.splat %[[NUMBER]] : tensor<8xi32>
+// CHECK: arith.addi %[[START]], %{{.*}} : tensor<8xi32>
+func.func @tokens_from(%blocks: tensor<64xi32>, %tokens: tensor<64xi32>, %b: index, %first: index) -> tensor<64x1x8xi1> {
+  %seen = landmark.tokens rows(%blocks, %tokens) at %b keys(%b) phase(%b) block(%b) from %first : tensor<64xi32>, tensor<64xi32> -> tensor<64x1x8xi1>
+  return %seen : tensor<64x1x8xi1>
+}
+
+// -----
+
+// CHECK-LABEL: @ordinary
+// CHECK: %[[SEEN:.*]] = arith.cmpi ult, %{{.*}}, %{{.*}} : tensor<8xi32>
+// CHECK: tile.broadcast %[[SEEN]] to [2] : tensor<8xi1> -> tensor<64x2x8xi1>
+func.func @ordinary(%L: index) -> tensor<64x2x8xi1> {
+  %seen = landmark.ordinary block(%L) : tensor<64x2x8xi1>
+  return %seen : tensor<64x2x8xi1>
+}
+
+// -----
+
+// CHECK-LABEL: @gates
+// CHECK: arith.xori %{{.*}} : tensor<64x2xi1>
+// CHECK: %[[COUNTED:.*]] = arith.andi %{{.*}} : tensor<64x2xi1>
+// CHECK: %[[LANDMARK:.*]] = arith.cmpi eq, %{{.*}} : tensor<8xi32>
+// CHECK-DAG: tile.broadcast %[[COUNTED]] to [0, 1] : tensor<64x2xi1> -> tensor<64x2x8xi1>
+// CHECK-DAG: tile.broadcast %[[LANDMARK]] to [2] : tensor<8xi1> -> tensor<64x2x8xi1>
+// CHECK: arith.andi %{{.*}} : tensor<64x2x8xi1>
+func.func @gates(%blocks: tensor<64xi32>, %b: index, %keys: index, %phase: index, %L: index) -> tensor<64x2x8xi1> {
+  %seen = landmark.gates rows(%blocks) at %b keys(%keys) phase(%phase) block(%L) : tensor<64xi32> -> tensor<64x2x8xi1>
+  return %seen : tensor<64x2x8xi1>
+}
+
+// -----
+
+// CHECK-LABEL: @past_gates
+// CHECK: arith.cmpi slt, %{{.*}} : tensor<16xi32>
+// CHECK: arith.xori %{{.*}} : tensor<16xi1>
+// CHECK: tile.broadcast %{{.*}} to [1] : tensor<16xi1> -> tensor<64x16xi1>
+func.func @past_gates(%b: index, %past: index, %phase: index, %L: index) -> tensor<64x16xi1> {
+  %seen = landmark.past_gates at %b below %past phase(%phase) block(%L) : tensor<64x16xi1>
+  return %seen : tensor<64x16xi1>
+}
+
+// -----
+
+// Unseen logits are -inf before the maximum; the old sum is scaled to the new one.
+// CHECK-LABEL: @stats
+// CHECK: %[[MASKED:.*]] = arith.select %{{.*}}, %{{.*}}, %{{.*}} : tensor<64x1x8xi1>, tensor<64x1x8xf32>
+// CHECK: tile.reduce{{ +}}max %[[MASKED]] along [1, 2] : tensor<64x1x8xf32> -> tensor<64xf32>
+// CHECK: %[[MAX:.*]] = arith.maxnumf
+// CHECK: %[[KEPT:.*]] = arith.mulf
+// CHECK: math.exp2 %{{.*}} : tensor<64x1x8xf32>
+// CHECK: %[[ADDED:.*]] = tile.reduce{{ +}}sum %{{.*}} along [1, 2] : tensor<64x1x8xf32> -> tensor<64xf32>
+// CHECK: %[[SUM:.*]] = arith.addf %{{.*}}, %[[ADDED]] : tensor<64xf32>
+// CHECK: return %[[MAX]], %[[SUM]]
+func.func @stats(%m: tensor<64xf32>, %l: tensor<64xf32>, %s: tensor<64x1x8xf32>, %seen: tensor<64x1x8xi1>, %c: f32) -> (tensor<64xf32>, tensor<64xf32>) {
+  %m1, %l1 = landmark.stats %m, %l add %s seen %seen factor %c : tensor<64xf32>, tensor<64x1x8xf32>, tensor<64x1x8xi1>
+  return %m1, %l1 : tensor<64xf32>, tensor<64xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @log_sum_exp
+// CHECK-SAME: %{{[^:]*}}: tensor<64xf32>, %[[SUM:[^:]*]]: tensor<64xf32>
+// CHECK: %[[LOG:.*]] = math.log2 %[[SUM]]
+// CHECK: arith.addf %{{.*}}, %[[LOG]]
+func.func @log_sum_exp(%m: tensor<64xf32>, %l: tensor<64xf32>, %c: f32) -> tensor<64xf32> {
+  %lse = landmark.log_sum_exp %m, %l factor %c : tensor<64xf32>
+  return %lse : tensor<64xf32>
+}
+
+// -----
+
+// One factor a row and block: from the maximum in the own block, from the landmark's column and the sum in a past one.
+// CHECK-LABEL: @weights
+// CHECK-SAME: %[[S:[^:]*]]: tensor<64x2x8xf32>, %{{[^:]*}}: tensor<64x2x8xi1>, %[[OWN:[^:]*]]: tensor<64x2xi1>
+// CHECK: tile.reduce{{ +}}max %{{.*}} along [2] : tensor<64x2x8xf32> -> tensor<64x2xf32>
+// CHECK: %[[INNER:.*]] = math.exp2 %{{.*}} : tensor<64x2x8xf32>
+// CHECK: tile.reduce{{ +}}sum %[[INNER]] along [2]
+// CHECK: %[[GATE:.*]] = tile.column %[[S]] at 5 : tensor<64x2x8xf32> -> tensor<64x2xf32>
+// CHECK: arith.select %[[OWN]], %{{.*}}, %[[GATE]]
+// CHECK: math.log2
+// CHECK: math.exp2 %{{.*}} : tensor<64x2xf32>
+// CHECK: %[[FACTOR:.*]] = tile.broadcast %{{.*}} to [0, 1] : tensor<64x2xf32> -> tensor<64x2x8xf32>
+// CHECK: arith.mulf %[[INNER]], %[[FACTOR]]
+func.func @weights(%s: tensor<64x2x8xf32>, %seen: tensor<64x2x8xi1>, %own: tensor<64x2xi1>, %lse: tensor<64xf32>, %c: f32) -> tensor<64x2x8xf32> {
+  %L = arith.constant 6 : index
+  %w = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<64x2x8xf32>, tensor<64x2x8xi1>, tensor<64x2xi1>, tensor<64xf32>
+  return %w : tensor<64x2x8xf32>
+}
+
+// -----
+
+// The last part of a block of 21 tokens in tiles of 8 ends at column 4.
+// CHECK-LABEL: @gate_logit
+// CHECK: tile.column %{{.*}} at 4 : tensor<64x1x8xf32> -> tensor<64x1xf32>
+// CHECK: return %{{.*}} : tensor<64xf32>
+func.func @gate_logit(%s: tensor<64x1x8xf32>) -> tensor<64xf32> {
+  %L = arith.constant 21 : index
+  %g = landmark.gate_logit %s block(%L) : tensor<64x1x8xf32> -> tensor<64xf32>
+  return %g : tensor<64xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @block_factor
+// CHECK-SAME: %{{[^:]*}}: tensor<64xf32>, %[[SUM:[^:]*]]: tensor<64xf32>, %[[OWN:[^:]*]]: tensor<64xi1>, %[[GATE:[^:]*]]: tensor<64xf32>
+// CHECK: arith.select %[[OWN]], %{{.*}}, %[[GATE]]
+// CHECK: math.log2 %[[SUM]]
+// CHECK: math.exp2
+func.func @block_factor(%m: tensor<64xf32>, %n: tensor<64xf32>, %own: tensor<64xi1>, %g: tensor<64xf32>, %lse: tensor<64xf32>, %c: f32) -> tensor<64xf32> {
+  %w = landmark.block_factor %m, %n own %own gate %g lse %lse factor %c : tensor<64xf32>, tensor<64xi1>
+  return %w : tensor<64xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @spread
+// CHECK: %[[INNER:.*]] = math.exp2 %{{.*}} : tensor<64x1x8xf32>
+// CHECK: tile.broadcast %{{.*}} to [0] : tensor<64xf32> -> tensor<64x1x8xf32>
+// CHECK: arith.mulf %[[INNER]], %{{.*}} : tensor<64x1x8xf32>
+func.func @spread(%s: tensor<64x1x8xf32>, %seen: tensor<64x1x8xi1>, %m: tensor<64xf32>, %w: tensor<64xf32>, %c: f32) -> tensor<64x1x8xf32> {
+  %p = landmark.spread %s seen %seen max %m weight %w factor %c : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64xf32>
+  return %p : tensor<64x1x8xf32>
+}

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# How the text tests run. What depends on the build stands in lit.site.cfg.py.in.
+import os
+import shutil
+import sys
+
+import lit.formats
+
+config.name = "Landmark JIT"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = config.landmark_test_dir
+
+tools = [config.landmark_tool_dir, config.landmark_opt_dir, config.llvm_tools_dir]
+config.environment["PATH"] = os.pathsep.join(tools + [config.environment.get("PATH", "")])
+config.substitutions.append(("%{inputs}", os.path.join(config.test_source_root, "Inputs")))
+config.substitutions.append(("%{templates}", config.landmark_templates_dir))
+config.substitutions.append(("%{python}", sys.executable))
+config.substitutions.append(("%{landmark}", os.path.join(config.landmark_tool_dir, "landmark")))
+config.substitutions.append(("%{llvm-tools}", config.llvm_tools_dir))
+
+# The tests say themselves what the tool shall take from its environment.
+for variable in [name for name in config.environment if name.startswith("LANDMARK_")]:
+    del config.environment[variable]
+
+# The assembler is where the library looks for it: in PATH or in the CUDA toolkit.
+cuda_home = os.environ.get("CUDA_HOME")
+if cuda_home:
+    config.environment["CUDA_HOME"] = cuda_home
+if shutil.which("ptxas") or (cuda_home and shutil.which("ptxas", path=os.path.join(cuda_home, "bin"))):
+    config.available_features.add("ptxas")

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Schedules: what is refused, with a way out that works; what is shipped; their text.
+#include "landmark/Config.h"
+
+#include <catch2/catch.hpp>
+
+#include <charconv>
+#include <cstdint>
+#include <limits>
+
+using namespace landmark;
+
+namespace {
+
+Target target(std::string_view name) {
+  auto parsed = parseTarget(name);
+  REQUIRE(parsed);
+  return *parsed;
+}
+
+const char *const targetNames[] = {"host", "sm_80", "sm_86", "sm_89", "sm_90", "sm_90a", "sm_100a", "sm_120a"};
+
+/// The refusal of `config`: an invalid argument that names `field`, its value and what is allowed.
+std::string refusal(const Config &config, const Problem &problem, const Target &target, const std::string &field) {
+  auto valid = validate(config, problem, target);
+  INFO(describe(config) << " for " << describe(problem) << " on " << target.chip);
+  REQUIRE_FALSE(valid);
+  CHECK(valid.error().code == ErrorCode::InvalidArgument);
+  CHECK_THAT(valid.error().message, Catch::Contains(field + " = "));
+  return valid.error().message;
+}
+
+int64_t *fieldOf(Config &config, std::string_view message) {
+  std::pair<std::string_view, int64_t *> fields[] = {
+      {"query_tile", &config.queryTile}, {"key_tile", &config.keyTile}, {"warps", &config.warps}, {"stages", &config.stages}};
+  constexpr std::string_view prefix = "config: ";
+  REQUIRE(message.substr(0, prefix.size()) == prefix);
+  for (auto [name, value] : fields)
+    if (message.substr(prefix.size(), name.size()) == name)
+      return value;
+  return nullptr;
+}
+
+int64_t nearestOf(std::string_view message) {
+  constexpr std::string_view phrase = "nearest legal value is ";
+  size_t start = message.find(phrase);
+  REQUIRE(start != message.npos);
+  int64_t value = 0;
+  const char *first = message.data() + start + phrase.size();
+  REQUIRE(std::from_chars(first, message.data() + message.size(), value).ec == std::errc());
+  return value;
+}
+
+/// Takes every advice that `validate` gives; none may be given twice for a field without an end.
+void followAdvice(Config config, const Problem &problem, const Target &target) {
+  INFO(describe(config) << " for " << describe(problem) << " on " << target.chip);
+  for (int step = 0; step < 16; ++step) {
+    auto valid = validate(config, problem, target);
+    if (valid)
+      return;
+    const std::string &message = valid.error().message;
+    INFO(message);
+    int64_t *field = fieldOf(config, message), advised = nearestOf(message);
+    REQUIRE(field);
+    REQUIRE(*field != advised);
+    *field = advised;
+  }
+  FAIL("the advice does not lead to a legal config");
+}
+
+} // namespace
+
+TEST_CASE("each limit of a config is refused by name", "[config]") {
+  Problem problem;
+  Target gpu = target("sm_80"), host = target("host");
+  Config gpuConfig{64, 64, 4, 2}, hostConfig{64, 64, 1, 1};
+  REQUIRE(validate(gpuConfig, problem, gpu));
+  REQUIRE(validate(hostConfig, problem, host));
+  auto with = [](Config config, int64_t Config::*field, int64_t value) {
+    config.*field = value;
+    return config;
+  };
+  const int64_t least = std::numeric_limits<int64_t>::min(), most = std::numeric_limits<int64_t>::max();
+
+  for (int64_t value : {least, int64_t(-1), int64_t(0), int64_t(4), int64_t(65), int64_t(72), int64_t(136), most})
+    refusal(with(gpuConfig, &Config::keyTile, value), problem, gpu, "key_tile");
+  for (int64_t value : {least, int64_t(0), int64_t(3), int64_t(5), int64_t(32), most})
+    refusal(with(gpuConfig, &Config::warps, value), problem, gpu, "warps");
+  for (int64_t value : {least, int64_t(0), int64_t(16), int64_t(65), int64_t(100), most})
+    refusal(with(gpuConfig, &Config::queryTile, value), problem, gpu, "query_tile");
+  for (int64_t value : {least, int64_t(0), int64_t(9), most})
+    refusal(with(gpuConfig, &Config::stages, value), problem, gpu, "stages");
+  for (int64_t value : {least, int64_t(0), int64_t(257), most})
+    refusal(with(hostConfig, &Config::queryTile, value), problem, host, "query_tile");
+  for (int64_t value : {least, int64_t(0), int64_t(2), most}) {
+    refusal(with(hostConfig, &Config::warps, value), problem, host, "warps");
+    refusal(with(hostConfig, &Config::stages, value), problem, host, "stages");
+  }
+}
+
+TEST_CASE("a config that does not fit the device is refused", "[config]") {
+  Problem wide;
+  wide.headDim = 256;
+  CHECK_THAT(refusal({128, 64, 1, 2}, wide, target("sm_80"), "query_tile"), Catch::Contains("registers"));
+  CHECK_THAT(refusal({64, 128, 4, 8}, wide, target("sm_90"), "stages"), Catch::Contains("shared memory"));
+  wide.dtype = DType::F32;
+  CHECK_THAT(refusal({64, 64, 4, 2}, wide, target("sm_86"), "stages"), Catch::Contains("sm_86"));
+}
+
+TEST_CASE("parts of a long block are multiples of 8 keys", "[config]") {
+  Problem problem;
+  problem.blockSize = 500;
+  CHECK(isLongBlock(problem, {64, 64, 4, 2}));
+  refusal({64, 60, 4, 2}, problem, target("sm_80"), "key_tile");
+  CHECK(validate(Config{64, 56, 4, 2}, problem, target("sm_80")));
+}
+
+TEST_CASE("a problem that is not valid has no legal config", "[config]") {
+  Problem problem;
+  problem.headDim = 20;
+  auto valid = validate(Config{}, problem, target("sm_80"));
+  REQUIRE_FALSE(valid);
+  CHECK_THAT(valid.error().message, Catch::Contains("head dimension"));
+}
+
+TEST_CASE("advice leads to a legal config", "[config]") {
+  const int64_t values[] = {std::numeric_limits<int64_t>::min(), -7, 0, 1, 2, 3, 8, 12, 17, 48, 60, 64, 96, 128, 200, 256, 1000,
+                            std::numeric_limits<int64_t>::max()};
+  for (const char *name : {"host", "sm_80", "sm_86", "sm_90"})
+    for (int64_t blockSize : {2, 51, 64, 100, 128, 300})
+      for (int64_t headDim : {16, 128}) {
+        Problem problem;
+        problem.blockSize = blockSize;
+        problem.headDim = headDim;
+        Config base = defaultConfig(problem, target(name));
+        for (int64_t Config::*field : {&Config::queryTile, &Config::keyTile, &Config::warps, &Config::stages})
+          for (int64_t value : values) {
+            Config config = base;
+            config.*field = value;
+            followAdvice(config, problem, target(name));
+          }
+      }
+}
+
+TEST_CASE("the shipped config is legal for every problem and target", "[config]") {
+  for (const char *name : targetNames) {
+    Target chip = target(name);
+    for (DType dtype : {DType::BF16, DType::F16, DType::F32})
+      for (int64_t headDim = 16; headDim <= 256; headDim += 8)
+        for (int64_t blockSize = 2; blockSize <= 300; ++blockSize) {
+          Problem problem;
+          problem.dtype = dtype;
+          problem.headDim = headDim;
+          problem.blockSize = blockSize;
+          Config config = defaultConfig(problem, chip);
+          auto valid = validate(config, problem, chip);
+          if (!valid)
+            FAIL(describe(problem) << " on " << name << ": " << valid.error().message);
+          if (sharedBytes(config, problem, chip) > chip.maxSharedBytes())
+            FAIL(describe(problem) << " on " << name << " takes too much shared memory");
+        }
+  }
+}
+
+TEST_CASE("the largest block has a legal shipped config", "[config]") {
+  Problem problem;
+  problem.blockSize = Problem::maxBlockSize;
+  for (const char *name : targetNames)
+    CHECK(validate(defaultConfig(problem, target(name)), problem, target(name)));
+}
+
+TEST_CASE("a padded block is the next multiple of 8", "[config]") {
+  Problem problem;
+  for (int64_t blockSize = 2; blockSize <= 300; ++blockSize) {
+    problem.blockSize = blockSize;
+    CHECK(paddedBlock(problem) >= blockSize);
+    CHECK(paddedBlock(problem) < blockSize + 8);
+    CHECK(paddedBlock(problem) % 8 == 0);
+  }
+}
+
+TEST_CASE("the text of a config is read back", "[config]") {
+  for (Config config : {Config{}, Config{1, 2, 3, 4}, Config{-5, 0, std::numeric_limits<int64_t>::max(), 1}}) {
+    auto parsed = parseConfig(describe(config), Config{9, 9, 9, 9});
+    REQUIRE(parsed);
+    CHECK(*parsed == config);
+  }
+}
+
+TEST_CASE("fields that a text does not name keep their values", "[config]") {
+  Config base{1, 2, 3, 4};
+  CHECK(*parseConfig("", base) == base);
+  CHECK(*parseConfig("warps=8", base) == Config{1, 2, 8, 4});
+  CHECK(*parseConfig("stages=1,query_tile=64", base) == Config{64, 2, 3, 1});
+}
+
+TEST_CASE("a text that is no config is refused", "[config]") {
+  for (const char *text : {"rows=3", "warps", "warps=", "warps=x", "warps=4x", "warps= 4", "warps=99999999999999999999", "=4", ",warps=4",
+                           "warps=4,,stages=2", "Warps=4", "warps=4;stages=2"}) {
+    INFO(text);
+    auto parsed = parseConfig(text, {});
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().code == ErrorCode::InvalidArgument);
+    CHECK_THAT(parsed.error().message, Catch::StartsWith("config: "));
+  }
+}
