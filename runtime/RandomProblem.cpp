@@ -71,7 +71,7 @@ void fill(const TensorView &view, Random &random, const ForwardSemantics *landma
     // No row of P gives a landmark's value any weight; a large one shows a weight that is wrong.
     bool landmark = landmarksOf && (row + landmarksOf->phase) % landmarksOf->blockSize == landmarksOf->blockSize - 1;
     for (int64_t column = 0; column < view.shape[3]; ++column)
-      fromDouble((landmark ? 64 : 1) * random.normal(), static_cast<std::byte *>(view.data) + (offset + column) * size,
+      fromDouble(landmark ? NAN : random.normal(), static_cast<std::byte *>(view.data) + (offset + column) * size,
                  view.dtype);
   });
 }

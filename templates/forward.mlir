@@ -7,7 +7,7 @@
 // Specialisation supplies the type aliases and the parameters:
 //   !view, !rows_view   global memory, [batch, head, row, D] and [batch, head, row]
 //   !q_tile [rows, D]  !kv_tile [blocks, tokens, D]  !gate_tile [landmarks, D]           in the input type
-//   !s_tile, !seen [rows, blocks, tokens]  !g_tile, !gates [rows, landmarks]  !own [rows, blocks]  !o_tile [rows, D]  !row, !row_index [rows]
+//   !s_tile, !p_tile, !seen [rows, blocks, tokens]  !g_tile, !gates [rows, landmarks]  !own [rows, blocks]  !o_tile [rows, D]  !row, !row_index, !row_mask [rows]
 // "tokens" is L rounded up to the 8 columns of a matrix instruction; what is beyond L reads as zero and is seen by no row.
 
 gpu.module @kernels {
@@ -15,6 +15,7 @@ gpu.module @kernels {
                              %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %L = tile.param "block_size" : index
     %tile = tile.param "query_tile" : index
+    %ordinary = tile.param "ordinary_tokens" : index // L - 1: a landmark's value is never read
     %step = tile.param "tile_blocks" : index        // blocks of a key tile
     %gate_step = tile.param "tile_landmarks" : index
     %log2e = arith.constant 1.44269504 : f32
@@ -77,7 +78,7 @@ gpu.module @kernels {
       %block_row = arith.muli %b, %L : index
       %key = arith.subi %block_row, %phase : index
       %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
-      %v = tile.load %V[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
+      %v = tile.load %V[%batch, %kv_head, %key] stride %L count %ordinary in [%zero, %keys) : !view -> !kv_tile
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
       %seen, %own = scf.if %edge -> (!seen, !own) {
         %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !row_index, !row_index -> !seen

@@ -103,7 +103,8 @@ gpu.module @kernels {
         %key = arith.addi %block_key, %from : index
         %left = arith.subi %L, %from : index
         %k = tile.load %K[%batch, %kv_head, %key] stride %left in [%zero, %keys) : !view -> !kv_tile
-        %v = tile.load %V[%batch, %kv_head, %key] stride %left in [%zero, %keys) : !view -> !kv_tile
+        %ordinary = arith.subi %left, %one : index              // a landmark's value is never read
+        %v = tile.load %V[%batch, %kv_head, %key] stride %left count %ordinary in [%zero, %keys) : !view -> !kv_tile
         %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
         %seen = scf.if %edge -> !seen {
           %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) from %from : !row_index, !row_index -> !seen

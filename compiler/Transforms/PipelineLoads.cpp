@@ -85,7 +85,7 @@ struct LoopLoads {
       for (auto [load, ring] : llvm::zip(loads, rings)) {
         auto at = [&](Value value) { return value ? mapping.lookupOrDefault(value) : Value(); };
         tile::CopyOp::create(builder, load.getLoc(), load.getView(), at(load.getBatch()), at(load.getHead()), at(load.getRow()),
-                             at(load.getStride()), at(load.getLow()), at(load.getHigh()), ring, stage);
+                             at(load.getStride()), at(load.getCount()), at(load.getLow()), at(load.getHigh()), ring, stage);
       }
       scf::YieldOp::create(builder, loc);
     });
@@ -160,7 +160,7 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
     auto type = load.getResult().getType();
     Value zero = constantIndex(b, 0);
     Value buffer = tile::AllocOp::create(b, place, IntegerAttr());
-    tile::CopyOp::create(b, load.getView(), load.getBatch(), load.getHead(), load.getRow(), load.getStride(), load.getLow(), load.getHigh(),
+    tile::CopyOp::create(b, load.getView(), load.getBatch(), load.getHead(), load.getRow(), load.getStride(), load.getCount(), load.getLow(), load.getHigh(),
                          buffer, zero);
     tile::CommitOp::create(b);
     tile::WaitOp::create(b, 0);

@@ -88,6 +88,7 @@ std::string typeAliases(const Problem &problem, const Config &config) {
 Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config) {
   const std::map<std::string, int64_t> values = {
       {"block_size", problem.blockSize},
+      {"ordinary_tokens", problem.blockSize - 1},
       {"head_dim", problem.headDim},
       {"query_tile", config.queryTile},
       {"key_tile", config.keyTile},

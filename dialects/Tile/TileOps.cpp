@@ -73,6 +73,8 @@ static LogicalResult verifyRows(Operation *op, MemRefType view, ArrayRef<int64_t
 }
 
 LogicalResult LoadOp::verify() {
+  if (getCount() && getResult().getType().getRank() != 3)
+    return emitOpError("counts the tokens of blocks: of a tile of rank 3");
   auto type = getResult().getType();
   if (type.getRank() == 3 && !getStride())
     return emitOpError("of a tile of rank 3 needs the stride of its blocks");
@@ -80,6 +82,8 @@ LogicalResult LoadOp::verify() {
 }
 
 LogicalResult CopyOp::verify() {
+  if (getCount() && getBuffer().getType().getShape().size() != 3)
+    return emitOpError("counts the tokens of blocks: of a tile of rank 3");
   BufferType type = getBuffer().getType();
   if (type.getShape().size() == 3 && !getStride())
     return emitOpError("of a tile of rank 3 needs the stride of its blocks");

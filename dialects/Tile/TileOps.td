@@ -46,23 +46,24 @@ class Tile_ViewAccess<string mnemonic, list<Trait> traits> : Tile_Op<mnemonic, t
     The tile's last dimension runs along a row of the view. Of its other dimensions
 
     - a tile of rank 2 takes rows `row + r * stride` (`stride` is 1 where it is not given);
-    - a tile of rank 3 takes blocks of rows: element [s, t] is row `row + s * stride + t`, and is there only for `t < stride`.
+    - a tile of rank 3 takes blocks of rows: element [s, t] is row `row + s * stride + t`, and is there only for `t < count`
+      (`stride` where it is not given): blocks do not run into each other, and a count of one less leaves the values of landmarks unread (C2).
 
     Rows outside [`low`, `high`) of the view, and what is not there, read as zero.
   }];
 }
 
-def Tile_LoadOp : Tile_ViewAccess<"load", []> {
+def Tile_LoadOp : Tile_ViewAccess<"load", [AttrSizedOperandSegments]> {
   let summary = "read a tile of rows from a view in global memory";
   let description = !strconcat(accessDescription, [{
 
     Example: `%k = tile.load %K[%batch, %head, %row] stride %L in [%zero, %keys) : !view -> tensor<2x64x128xbf16>`
   }]);
   let arguments = (ins Arg<MemRefRankOf<[BF16, F16, F32], [4]>, "view", [MemRead]>:$view, Index:$batch, Index:$head, Index:$row,
-                       Optional<Index>:$stride, Index:$low, Index:$high);
+                       Optional<Index>:$stride, Optional<Index>:$count, Index:$low, Index:$high);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $view `[` $batch `,` $head `,` $row `]` (`stride` $stride^)? `in` `[` $low `,` $high `)` attr-dict
+    $view `[` $batch `,` $head `,` $row `]` (`stride` $stride^)? (`count` $count^)? `in` `[` $low `,` $high `)` attr-dict
     `:` type($view) `->` type($result)
   }];
   let hasVerifier = 1;
@@ -183,7 +184,7 @@ def Tile_AllocOp : Tile_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
   let hasVerifier = 1;
 }
 
-def Tile_CopyOp : Tile_ViewAccess<"copy", [MemoryEffects<[MemRead, MemWrite]>]> {
+def Tile_CopyOp : Tile_ViewAccess<"copy", [AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "start copying rows of a view into shared memory";
   let description = !strconcat(accessDescription, [{
     Asynchronous: the data is there after a `tile.wait` that covers the copy and a barrier. Follows PTX ISA, "cp.async".
@@ -191,9 +192,9 @@ def Tile_CopyOp : Tile_ViewAccess<"copy", [MemoryEffects<[MemRead, MemWrite]>]> 
     Example: `tile.copy %K[%batch, %head, %row] stride %L in [%zero, %keys) to %ring[%stage] : !view, !tile.buffer<...>`
   }]);
   let arguments = (ins MemRefRankOf<[BF16, F16, F32], [4]>:$view, Index:$batch, Index:$head, Index:$row,
-                       Optional<Index>:$stride, Index:$low, Index:$high, Tile_BufferType:$buffer, Index:$stage);
+                       Optional<Index>:$stride, Optional<Index>:$count, Index:$low, Index:$high, Tile_BufferType:$buffer, Index:$stage);
   let assemblyFormat = [{
-    $view `[` $batch `,` $head `,` $row `]` (`stride` $stride^)? `in` `[` $low `,` $high `)` `to` $buffer `[` $stage `]` attr-dict
+    $view `[` $batch `,` $head `,` $row `]` (`stride` $stride^)? (`count` $count^)? `in` `[` $low `,` $high `)` `to` $buffer `[` $stage `]` attr-dict
     `:` type($view) `,` type($buffer)
   }];
   let hasVerifier = 1;

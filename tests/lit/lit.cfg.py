@@ -19,16 +19,11 @@ config.environment["PATH"] = os.pathsep.join(tools + [config.environment.get("PA
 config.substitutions.append(("%{inputs}", os.path.join(config.test_source_root, "Inputs")))
 config.substitutions.append(("%{templates}", config.landmark_templates_dir))
 config.substitutions.append(("%{python}", sys.executable))
-config.substitutions.append(("%{landmark}", os.path.join(config.landmark_tool_dir, "landmark")))
-config.substitutions.append(("%{llvm-tools}", config.llvm_tools_dir))
 
 # The tests say themselves what the tool shall take from its environment.
 for variable in [name for name in config.environment if name.startswith("LANDMARK_")]:
     del config.environment[variable]
 
-# The assembler is where the library looks for it: in PATH or in the CUDA toolkit.
-cuda_home = os.environ.get("CUDA_HOME")
-if cuda_home:
-    config.environment["CUDA_HOME"] = cuda_home
-if shutil.which("ptxas") or (cuda_home and shutil.which("ptxas", path=os.path.join(cuda_home, "bin"))):
+# The assembler is where the library looks for it: in PATH or in the usual place.
+if shutil.which("ptxas") or shutil.which("ptxas", path="/usr/local/cuda/bin"):
     config.available_features.add("ptxas")

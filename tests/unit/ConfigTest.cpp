@@ -32,8 +32,10 @@ std::string refusal(const Config &config, const Problem &problem, const Target &
 }
 
 int64_t *fieldOf(Config &config, std::string_view message) {
-  std::pair<std::string_view, int64_t *> fields[] = {
-      {"query_tile", &config.queryTile}, {"key_tile", &config.keyTile}, {"warps", &config.warps}, {"stages", &config.stages}};
+  std::pair<std::string_view, int64_t *> fields[] = {{"query_tile", &config.queryTile},
+                                                     {"key_tile", &config.keyTile},
+                                                     {"warps", &config.warps},
+                                                     {"stages", &config.stages}};
   constexpr std::string_view prefix = "config: ";
   REQUIRE(message.substr(0, prefix.size()) == prefix);
   for (auto [name, value] : fields)
@@ -125,8 +127,9 @@ TEST_CASE("a problem that is not valid has no legal config", "[config]") {
 }
 
 TEST_CASE("advice leads to a legal config", "[config]") {
-  const int64_t values[] = {std::numeric_limits<int64_t>::min(), -7, 0, 1, 2, 3, 8, 12, 17, 48, 60, 64, 96, 128, 200, 256, 1000,
-                            std::numeric_limits<int64_t>::max()};
+  const int64_t values[] = {
+      std::numeric_limits<int64_t>::min(), -7, 0, 1, 2, 3, 8, 12, 17, 48, 60, 64, 96, 128, 200, 256, 1000,
+      std::numeric_limits<int64_t>::max()};
   for (const char *name : {"host", "sm_80", "sm_86", "sm_90"})
     for (int64_t blockSize : {2, 51, 64, 100, 128, 300})
       for (int64_t headDim : {16, 128}) {
@@ -196,8 +199,8 @@ TEST_CASE("fields that a text does not name keep their values", "[config]") {
 }
 
 TEST_CASE("a text that is no config is refused", "[config]") {
-  for (const char *text : {"rows=3", "warps", "warps=", "warps=x", "warps=4x", "warps= 4", "warps=99999999999999999999", "=4", ",warps=4",
-                           "warps=4,,stages=2", "Warps=4", "warps=4;stages=2"}) {
+  for (const char *text : {"rows=3", "warps", "warps=", "warps=x", "warps=4x", "warps= 4", "warps=99999999999999999999",
+                           "=4", ",warps=4", "warps=4,,stages=2", "Warps=4", "warps=4;stages=2"}) {
     INFO(text);
     auto parsed = parseConfig(text, {});
     REQUIRE_FALSE(parsed);

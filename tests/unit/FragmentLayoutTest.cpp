@@ -26,7 +26,8 @@ std::vector<FragmentLayout> layouts() {
 std::vector<FragmentLayout> withAbsentDimensions(const FragmentLayout &layout) {
   std::vector<FragmentLayout> all;
   for (int mask = 0; mask < 8; ++mask)
-    all.push_back({mask & 1 ? layout.rows : 0, mask & 2 ? layout.blocks : 0, mask & 4 ? layout.columns : 0, layout.warps});
+    all.push_back(
+        {mask & 1 ? layout.rows : 0, mask & 2 ? layout.blocks : 0, mask & 4 ? layout.columns : 0, layout.warps});
   return all;
 }
 
@@ -101,7 +102,8 @@ TEST_CASE("constants are what all lanes have in common", "[layout]") {
     forEachHolder(layout, [&](int64_t warp, int64_t lane, int64_t number) {
       auto place = layout.placeOf(number);
       REQUIRE(layout.row(warp, lane, place.row) == layout.row(warp, lane, 0) + FragmentLayout::rowConstant(place.row));
-      REQUIRE(FragmentLayout::column(lane, place.column) == 2 * (lane % 4) + FragmentLayout::columnConstant(place.column));
+      REQUIRE(FragmentLayout::column(lane, place.column) ==
+              2 * (lane % 4) + FragmentLayout::columnConstant(place.column));
     });
 }
 

@@ -50,6 +50,7 @@ void TileEmitter::load(tile::LoadOp op) {
   Value view = values.lookup(op.getView()), batch = values.lookup(op.getBatch()), head = values.lookup(op.getHead());
   Value first = values.lookup(op.getRow()), low = values.lookup(op.getLow()), high = values.lookup(op.getHigh());
   Value stride = op.getStride() ? values.lookup(op.getStride()) : index(1);
+  Value count = op.getCount() ? values.lookup(op.getCount()) : stride;
   int64_t rank = layout.shape.size(), columns = layout.shape.back();
   auto plus = [&](Value x, Value y) -> Value {
     return arith::AddIOp::create(b, x, y);
@@ -64,7 +65,7 @@ void TileEmitter::load(tile::LoadOp op) {
       Value there = arith::AndIOp::create(b, fromLow, belowHigh);
       SmallVector<Value> place = {i, index(0)};
       if (rank == 3) {
-        Value inBlock = arith::CmpIOp::create(b, CmpIPredicate::slt, t, stride);
+        Value inBlock = arith::CmpIOp::create(b, CmpIPredicate::slt, t, count);
         there = arith::AndIOp::create(b, there, inBlock);
         place.insert(place.begin() + 1, t);
       }

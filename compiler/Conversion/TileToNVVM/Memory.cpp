@@ -125,7 +125,7 @@ private:
       int64_t tokens = type.getShape()[1];
       Value token = b.remainder(row, tokens);
       offset = b.add(b.mul(b.divide(row, tokens), stride), token);
-      inBlock = b.less(token, stride);
+      inBlock = b.less(token, op.getCount() ? b.toI32(op.getCount()) : stride);
     }
     Value source = b.add(b.toI32(op.getRow()), offset);
     Value fromLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, source, b.toI32(op.getLow()));

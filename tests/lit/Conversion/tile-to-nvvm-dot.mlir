@@ -1,4 +1,4 @@
-// RUN: landmark-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' --split-input-file | FileCheck %s --implicit-check-not=tile. --implicit-check-not=tensor<
+// RUN: landmark-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' --split-input-file | FileCheck %s --implicit-check-not=tile. --implicit-check-not='tensor<'
 
 // Two chunks of a row a step, two key tiles a load: 16 x 16 x 32 takes 2 x 2 products of depth 16.
 // CHECK-LABEL: @registers_bf16(

@@ -1,4 +1,4 @@
-// RUN: landmark-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' --split-input-file | FileCheck %s --implicit-check-not=tile. --implicit-check-not=tensor<
+// RUN: landmark-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' --split-input-file | FileCheck %s --implicit-check-not=tile. --implicit-check-not='tensor<'
 
 // Columns are combined within a thread, then across the four lanes of a quad: two rows by two blocks, two shuffles each.
 // CHECK-LABEL: @reduce_columns(
@@ -85,9 +85,9 @@ gpu.module @kernels {
 !b = tensor<32x2xf32, #tile.fragment<[row, block], 2>>
 !r = tensor<32xf32, #tile.fragment<[row], 2>>
 gpu.module @kernels {
-  gpu.func @functions() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+  gpu.func @functions(%v: f32) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
     %zero = arith.constant 0 : index
-    %x = arith.constant dense<1.0> : !r
+    %x = tensor.splat %v : !r
     %e = math.exp2 %x : !r
     %l = math.log2 %e : !r
     %m = arith.maxnumf %e, %l : !r

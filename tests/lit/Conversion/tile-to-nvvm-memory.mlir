@@ -1,4 +1,4 @@
-// RUN: landmark-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' --split-input-file | FileCheck %s --implicit-check-not=tile. --implicit-check-not=tensor<
+// RUN: landmark-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' --split-input-file | FileCheck %s --implicit-check-not=tile. --implicit-check-not='tensor<'
 
 // Rows that start on 16 bytes go in pieces of 16 bytes, zeros for what is not there; other rows element by element. 32 rows of 4 pieces are
 // two turns of 64 threads.

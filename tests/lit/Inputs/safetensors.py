@@ -8,12 +8,14 @@ import sys
 
 path, kind = sys.argv[1], sys.argv[2]
 shape = [1, 2, 24, 16]
-count = math.prod(shape)
-names = ["q", "k", "v"] + (["o"] if kind == "wrong" else [])
+shapes = {"q": shape, "k": shape, "v": shape}
+if kind == "wrong":
+    shapes |= {"o": shape, "lse": shape[:3]}
 header, data = {"__metadata__": {"block_size": "8"}}, b""
-for number, name in enumerate(names):
+for number, (name, size) in enumerate(shapes.items()):
+    count = math.prod(size)
     values = struct.pack(f"<{count}f", *(math.sin(1.7 * i + number) for i in range(count)))
-    header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
+    header[name] = {"dtype": "F32", "shape": size, "data_offsets": [len(data), len(data) + len(values)]}
     data += values
 text = json.dumps(header).encode()
 with open(path, "wb") as file:
