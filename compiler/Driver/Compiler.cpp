@@ -188,7 +188,8 @@ private:
       SchedulePipelineOptions schedule;
       schedule.warps = config.warps;
       schedule.stages = config.stages;
-      buildMmaSchedulePipeline(manager, schedule);
+      schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
+      buildCudaSchedulePipeline(manager, schedule);
     } else if (target.isHost()) {
       buildHostLLVMPipeline(manager);
     } else {

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
+#include <numeric>
 
 namespace landmark {
 namespace {
@@ -30,6 +30,26 @@ int64_t nextSmallerKeyTile(const Config &config, int64_t padded) {
   return config.keyTile > padded ? config.keyTile - padded : config.keyTile - 8;
 }
 
+/// What wgmma asks beyond what every schedule does.
+Expected<void> validateWgmma(const Config &config, const Problem &problem, const Target &target) {
+  auto refuse = [](std::string why) {
+    return Error{ErrorCode::InvalidArgument, fmt::format("config: unit = wgmma: {}; the nearest legal value is mma", why)};
+  };
+  if (target.chip != "sm_90a")
+    return refuse(fmt::format("only sm_90a has it, not {}", target.chip));
+  if (problem.dtype == DType::F32)
+    return refuse("it multiplies 16-bit types, not f32");
+  if (problem.headDim % 16 != 0)
+    return refuse(fmt::format("the head dimension must be a multiple of 16, got {}", problem.headDim));
+  if (config.keyTile % 16 != 0)
+    return illegal("key_tile", config.keyTile, "wgmma takes keys in steps of 16", roundUp(config.keyTile, std::lcm(16, paddedBlock(problem))));
+  if (config.warps % 4 != 0)
+    return illegal("warps", config.warps, "wgmma takes warps in groups of four", 4);
+  if (config.queryTile != 16 * config.warps)
+    return illegal("query_tile", config.queryTile, "wgmma takes 16 rows a warp", 16 * config.warps);
+  return {};
+}
+
 } // namespace
 
 int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }
@@ -44,6 +64,9 @@ Config defaultConfig(const Problem &problem, const Target &target) {
   };
   if (target.isHost())
     return {64, wholeBlocks(64), 1, 1};
+  Config wgmma{128, wholeBlocks(problem.headDim <= 128 ? 128 : 64), 8, 2, MatrixUnit::Wgmma};
+  if (target.chip == "sm_90a" && validate(wgmma, problem, target))
+    return wgmma;
   // 32 rows a warp read shared memory half as often as 16, where the accumulators leave registers for it; with 16, longer key tiles make up for that.
   Config config{128, wholeBlocks(64), 4, 2};
   if (accumulatorRegisters(config, problem) > 160)
@@ -93,11 +116,16 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
       return illegal("warps", config.warps, "the host has no warps", 1);
     if (config.stages != 1)
       return illegal("stages", config.stages, "the host has no shared-memory stages", 1);
+    if (config.unit != MatrixUnit::Mma)
+      return Error{ErrorCode::InvalidArgument, "config: unit = wgmma: the host has no matrix units; the nearest legal value is mma"};
     return {};
   }
-  if (config.warps < 1 || config.warps > 16 || !std::has_single_bit(static_cast<uint64_t>(config.warps)))
-    return illegal("warps", config.warps, "must be 1, 2, 4, 8 or 16", std::bit_floor(static_cast<uint64_t>(std::clamp<int64_t>(config.warps, 1, 16))));
+  if (config.warps < 1 || config.warps > 16)
+    return illegal("warps", config.warps, "must be 1 to 16", std::clamp<int64_t>(config.warps, 1, 16));
   int64_t rows = 16 * config.warps;
+  if (config.unit == MatrixUnit::Wgmma)
+    if (auto legal = validateWgmma(config, problem, target); !legal)
+      return legal;
   if (config.queryTile < rows || config.queryTile % rows != 0)
     return illegal("query_tile", config.queryTile, fmt::format("must be a positive multiple of 16 rows for each of {} warps", config.warps),
                    std::max(rows, config.queryTile / rows * rows));
@@ -116,7 +144,8 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
 }
 
 std::string describe(const Config &config) {
-  return fmt::format("query_tile={},key_tile={},warps={},stages={}", config.queryTile, config.keyTile, config.warps, config.stages);
+  return fmt::format("query_tile={},key_tile={},warps={},stages={},unit={}", config.queryTile, config.keyTile, config.warps, config.stages,
+                     config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma");
 }
 
 Expected<Config> parseConfig(std::string_view text, const Config &base) {
@@ -126,12 +155,16 @@ Expected<Config> parseConfig(std::string_view text, const Config &base) {
   while (!text.empty()) {
     std::string_view item = text.substr(0, text.find(','));
     text.remove_prefix(std::min(item.size() + 1, text.size()));
+    if (item == "unit=mma" || item == "unit=wgmma") {
+      config.unit = item == "unit=mma" ? MatrixUnit::Mma : MatrixUnit::Wgmma;
+      continue;
+    }
     size_t equals = item.find('=');
     auto field = std::find_if(std::begin(fields), std::end(fields), [&](auto &f) { return f.first == item.substr(0, equals); });
     std::string_view number = equals == std::string_view::npos ? "" : item.substr(equals + 1);
     if (field == std::end(fields))
       return Error{ErrorCode::InvalidArgument,
-                   fmt::format("config: '{}' is not one of query_tile=, key_tile=, warps=, stages=", item)};
+                   fmt::format("config: '{}' is not one of query_tile=, key_tile=, warps=, stages=, unit=mma, unit=wgmma", item)};
     auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), *field->second);
     if (error != std::errc() || end != number.data() + number.size())
       return Error{ErrorCode::InvalidArgument, fmt::format("config: {} takes an integer, got '{}'", field->first, number)};

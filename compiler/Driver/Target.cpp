@@ -88,7 +88,10 @@ Expected<Target> parseTarget(std::string_view text) {
 
 Expected<Target> targetForCapability(int major, int minor) {
   // PTX for a chip runs on every later minor of the same major, so a minor that is newer than this table takes the
-  // highest known one below it. A plain target is returned: sm_90a and the like are asked for by name.
+  // highest known one below it. Code for sm_90a runs on 9.0 alone, which is what Hopper is; of other chips' own
+  // instructions no schedule makes use, so that they get the plain target.
+  if (major == 9 && minor == 0)
+    return Target{Target::Kind::NVPTX, "sm_90a"};
   const Chip *best = nullptr;
   for (const Chip &chip : chips)
     if (chip.capability / 10 == major && chip.capability % 10 <= minor)

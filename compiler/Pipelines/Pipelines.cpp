@@ -43,10 +43,13 @@ void buildTilePipeline(OpPassManager &manager, const TilePipelineOptions &option
   manager.addPass(createCSEPass());
 }
 
-void buildMmaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOptions &options) {
-  manager.addPass(createTilePipelineLoads({options.stages, options.warps, options.maxResidentRegisters}));
-  manager.addPass(createTileAssignLayouts({options.warps}));
+void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOptions &options) {
+  // wgmma reads queries from shared memory as fast as from registers.
+  int64_t residentRegisters = options.unit == "wgmma" ? 0 : options.maxResidentRegisters;
+  manager.addPass(createTilePipelineLoads({options.stages, options.warps, residentRegisters}));
+  manager.addPass(createTileAssignLayouts({options.warps, options.unit}));
   manager.addPass(createTileAllocateShared());
+  manager.addPass(createTileInsertFences());
   manager.addPass(createCSEPass());
 }
 
@@ -90,8 +93,8 @@ void registerPasses() {
   registerLandmarkConversionPasses();
   registerTransformsPasses();
   PassPipelineRegistration<TilePipelineOptions>("landmark-to-tile", "Request to target-free tile program", buildTilePipeline);
-  PassPipelineRegistration<SchedulePipelineOptions>("landmark-schedule-mma", "Tile program to its schedule for mma.sync",
-                                                    buildMmaSchedulePipeline);
+  PassPipelineRegistration<SchedulePipelineOptions>("landmark-schedule-cuda", "Tile program to its schedule for a CUDA target",
+                                                    buildCudaSchedulePipeline);
   PassPipelineRegistration<>("landmark-schedule-host", "Tile program to loops over vectors", buildHostSchedulePipeline);
   PassPipelineRegistration<>("landmark-to-host-llvm", "Loops over vectors to the llvm dialect", buildHostLLVMPipeline);
   PassPipelineRegistration<>("landmark-to-nvvm", "Scheduled program to the nvvm and llvm dialects", buildNVVMPipeline);

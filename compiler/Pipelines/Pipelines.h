@@ -17,18 +17,19 @@ struct TilePipelineOptions : mlir::PassPipelineOptions<TilePipelineOptions> {
   Option<bool> peel{*this, "peel", llvm::cl::desc("Split the loops that need masks at their edges only"), llvm::cl::init(true)};
 };
 
-/// Options of the schedule for mma.sync.
+/// Options of the schedule for CUDA targets.
 struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptions> {
   Option<int64_t> warps{*this, "warps", llvm::cl::desc("Warps of a thread block"), llvm::cl::init(4)};
   Option<int64_t> stages{*this, "stages", llvm::cl::desc("Tiles of a shared-memory ring"), llvm::cl::init(2)};
   Option<int64_t> maxResidentRegisters{*this, "max-resident-registers", llvm::cl::desc("Registers a thread may spend on a resident operand"),
                                        llvm::cl::init(32)};
+  Option<std::string> unit{*this, "unit", llvm::cl::desc("Instruction that multiplies: mma or wgmma"), llvm::cl::init("mma")};
 };
 
 /// landmark-to-tile: request -> bound, target-free tile program.
 void buildTilePipeline(mlir::OpPassManager &manager, const TilePipelineOptions &options);
-/// landmark-schedule-mma: tile program -> pipelined, laid out, in shared memory.
-void buildMmaSchedulePipeline(mlir::OpPassManager &manager, const SchedulePipelineOptions &options);
+/// landmark-schedule-cuda: tile program -> pipelined, laid out, in shared memory.
+void buildCudaSchedulePipeline(mlir::OpPassManager &manager, const SchedulePipelineOptions &options);
 /// landmark-to-nvvm: scheduled program -> nvvm and llvm dialects.
 void buildNVVMPipeline(mlir::OpPassManager &manager);
 /// landmark-schedule-host: tile program -> loops over vectors (the host's scheduled form).

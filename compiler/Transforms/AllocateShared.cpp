@@ -43,6 +43,9 @@ int64_t lastUse(tile::AllocOp op, Block &body, const llvm::DenseMap<Operation *,
   return last;
 }
 
+/// Panels of 128 bytes repeat every 8 rows, and matrix units count from there.
+constexpr int64_t alignment = 1024;
+
 /// First fit above what lives at the same time.
 void place(Allocation &allocation, MutableArrayRef<Allocation> placed) {
   bool moved = true;
@@ -50,7 +53,7 @@ void place(Allocation &allocation, MutableArrayRef<Allocation> placed) {
     moved = false;
     for (Allocation &other : placed)
       if (allocation.livesWith(other) && allocation.offset < other.end() && other.offset < allocation.end()) {
-        allocation.offset = llvm::alignTo(other.end(), 128);
+        allocation.offset = llvm::alignTo(other.end(), alignment);
         moved = true;
       }
   }

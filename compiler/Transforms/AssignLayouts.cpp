@@ -189,12 +189,12 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
   }
 
   /// Orders the chunks of a ring's rows so that eight rows of one column fall on different banks: where the number of chunks in a row holds 2^bits,
-  /// every 2^(3-bits) rows start on the same bank.
-  void chooseSwizzle(tile::AllocOp op) {
+  /// every 2^(3-bits) rows start on the same bank. wgmma knows such orders by the panel.
+  void chooseSwizzle(tile::AllocOp op, bool inPanels) {
     tile::BufferType old = op.getResult().getType();
     int64_t bits = std::min<int64_t>(3, llvm::countr_zero(static_cast<uint64_t>(old.getRowBytes() / 16)));
     auto type = tile::BufferType::get(&getContext(), old.getStages(), old.getShape(), old.getElementType(),
-                                      tile::SwizzleAttr::get(&getContext(), bits, 3 - bits));
+                                      tile::SwizzleAttr::get(&getContext(), bits, 3 - bits, inPanels && bits > 0 ? int64_t(1) << bits : 0));
     op.getResult().setType(type);
     for (Operation *user : op->getUsers())
       if (auto slot = dyn_cast<tile::SlotOp>(user))
@@ -202,6 +202,11 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
   }
 
   void runOnOperation() override {
+    std::optional<tile::MatrixUnit> chosen = tile::symbolizeMatrixUnit(unit);
+    if (!chosen) {
+      getOperation()->emitError("tile-assign-layouts: unit is mma or wgmma, got '") << unit << "'";
+      return signalPassFailure();
+    }
     WalkResult result = getOperation()->walk([&](gpu::GPUFuncOp kernel) -> WalkResult {
       separateCheapTiles(kernel);
       RoleSolver solver(kernel);
@@ -215,7 +220,9 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
           for (auto [inside, result] : llvm::zip(loop.getRegionIterArgs(), loop.getResults()))
             inside.setType(isTile(inside) ? result.getType() : inside.getType());
         if (auto alloc = dyn_cast<tile::AllocOp>(op))
-          chooseSwizzle(alloc);
+          chooseSwizzle(alloc, *chosen == tile::MatrixUnit::Wgmma);
+        if (auto dot = dyn_cast<tile::DotOp>(op))
+          dot.setUnit(*chosen);
         return WalkResult::advance();
       });
       kernel.setKnownBlockSizeAttr(DenseI32ArrayAttr::get(&getContext(), {static_cast<int32_t>(32 * warps), 1, 1}));

@@ -53,7 +53,16 @@ def TileAssignLayouts : Pass<"tile-assign-layouts"> {
     Results of `tile.dot` are accumulators; roles of dimensions follow from there through elementwise operations, reductions, broadcasts and loops, in both
     directions. Constants, iotas and splats are made anew for each use, so that one may serve rows and columns.
   }];
-  let options = [Option<"warps", "warps", "int64_t", /*default=*/"4", "Warps of a thread block">];
+  let options = [Option<"warps", "warps", "int64_t", /*default=*/"4", "Warps of a thread block">,
+                 Option<"unit", "unit", "std::string", /*default=*/"\"mma\"", "Instruction that multiplies: mma or wgmma">];
+}
+
+def TileInsertFences : Pass<"tile-insert-fences"> {
+  let summary = "Order copies into shared memory before the matrix units that read it";
+  let description = [{
+    `wgmma` reads shared memory past the ordinary path of loads and stores. Where a kernel multiplies by it, every wait for copies is followed by a fence, so that the
+    barrier after it hands on what was copied.
+  }];
 }
 
 def TileAllocateShared : Pass<"tile-allocate-shared"> {

@@ -30,7 +30,7 @@ namespace {
 /// The ring for the tiles that `load` reads, or a diagnostic and none.
 tile::BufferType bufferType(tile::LoadOp load, int64_t stages) {
   RankedTensorType type = load.getResult().getType();
-  auto rows = tile::SwizzleAttr::get(type.getContext(), 0, 0); // tile-assign-layouts chooses another
+  auto rows = tile::SwizzleAttr::get(type.getContext(), 0, 0, 0); // tile-assign-layouts chooses another
   return tile::BufferType::getChecked([&] { return load.emitOpError("cannot stand in shared memory: "); }, type.getContext(), stages,
                                       type.getShape(), type.getElementType(), rows);
 }

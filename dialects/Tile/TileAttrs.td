@@ -48,14 +48,28 @@ def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment", [DeclareAttrInterfaceM
   let genVerifyDecl = 1;
 }
 
+def Tile_MatrixUnit : I32EnumAttr<"MatrixUnit", "which instruction multiplies tiles", [
+    I32EnumAttrCase<"Mma", 0, "mma">, I32EnumAttrCase<"Wgmma", 1, "wgmma">]> {
+  let cppNamespace = "::landmark::tile";
+  let genSpecializedAttr = 0;
+}
+def Tile_MatrixUnitAttr : EnumAttr<Tile_Dialect, Tile_MatrixUnit, "unit"> {
+  let assemblyFormat = "$value";
+}
+
 def Tile_SwizzleAttr : Tile_Attr<"Swizzle", "swizzle"> {
-  let summary = "order of the 16-byte chunks within the rows of a shared-memory tile";
+  let summary = "order of the 16-byte chunks of a shared-memory tile";
   let description = [{
     Chunk `c` of row `r` is stored at chunk `c ^ ((r >> shift) & (2^bits - 1))`, so that the eight rows of one `ldmatrix` fall on
     different banks. `bits = 0` leaves rows as they are. Rows 8 apart are stored alike: `bits + shift` is at most 3.
+
+    With `panel`, rows are cut into panels of that many chunks, each panel's rows lying together: the 128, 64 and 32-byte swizzle modes of `wgmma`
+    (PTX ISA, "Asynchronous warpgroup level matrix shared memory layout") are panels of 8, 4 and 2 chunks with `bits` 3, 2 and 1 and `shift = 3 - bits`.
+
+    Examples: `#tile.swizzle<bits = 3, shift = 0>`, `#tile.swizzle<bits = 3, shift = 0, panel = 8>`
   }];
-  let parameters = (ins "int64_t":$bits, "int64_t":$shift);
-  let assemblyFormat = "`<` `bits` `=` $bits `,` `shift` `=` $shift `>`";
+  let parameters = (ins "int64_t":$bits, "int64_t":$shift, DefaultValuedParameter<"int64_t", "0">:$panel);
+  let assemblyFormat = "`<` `bits` `=` $bits `,` `shift` `=` $shift (`,` `panel` `=` $panel^)? `>`";
   let genVerifyDecl = 1;
 }
 

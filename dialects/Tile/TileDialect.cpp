@@ -85,9 +85,12 @@ LogicalResult FragmentAttr::verifyEncoding(ArrayRef<int64_t> shape, Type element
   return success();
 }
 
-LogicalResult SwizzleAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t shift) {
+LogicalResult SwizzleAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t shift, int64_t panel) {
   if (bits < 0 || shift < 0 || bits > 3 || shift > 3 || bits + shift > 3)
     return emitError() << "bits and shift of a swizzle are not negative and at most 3 together, got bits = " << bits << ", shift = " << shift;
+  if (panel != 0 && (bits == 0 || panel != int64_t(1) << bits || shift != 3 - bits))
+    return emitError() << "a panel takes 2^bits chunks, with 1 to 3 bits and a shift of 3 - bits, got panel = " << panel << ", bits = " << bits
+                       << ", shift = " << shift;
   return success();
 }
 

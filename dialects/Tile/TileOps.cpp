@@ -107,6 +107,26 @@ LogicalResult StoreOp::verify() {
   return verifyView(*this, view, /*hasColumns=*/type.getRank() == 2);
 }
 
+/// What wgmma asks of its operands. Rows of the right operand's tile are multiplied in steps of 16 elements.
+static LogicalResult verifyWgmma(DotOp op) {
+  auto right = dyn_cast<SlotType>(op.getB().getType());
+  if (!right || right.getBuffer().getSwizzle().getPanel() == 0)
+    return op.emitOpError("by wgmma reads its right operand from panels in shared memory");
+  auto left = dyn_cast<SlotType>(op.getA().getType());
+  if (left ? left.getBuffer().getSwizzle().getPanel() == 0 || !op.getTranspose() : op.getTranspose())
+    return op.emitOpError("by wgmma reads queries from panels in shared memory, weights from registers");
+  if (right.getBuffer().getElementType().getIntOrFloatBitWidth() != 16)
+    return op.emitOpError("by wgmma multiplies 16-bit elements, got ") << right.getBuffer().getElementType();
+  int64_t columns = op.getTranspose() ? right.getBuffer().getRows() : right.getBuffer().getColumns();
+  int64_t depth = op.getTranspose() ? right.getBuffer().getColumns() : right.getBuffer().getRows();
+  if (columns % 8 != 0 || columns > 256 || depth % 16 != 0)
+    return op.emitOpError("by wgmma takes 8 to 256 columns in steps of 8 and a depth in steps of 16, got ") << columns << " and " << depth;
+  FragmentAttr layout = layoutOf(op.getResult().getType());
+  if (!layout || layout.getWarps() % 4 != 0 || op.getResult().getType().getDimSize(0) != 16 * layout.getWarps())
+    return op.emitOpError("by wgmma takes 16 rows a warp and warps in groups of four");
+  return success();
+}
+
 LogicalResult DotOp::verify() {
   auto [a, aType] = operandShape(getA().getType());
   auto [b, bType] = operandShape(getB().getType());
@@ -139,7 +159,9 @@ LogicalResult DotOp::verify() {
     if (failed(verifyMatrixLayout(*this, left)))
       return failure();
   }
-  return verifyMatrixLayout(*this, result);
+  if (failed(verifyMatrixLayout(*this, result)))
+    return failure();
+  return getUnit() == MatrixUnit::Wgmma ? verifyWgmma(*this) : success();
 }
 
 void DotOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {

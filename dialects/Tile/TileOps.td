@@ -94,17 +94,19 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
     `result[m, n...] = acc[m, n...] + sum_d a[m, d] * b[n..., d]`. Without it all dimensions of the left operand but its first are contracted
     with all of the right operand but its last: `result[m, d] = acc[m, d] + sum_n... a[m, n...] * b[n..., d]`. Products and sums are float32;
     on CUDA targets float32 operands go through the tensor cores as tf32, rounded to nearest. In the scheduled form an operand may be a slot
-    of shared memory. Follows PTX ISA, "mma.sync" and "ldmatrix".
+    of shared memory, and `unit` says which instruction multiplies: `mma` (PTX ISA, "mma.sync", "ldmatrix") or `wgmma` (PTX ISA, "wgmma.mma_async"),
+    which needs 16-bit operands in panels, 16 rows a warp, and warps in groups of four.
 
     Examples:
 
         %s = tile.dot %q, %k transpose into %zero : tensor<128x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x1x64xf32>
         %o = tile.dot %p, %v into %acc : tensor<128x1x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x64xf32>
   }];
-  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transpose);
+  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transpose,
+                       DefaultValuedAttr<Tile_MatrixUnitAttr, "::landmark::tile::MatrixUnit::Mma">:$unit);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $a `,` $b (`transpose` $transpose^)? `into` $acc attr-dict `:` type($a) `,` type($b) `->` type($result)
+    $a `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -212,6 +214,12 @@ def Tile_WaitOp : Tile_Op<"wait", [MemoryEffects<[MemRead, MemWrite]>]> {
   let arguments = (ins I64Attr:$pending);
   let assemblyFormat = "$pending attr-dict";
   let hasVerifier = 1;
+}
+
+def Tile_FenceOp : Tile_Op<"fence", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "order this thread's writes to shared memory before reads of it by matrix units";
+  let description = "Follows PTX ISA, \"membar/fence\": `fence.proxy.async`.";
+  let assemblyFormat = "attr-dict";
 }
 
 def Tile_SlotOp : Tile_Op<"slot", [Pure]> {

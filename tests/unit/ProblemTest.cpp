@@ -109,7 +109,7 @@ TEST_CASE("a device's capability gives the plain target, or the nearest older on
   CHECK(chip(8, 0) == "sm_80");
   CHECK(chip(8, 6) == "sm_86");
   CHECK(chip(8, 8) == "sm_87");
-  CHECK(chip(9, 0) == "sm_90");
+  CHECK(chip(9, 0) == "sm_90a");
   CHECK(chip(9, 7) == "sm_90");
   CHECK(chip(10, 2) == "sm_101");
   CHECK(chip(12, 0) == "sm_120");

@@ -220,6 +220,8 @@ private:
 struct LowerDot : OpConversionPattern<tile::DotOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(tile::DotOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    if (op.getUnit() != tile::MatrixUnit::Mma)
+      return failure();
     if (!isa<tile::SlotType>(op.getB().getType()))
       return op.emitOpError("reads its right operand from shared memory");
     bool fromRegisters = isa<RankedTensorType>(op.getA().getType());

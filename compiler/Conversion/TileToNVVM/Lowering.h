@@ -99,6 +99,7 @@ mlir::Value chunkLanePointer(ThreadBuilder &b, mlir::Value slot, tile::BufferTyp
 int64_t chunkConstant(tile::BufferType type, const ChunkAddress &address);
 
 void populateDotPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
+void populateWgmmaPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateMemoryPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 

@@ -132,11 +132,17 @@ private:
     return {source, both(b, inBlock, b.bitAnd(fromLow, b.less(source, b.toI32(op.getHigh()))))};
   }
 
+  /// Where chunk `chunk` of row `row` goes.
   Value destination(Value row, Value chunk) {
-    int64_t bits = type.getSwizzle().getBits(), shift = type.getSwizzle().getShift();
-    Value order = b.bitAnd(b.shiftRight(row, shift), b.i32((int64_t(1) << bits) - 1));
-    Value bytes = b.add(b.mul(row, b.i32(type.getRowBytes())), b.shiftLeft(b.bitXor(chunk, order), 4));
-    return b.sharedOffset(slot, bytes);
+    tile::SwizzleAttr swizzle = type.getSwizzle();
+    Value order = b.bitAnd(b.shiftRight(row, swizzle.getShift()), b.i32((int64_t(1) << swizzle.getBits()) - 1));
+    auto bytesOf = [&](Value chunks) { return b.shiftLeft(chunks, 4); };
+    int64_t panel = swizzle.getPanel();
+    if (panel == 0)
+      return b.sharedOffset(slot, b.add(b.mul(row, b.i32(type.getRowBytes())), bytesOf(b.bitXor(chunk, order))));
+    Value panelStart = b.mul(b.divide(chunk, panel), b.i32(type.getRows() * panel * 16));
+    Value inPanel = b.add(b.mul(row, b.i32(panel * 16)), bytesOf(b.bitXor(b.remainder(chunk, panel), order)));
+    return b.sharedOffset(slot, b.add(panelStart, inPanel));
   }
 
   ThreadBuilder &b;
@@ -178,6 +184,15 @@ struct LowerWait : OpConversionPattern<tile::WaitOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(tile::WaitOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
     rewriter.replaceOpWithNewOp<NVVM::CpAsyncWaitGroupOp>(op, static_cast<uint32_t>(op.getPending()));
+    return success();
+  }
+};
+
+struct LowerFence : OpConversionPattern<tile::FenceOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::FenceOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    auto space = NVVM::SharedSpaceAttr::get(op.getContext(), NVVM::SharedSpace::shared_cta);
+    rewriter.replaceOpWithNewOp<NVVM::FenceProxyOp>(op, NVVM::ProxyKindAttr::get(op.getContext(), NVVM::ProxyKind::async_shared), space);
     return success();
   }
 };
@@ -238,7 +253,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
 } // namespace
 
 void populateMemoryPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerCopy, LowerCommit, LowerWait, LowerStore>(converter, patterns.getContext());
+  patterns.add<LowerCopy, LowerCommit, LowerWait, LowerFence, LowerStore>(converter, patterns.getContext());
 }
 
 } // namespace landmark

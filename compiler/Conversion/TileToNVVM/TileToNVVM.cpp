@@ -83,7 +83,7 @@ void declareSharedMemory(gpu::GPUModuleOp module) {
   OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
   auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
   LLVM::GlobalOp::create(builder, module.getLoc(), type, /*isConstant=*/false, LLVM::Linkage::External, sharedMemoryName, Attribute(),
-                         /*alignment=*/128, static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
+                         /*alignment=*/1024, static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
 }
 
 struct LowerAlloc : OpConversionPattern<tile::AllocOp> {
@@ -147,6 +147,7 @@ struct ConvertTileToNVVM : impl::ConvertTileToNVVMBase<ConvertTileToNVVM> {
     ConversionTarget target(*context);
     patterns.add<LowerAlloc, LowerSlot>(converter, context);
     populateDotPatterns(patterns, converter);
+    populateWgmmaPatterns(patterns, converter);
     populateMemoryPatterns(patterns, converter);
     populateElementwisePatterns(patterns, converter);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);

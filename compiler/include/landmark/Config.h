@@ -10,11 +10,15 @@
 
 namespace landmark {
 
+/// Which instruction multiplies tiles on a CUDA target: `mma` is mma.sync, everywhere; `wgmma` is Hopper's, on sm_90a.
+enum class MatrixUnit { Mma, Wgmma };
+
 struct Config {
   int64_t queryTile = 128; ///< query rows of one program
   int64_t keyTile = 64;    ///< keys of one tile: a multiple of `paddedBlock`, or a part of a block, a multiple of 8
   int64_t warps = 4;       ///< warps of a thread block (1 on the host)
   int64_t stages = 2;      ///< shared-memory buffers of the K and V rings (1 on the host)
+  MatrixUnit unit = MatrixUnit::Mma;
 
   bool operator==(const Config &) const = default;
 };
@@ -34,7 +38,7 @@ LANDMARK_API Expected<void> validate(const Config &config, const Problem &proble
 /// Dynamic shared memory that the schedule takes, in bytes; 0 on the host.
 LANDMARK_API int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target);
 
-/// "query_tile=128,key_tile=64,warps=4,stages=2", and back; fields that are not named keep `base`'s values.
+/// "query_tile=128,key_tile=64,warps=4,stages=2,unit=mma", and back; fields that are not named keep `base`'s values.
 LANDMARK_API std::string describe(const Config &config);
 LANDMARK_API Expected<Config> parseConfig(std::string_view text, const Config &base);
 

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Matrix products by wgmma.mma_async (PTX ISA, "Asynchronous warpgroup level matrix multiply-accumulate instructions"): four warps multiply 64 rows by up to 256
+// columns, the right operand straight from shared memory, the left one from there or from registers.
+//
+// One product is one piece of inline assembly: the fence, the instructions of all depths, commit and wait. Between them nothing may touch the accumulators, and nothing
+// can, since they are the operands of that piece. (The nvvm dialect's wgmma takes no left operand from registers.)
+#include "compiler/Conversion/TileToNVVM/Lowering.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <fmt/format.h>
+
+using namespace mlir;
+
+namespace landmark {
+namespace {
+
+/// Descriptors of an operand in panels (PTX ISA, "Matrix descriptor format"): addresses and strides count 16 bytes.
+class PanelDescriptor {
+public:
+  PanelDescriptor(ThreadBuilder &b, Value slot, tile::BufferType type, bool isTransposed) : b(b), type(type) {
+    int64_t panelBytes = 16 * type.getSwizzle().getPanel();
+    int64_t rowGroup = 8 * panelBytes;                // 8 rows, the unit of the swizzle
+    int64_t panelStride = type.getRows() * panelBytes; // from one panel to the next
+    int64_t mode = 4 - type.getSwizzle().getBits();   // 1, 2, 3: 128, 64, 32 bytes
+    // Operands that run along the depth never leave their panel by the leading stride; transposed ones step from panel to panel by it.
+    int64_t leading = isTransposed ? panelStride : 16;
+    int64_t constant = (leading >> 4) << 16 | (rowGroup >> 4) << 32 | mode << 62;
+    Value address = LLVM::PtrToIntOp::create(b, b.getI32Type(), slot);
+    Value units = b.bitAnd(b.shiftRight(address, 4), b.i32(0x3fff));
+    base = b.add(arith::ExtUIOp::create(b, b.getI64Type(), units), b.i64(constant));
+  }
+
+  /// For the operand that begins `bytes` further on.
+  Value at(int64_t bytes) { return bytes == 0 ? base : b.add(base, b.i64(bytes >> 4)); }
+
+  /// Bytes from the start of a tile to the 16 elements of depth `step`, for operands that run along the depth.
+  int64_t depthOffset(int64_t step) const {
+    int64_t chunk = 2 * step, panel = type.getSwizzle().getPanel();
+    return chunk / panel * type.getRows() * panel * 16 + chunk % panel * 16;
+  }
+  /// The same for transposed ones: 16 rows.
+  int64_t rowOffset(int64_t step) const { return step * 16 * type.getSwizzle().getPanel() * 16; }
+
+private:
+  ThreadBuilder &b;
+  tile::BufferType type;
+  Value base;
+};
+
+/// Operands of one instruction, as numbers of the inline assembly's operands.
+struct Instruction {
+  SmallVector<Value> left; ///< a descriptor, or four registers
+  Value right;
+};
+
+bool isZero(Value tile) {
+  auto constant = tile.getDefiningOp<arith::ConstantOp>();
+  auto splat = constant ? dyn_cast<SplatElementsAttr>(constant.getValue()) : SplatElementsAttr();
+  return splat && splat.getSplatValue<APFloat>().isPosZero();
+}
+
+/// The text and constraints of a whole product: results first, then tied accumulators unless they are zero, then the operands of each instruction.
+class ProductAssembly {
+public:
+  ProductAssembly(ThreadBuilder &b, StringRef element, int64_t columns, bool isTransposed, bool startsAtZero)
+      : b(b), element(element), columns(columns), isTransposed(isTransposed), startsAtZero(startsAtZero) {}
+
+  SmallVector<Value> emit(ArrayRef<Instruction> instructions, ValueRange accumulators) {
+    int64_t count = columns / 2, next = startsAtZero ? count : 2 * count;
+    std::string text = "{ .reg .pred add; setp.ne.b32 add, 1, 0; .reg .pred start; setp.ne.b32 start, 1, " + std::string(startsAtZero ? "1" : "0") +
+                       "; wgmma.fence.sync.aligned;";
+    SmallVector<Value> operands;
+    for (int64_t i = 0; i < (startsAtZero ? 0 : count); ++i)
+      operands.push_back(accumulators[place(i)]);
+    SmallVector<std::string> inputs;
+    for (auto [number, instruction] : llvm::enumerate(instructions)) {
+      text += " " + format(instruction, next, number == 0 ? "start" : "add");
+      next += instruction.left.size() + 1;
+      llvm::append_range(operands, instruction.left);
+      operands.push_back(instruction.right);
+      inputs.append(instruction.left.size(), instruction.left.size() == 1 ? "l" : "r");
+      inputs.push_back("l");
+    }
+    text += " wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0; }";
+    return call(text, constraints(count, inputs), operands, count);
+  }
+
+private:
+  /// The instruction goes through a column tile's two rows before the next column tile, a fragment through a row's columns before the next row.
+  int64_t place(int64_t number) const { return number / 2 % 2 * (columns / 4) + number / 4 * 2 + number % 2; }
+
+  std::string format(const Instruction &instruction, int64_t first, StringRef scale) {
+    std::string results, left;
+    for (int64_t i = 0; i < columns / 2; ++i)
+      results += fmt::format("{}${}", i ? "," : "", i);
+    int64_t lefts = instruction.left.size();
+    for (int64_t i = 0; i < lefts; ++i)
+      left += fmt::format("{}${}", i ? "," : "", first + i);
+    bool inRegisters = lefts > 1;
+    return fmt::format("wgmma.mma_async.sync.aligned.m64n{0}k16.f32.{1}.{1} {{{2}}}, {3}, ${4}, {5}, 1, 1{6}, {7};", columns, element.str(), results,
+                       inRegisters ? "{" + left + "}" : left, first + lefts, scale.str(), inRegisters ? "" : ", 0", isTransposed ? 1 : 0);
+  }
+
+  std::string constraints(int64_t count, ArrayRef<std::string> inputs) {
+    SmallVector<std::string> parts(count, "=f");
+    for (int64_t i = 0; i < (startsAtZero ? 0 : count); ++i)
+      parts.push_back(fmt::format("{}", i));
+    llvm::append_range(parts, inputs);
+    parts.push_back("~{memory}");
+    return llvm::join(parts, ",");
+  }
+
+  SmallVector<Value> call(StringRef text, StringRef constraints, ValueRange operands, int64_t count) {
+    Type result = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(count, b.getF32Type()));
+    auto assembly = LLVM::InlineAsmOp::create(b, result, operands, text, constraints, /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                              LLVM::TailCallKind::None, LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT),
+                                              ArrayAttr());
+    SmallVector<Value> values(count);
+    for (int64_t i = 0; i < count; ++i)
+      values[place(i)] = b.extract(assembly.getRes(), i);
+    return values;
+  }
+
+  ThreadBuilder &b;
+  StringRef element;
+  int64_t columns;
+  bool isTransposed, startsAtZero;
+};
+
+struct LowerWgmma : OpConversionPattern<tile::DotOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(tile::DotOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    if (op.getUnit() != tile::MatrixUnit::Wgmma)
+      return failure();
+    ThreadBuilder b(op.getLoc(), rewriter);
+    tile::BufferType rightType = cast<tile::SlotType>(op.getB().getType()).getBuffer();
+    bool isTransposed = !op.getTranspose(); // values lie with their columns side by side, keys with their depth
+    PanelDescriptor right(b, adaptor.getB().front(), rightType, isTransposed);
+    SmallVector<Instruction> instructions = op.getTranspose() ? multiplyKeys(b, op, adaptor, right) : multiplyValues(b, op, adaptor, right);
+    int64_t columns = op.getTranspose() ? rightType.getRows() : rightType.getColumns();
+    ProductAssembly assembly(b, rightType.getElementType().isF16() ? "f16" : "bf16", columns, isTransposed, isZero(op.getAcc()));
+    SmallVector<Value> results = assembly.emit(instructions, adaptor.getAcc());
+    rewriter.replaceOpWithMultiple(op, {ValueRange(results)});
+    return success();
+  }
+
+  /// Queries from shared memory, 64 rows for each group of four warps.
+  static SmallVector<Instruction> multiplyKeys(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor, PanelDescriptor &right) {
+    tile::BufferType type = cast<tile::SlotType>(op.getA().getType()).getBuffer();
+    Value group = b.shiftRight(b.warp(), 2);
+    Value slot = b.sharedOffset(adaptor.getA().front(), b.mul(group, b.i32(64 * type.getSwizzle().getPanel() * 16)));
+    PanelDescriptor left(b, slot, type, false);
+    SmallVector<Instruction> instructions;
+    for (int64_t step = 0; step < type.getColumns() / 16; ++step)
+      instructions.push_back({{left.at(left.depthOffset(step))}, right.at(right.depthOffset(step))});
+    return instructions;
+  }
+
+  /// Weights from registers, as accumulators leave them: a depth of 16 is two column tiles of two rows.
+  static SmallVector<Instruction> multiplyValues(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor, PanelDescriptor &right) {
+    ValueRange weights = adaptor.getA();
+    int64_t perRow = weights.size() / 2;
+    auto word = [&](int64_t row, int64_t pair) -> Value {
+      return LLVM::BitcastOp::create(b, b.getI32Type(), weights[row * perRow + pair]);
+    };
+    SmallVector<Instruction> instructions;
+    for (int64_t step = 0; step < perRow / 2; ++step)
+      instructions.push_back({{word(0, 2 * step), word(1, 2 * step), word(0, 2 * step + 1), word(1, 2 * step + 1)}, right.at(right.rowOffset(step))});
+    return instructions;
+  }
+};
+
+} // namespace
+
+void populateWgmmaPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
+  patterns.add<LowerWgmma>(converter, patterns.getContext());
+}
+
+} // namespace landmark
