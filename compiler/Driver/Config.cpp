@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 #include <numeric>
+#include <optional>
+#include <vector>
 
 namespace landmark {
 namespace {
@@ -50,6 +52,27 @@ Expected<void> validateWgmma(const Config &config, const Problem &problem, const
   return {};
 }
 
+/// As many whole blocks as `keys` holds; one block in any case if a tile can hold it, and a part of a block if not.
+int64_t keysNear(const Problem &problem, int64_t keys) {
+  int64_t padded = paddedBlock(problem);
+  return padded <= maxKeyTile ? padded * std::max<int64_t>(1, keys / padded) : keys;
+}
+
+/// The first that fits of what measured best on an H200 for the head dimension (docs/performance.md); none where wgmma does not fit.
+std::optional<Config> defaultWgmma(const Problem &problem, const Target &target) {
+  int64_t near64 = keysNear(problem, 64), near128 = keysNear(problem, 128);
+  std::vector<Config> candidates;
+  if (problem.headDim > 64 && problem.headDim <= 128)
+    candidates.push_back({192, near128, 12, 2, MatrixUnit::Wgmma});
+  candidates.push_back({128, near64, 8, 2, MatrixUnit::Wgmma});
+  candidates.push_back({128, near128, 8, 2, MatrixUnit::Wgmma});
+  candidates.push_back({128, near64, 8, 1, MatrixUnit::Wgmma});
+  for (const Config &candidate : candidates)
+    if (validate(candidate, problem, target))
+      return candidate;
+  return std::nullopt;
+}
+
 } // namespace
 
 int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }
@@ -58,15 +81,12 @@ bool isLongBlock(const Problem &problem, const Config &config) { return paddedBl
 
 Config defaultConfig(const Problem &problem, const Target &target) {
   int64_t padded = paddedBlock(problem);
-  // As many whole blocks as `keys` holds; one block in any case if a tile can hold it.
-  auto wholeBlocks = [&](int64_t keys) {
-    return padded <= maxKeyTile ? padded * std::max<int64_t>(1, keys / padded) : std::min<int64_t>(keys, 64);
-  };
+  auto wholeBlocks = [&](int64_t keys) { return keysNear(problem, std::min<int64_t>(keys, padded <= maxKeyTile ? keys : 64)); };
   if (target.isHost())
     return {64, wholeBlocks(64), 1, 1};
-  Config wgmma{128, wholeBlocks(problem.headDim <= 128 ? 128 : 64), 8, 2, MatrixUnit::Wgmma};
-  if (target.chip == "sm_90a" && validate(wgmma, problem, target))
-    return wgmma;
+  if (target.chip == "sm_90a")
+    if (std::optional<Config> config = defaultWgmma(problem, target))
+      return *config;
   // 32 rows a warp read shared memory half as often as 16, where the accumulators leave registers for it; with 16, longer key tiles make up for that.
   Config config{128, wholeBlocks(64), 4, 2};
   if (accumulatorRegisters(config, problem) > 160)
@@ -131,8 +151,9 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
                    std::max(rows, config.queryTile / rows * rows));
   if (config.stages < 1 || config.stages > 8)
     return illegal("stages", config.stages, "must be 1 to 8", std::clamp<int64_t>(config.stages, 1, 8));
-  if (int64_t registers = accumulatorRegisters(config, problem); registers > 224)
-    return illegal("query_tile", config.queryTile, fmt::format("accumulators take {} registers a thread, at most 224 fit", registers), rows);
+  int64_t fitting = std::min<int64_t>(255, 65536 / (32 * config.warps)) - 31; // of a thread's registers, addresses and fragments take the rest
+  if (int64_t registers = accumulatorRegisters(config, problem); registers > fitting)
+    return illegal("query_tile", config.queryTile, fmt::format("accumulators take {} registers a thread, at most {} fit", registers, fitting), rows);
   if (int64_t bytes = sharedBytes(config, problem, target); bytes > target.maxSharedBytes()) {
     std::string limit = fmt::format("takes {} bytes of shared memory, {} has {}", bytes, target.chip, target.maxSharedBytes());
     return config.stages > 1         ? illegal("stages", config.stages, limit, config.stages - 1)

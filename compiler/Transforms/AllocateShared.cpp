@@ -22,6 +22,8 @@ struct Allocation {
   int64_t offset = 0;
 
   int64_t bytes() { return op.getResult().getType().getStages() * op.getResult().getType().getStageBytes(); }
+  /// Panels of 128 bytes repeat every 8 rows, and matrix units count from there.
+  int64_t alignment() { return op.getResult().getType().getSwizzle().getPanel() ? 1024 : 128; }
   int64_t end() { return offset + bytes(); }
   bool livesWith(const Allocation &other) const { return first <= other.last && other.first <= last; }
 };
@@ -43,9 +45,6 @@ int64_t lastUse(tile::AllocOp op, Block &body, const llvm::DenseMap<Operation *,
   return last;
 }
 
-/// Panels of 128 bytes repeat every 8 rows, and matrix units count from there.
-constexpr int64_t alignment = 1024;
-
 /// First fit above what lives at the same time.
 void place(Allocation &allocation, MutableArrayRef<Allocation> placed) {
   bool moved = true;
@@ -53,7 +52,7 @@ void place(Allocation &allocation, MutableArrayRef<Allocation> placed) {
     moved = false;
     for (Allocation &other : placed)
       if (allocation.livesWith(other) && allocation.offset < other.end() && other.offset < allocation.end()) {
-        allocation.offset = llvm::alignTo(other.end(), alignment);
+        allocation.offset = llvm::alignTo(other.end(), allocation.alignment());
         moved = true;
       }
   }

@@ -87,7 +87,7 @@ TEST_CASE("each limit of a config is refused by name", "[config]") {
 
   for (int64_t value : {least, int64_t(-1), int64_t(0), int64_t(4), int64_t(65), int64_t(72), int64_t(136), most})
     refusal(with(gpuConfig, &Config::keyTile, value), problem, gpu, "key_tile");
-  for (int64_t value : {least, int64_t(0), int64_t(3), int64_t(5), int64_t(32), most})
+  for (int64_t value : {least, int64_t(0), int64_t(17), int64_t(32), most})
     refusal(with(gpuConfig, &Config::warps, value), problem, gpu, "warps");
   for (int64_t value : {least, int64_t(0), int64_t(16), int64_t(65), int64_t(100), most})
     refusal(with(gpuConfig, &Config::queryTile, value), problem, gpu, "query_tile");
@@ -108,6 +108,31 @@ TEST_CASE("a config that does not fit the device is refused", "[config]") {
   CHECK_THAT(refusal({64, 128, 4, 8}, wide, target("sm_90"), "stages"), Catch::Contains("shared memory"));
   wide.dtype = DType::F32;
   CHECK_THAT(refusal({64, 64, 4, 2}, wide, target("sm_86"), "stages"), Catch::Contains("sm_86"));
+}
+
+TEST_CASE("wgmma is refused where it does not fit, by name", "[config]") {
+  Problem problem;
+  Config wgmma{128, 128, 8, 2, MatrixUnit::Wgmma};
+  Target hopper = target("sm_90a");
+  REQUIRE(validate(wgmma, problem, hopper));
+  for (const char *name : {"host", "sm_80", "sm_90", "sm_100a"})
+    refusal(name == std::string_view("host") ? Config{64, 64, 1, 1, MatrixUnit::Wgmma} : wgmma, problem, target(name), "unit");
+  refusal(wgmma, {Operation::Forward, 64, 128, DType::F32}, hopper, "unit");
+  refusal(wgmma, {Operation::Forward, 64, 72, DType::BF16}, hopper, "unit");
+  refusal({128, 56, 8, 2, MatrixUnit::Wgmma}, {Operation::Forward, 51, 128, DType::BF16}, hopper, "key_tile");
+  refusal({96, 128, 6, 2, MatrixUnit::Wgmma}, problem, hopper, "warps");
+  refusal({256, 128, 8, 2, MatrixUnit::Wgmma}, problem, hopper, "query_tile");
+  refusal({256, 128, 16, 2, MatrixUnit::Wgmma}, problem, hopper, "query_tile"); // 128 registers a thread hold no accumulators of 128
+}
+
+TEST_CASE("the default on sm_90a is wgmma wherever it fits", "[config]") {
+  Target hopper = target("sm_90a");
+  for (int64_t headDim = 16; headDim <= 192; headDim += 8)
+    for (int64_t blockSize : {2, 32, 51, 64, 128, 256}) {
+      INFO("D=" << headDim << " L=" << blockSize);
+      Config config = defaultConfig({Operation::Forward, blockSize, headDim, DType::BF16}, hopper);
+      CHECK((config.unit == MatrixUnit::Wgmma) == (headDim % 16 == 0));
+    }
 }
 
 TEST_CASE("parts of a long block are multiples of 8 keys", "[config]") {

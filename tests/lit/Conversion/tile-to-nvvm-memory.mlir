@@ -2,7 +2,7 @@
 
 // Rows that start on 16 bytes go in pieces of 16 bytes, zeros for what is not there; other rows element by element. 32 rows of 4 pieces are
 // two turns of 64 threads.
-// CHECK: llvm.mlir.global external @tile_shared_memory() {addr_space = 3 : i32, alignment = 128 : i64} : !llvm.array<0 x i8>
+// CHECK: llvm.mlir.global external @tile_shared_memory() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
 // CHECK-LABEL: @copy(
 // CHECK: %[[ALIGNED:.*]] = arith.cmpi eq, %{{.*}}, %{{.*}} : i64
 // CHECK: scf.if %[[ALIGNED]] {

@@ -1,0 +1,91 @@
+// RUN: landmark-opt %s -split-input-file -verify-diagnostics
+
+gpu.module @kernels {
+  gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{reads its right operand from panels}}
+    %s = tile.dot %a, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{reads queries from panels in shared memory, weights from registers}}
+    %s = tile.dot %a, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @dot(%a: tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{reads queries from panels in shared memory, weights from registers}}
+    %s = tile.dot %a, %b transpose into %acc by wgmma : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [64, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, %b: !tile.slot<!tile.buffer<1, [16, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{reads queries from panels in shared memory, weights from registers}}
+    %s = tile.dot %a, %b  into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, !tile.slot<!tile.buffer<1, [16, 16], bf16, <bits = 1, shift = 2, panel = 2>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [64, 64], f32, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], f32, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{multiplies 16-bit elements, got}}
+    %s = tile.dot %a, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], f32, <bits = 3, shift = 0, panel = 8>>>, !tile.slot<!tile.buffer<1, [16, 64], f32, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @dot(%a: tensor<64x8xbf16, #tile.fragment<[row, column], 4>>, %b: !tile.slot<!tile.buffer<1, [8, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x64xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{a depth in steps of 16, got 64 and 8}}
+    %s = tile.dot %a, %b  into %acc by wgmma : tensor<64x8xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!tile.buffer<1, [8, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x64xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [128, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<128x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{takes 16 rows a warp}}
+    %s = tile.dot %a, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [128, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<128x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [32, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<32x16xf32, #tile.fragment<[row, column], 2>>) kernel {
+    // expected-error@+1 {{warps in groups of four}}
+    %s = tile.dot %a, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [32, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<32x16xf32, #tile.fragment<[row, column], 2>>
+    gpu.return
+  }
+}
+
+// -----
+
+// expected-error@+2 {{a panel takes 2^bits chunks}}
+// expected-error@+1 {{failed to parse Tile_BufferType parameter 'swizzle'}}
+func.func private @panel(!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 4>>)
+
+// -----
+
+// expected-error@+2 {{a panel takes 2^bits chunks}}
+// expected-error@+1 {{failed to parse Tile_BufferType parameter 'swizzle'}}
+func.func private @panel(!tile.buffer<1, [16, 64], bf16, <bits = 2, shift = 0, panel = 4>>)

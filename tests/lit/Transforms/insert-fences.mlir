@@ -1,0 +1,34 @@
+// RUN: landmark-opt %s --tile-insert-fences -split-input-file | FileCheck %s
+
+// A kernel that multiplies by wgmma fences after every wait.
+// CHECK-LABEL: gpu.func @wgmma
+// CHECK: tile.wait 0
+// CHECK-NEXT: tile.fence
+// CHECK-NEXT: gpu.barrier
+gpu.module @kernels {
+  gpu.func @wgmma(%acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    %zero = arith.constant 0 : index
+    %q = tile.alloc : !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+    %k = tile.alloc : !tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+    tile.wait 0
+    gpu.barrier
+    %a = tile.slot %q[%zero] : !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>> -> !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>
+    %b = tile.slot %k[%zero] : !tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>> -> !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>
+    %s = tile.dot %a, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+// One that does not has nothing to fence.
+// CHECK-LABEL: gpu.func @mma
+// CHECK: tile.wait 0
+// CHECK-NOT: tile.fence
+gpu.module @kernels {
+  gpu.func @mma() kernel {
+    tile.wait 0
+    gpu.barrier
+    gpu.return
+  }
+}
