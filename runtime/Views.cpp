@@ -46,17 +46,27 @@ struct Difference {
   int64_t stride, least, most;
 };
 
-/// Whether `offset` is within `bytes` of a sum of the differences, given largest stride first and nested. At every
-/// level only the two multiples next to the offset can leave a rest that the smaller dimensions reach.
-bool reaches(std::span<const Difference> differences, int64_t offset, int64_t bytes) {
+/// Whether `offset` less some sum of the differences lies strictly between `least` and `most`, the differences given largest stride first and
+/// nested. At every level only the two multiples next to the offset can leave a rest that the smaller dimensions reach.
+bool reaches(std::span<const Difference> differences, int64_t offset, int64_t least, int64_t most) {
   if (differences.empty())
-    return -bytes < offset && offset < bytes;
-  auto [stride, least, most] = differences.front();
+    return least < offset && offset < most;
+  auto [stride, low, high] = differences.front();
   int64_t quotient = offset / stride;
   for (int64_t index = quotient - 1; index <= quotient + 1; ++index)
-    if (least <= index && index <= most && reaches(differences.subspan(1), offset - index * stride, bytes))
+    if (low <= index && index <= high && reaches(differences.subspan(1), offset - index * stride, least, most))
       return true;
   return false;
+}
+
+/// The same bytes with dimensions that lie without a gap taken as part of the element: a row of columns side by side.
+Footprint merged(Footprint view) {
+  int taken = 0;
+  for (; taken < view.rank && view.dimensions[taken].stride == view.elementBytes; ++taken)
+    view.elementBytes *= view.dimensions[taken].size;
+  std::copy(view.dimensions.begin() + taken, view.dimensions.begin() + view.rank, view.dimensions.begin());
+  view.rank -= taken;
+  return view;
 }
 
 /// The index differences of two views, largest stride first; nothing if they are not nested.
@@ -112,8 +122,9 @@ bool overlaps(const Footprint &a, const Footprint &b) {
     return false;
   if (a.data + a.highest <= b.data + b.lowest || b.data + b.highest <= a.data + a.lowest)
     return false;
-  auto differences = joined(a, b);
-  return !differences || reaches(*differences, b.data - a.data, std::max(a.elementBytes, b.elementBytes));
+  Footprint left = merged(a), right = merged(b);
+  auto differences = joined(left, right);
+  return !differences || reaches(*differences, right.data - left.data, -right.elementBytes, left.elementBytes);
 }
 
 } // namespace landmark

@@ -85,6 +85,8 @@ public:
     while (stage < last) {
       stage = static_cast<Stage>(static_cast<int>(stage) + 1);
       mlir::PassManager manager(&context);
+      // From a verified schedule on, passes are checked by their tests: verifying tens of thousands of operations after each takes longer than some passes.
+      manager.enableVerifier(stage != Stage::NVVM);
       addPasses(manager);
       if (mlir::failed(manager.run(*module)))
         return diagnostics.failure(fmt::format("{} for {}: stage '{}' failed", describe(problem), target.chip, name(stage)));

@@ -19,9 +19,9 @@ struct Loader {
   GetProcAddress getProcAddress;
   const char *missing = nullptr;
 
-  template <typename Function> void operator()(Function &member, const char *symbol) {
+  template <typename Function> void operator()(Function &member, const char *symbol, int version = apiVersion) {
     void *address = nullptr;
-    if (getProcAddress(symbol, &address, apiVersion, 0, nullptr) != success || !address)
+    if (getProcAddress(symbol, &address, version, 0, nullptr) != success || !address)
       missing = missing ? missing : symbol;
     member = reinterpret_cast<Function>(address);
   }
@@ -39,7 +39,7 @@ void loadDevices(Loader &load, Driver &driver) {
   load(driver.deviceTotalMem, "cuDeviceTotalMem");
   load(driver.devicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain");
   load(driver.devicePrimaryCtxRelease, "cuDevicePrimaryCtxRelease");
-  load(driver.ctxCreate, "cuCtxCreate");
+  load(driver.ctxCreate, "cuCtxCreate", 3020); // later ones take another parameter
   load(driver.ctxDestroy, "cuCtxDestroy");
   load(driver.ctxGetCurrent, "cuCtxGetCurrent");
   load(driver.ctxGetDevice, "cuCtxGetDevice");

@@ -34,7 +34,8 @@ enum MemoryType : unsigned { HostMemory = 1, DeviceMemory = 2 };
 enum FunctionAttribute : int { MaxDynamicSharedBytes = 8 };
 enum JitOption : int { InfoLogBuffer = 3, InfoLogBufferBytes = 4, ErrorLogBuffer = 5, ErrorLogBufferBytes = 6 };
 
-/// The entry points: member `x` is `cuX` of the driver, in the version that CUDA 12.0 calls by that name.
+/// The entry points: member `x` is `cuX` of the driver, in the version that CUDA 12.0 calls by that name
+/// (cuCtxCreate: CUDA 3.2's).
 struct Driver {
   Result (*init)(unsigned flags);
   Result (*driverGetVersion)(int *version);

@@ -197,6 +197,18 @@ TEST_CASE("parts of one packed tensor do not overlap") {
   CHECK_THAT(refused.error().message, Contains("shares with v"));
 }
 
+TEST_CASE("rows of two types side by side do not overlap") {
+  // A row of 64 bf16 and, right behind it, one float32: o and lse in one buffer.
+  std::vector<std::byte> memory(4 * 132);
+  TensorView o{memory.data(), DType::BF16, {1, 1, 4, 64}, {0, 0, 66, 1}};
+  RowsView beside{reinterpret_cast<float *>(memory.data() + 128), {1, 1, 4}, {0, 0, 33}};
+  RowsView inside{reinterpret_cast<float *>(memory.data() + 124), {1, 1, 4}, {0, 0, 33}};
+  CHECK_FALSE(overlaps(*footprint(o), *footprint(beside)));
+  CHECK_FALSE(overlaps(*footprint(beside), *footprint(o)));
+  CHECK(overlaps(*footprint(o), *footprint(inside)));
+  CHECK(overlaps(*footprint(inside), *footprint(o)));
+}
+
 TEST_CASE("overlap agrees with counting") {
   // All small views of two dimensions against one fixed view, bytes counted one by one.
   std::vector<std::byte> memory(4096);

@@ -5,6 +5,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
 namespace landmark::tool {
 
 namespace {
@@ -14,6 +18,7 @@ struct Options {
   KernelOptions kernel;
   std::string target, emit, output;
   bool resources = false;
+  int times = 0;
 };
 
 /// The first GPU's target, or that of the oldest GPUs supported.
@@ -65,6 +70,23 @@ Expected<void> printResources(const Problem &problem, const Target &target, cons
   return {};
 }
 
+/// What a program waits for its kernel: every compilation by a compiler of its own.
+Expected<void> printTimes(const Problem &problem, const Target &target, const CompileOptions &options, int times, FILE *to) {
+  std::vector<double> milliseconds;
+  for (int i = 0; i < times; ++i) {
+    auto start = std::chrono::steady_clock::now();
+    auto kernel = Compiler().compile(problem, target, options);
+    if (!kernel)
+      return kernel.error();
+    milliseconds.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  double first = milliseconds.front();
+  std::sort(milliseconds.begin(), milliseconds.end());
+  fmt::print(to, "{} {}: first compilation {:.1f} ms, median of {} {:.1f} ms\n", describe(problem), target.chip, first, times,
+             milliseconds[milliseconds.size() / 2]);
+  return {};
+}
+
 Expected<void> compile(const Options &options) {
   auto problem = options.problem.parse();
   if (!problem)
@@ -75,7 +97,10 @@ Expected<void> compile(const Options &options) {
   auto compileOptions = options.kernel.parse(*problem, *target);
   if (!compileOptions)
     return compileOptions.error();
-  bool emits = !options.resources || !options.emit.empty() || !options.output.empty();
+  bool emits = (!options.resources && options.times == 0) || !options.emit.empty() || !options.output.empty();
+  if (options.times > 0)
+    if (auto done = printTimes(*problem, *target, *compileOptions, options.times, emits ? stderr : stdout); !done)
+      return done;
   if (emits)
     if (auto done = emitStage(options, *problem, *target, *compileOptions); !done)
       return done;
@@ -99,6 +124,8 @@ Command addCompile(CLI::App &app) {
   command->add_option("--output,-o", options->output, "File to write (default: stdout)");
   command->add_flag("--resources", options->resources,
                     "Assemble with ptxas and print registers, spills and shared memory; alone it prints nothing else");
+  command->add_option("--time", options->times, "Compile this many times in this process and print how long it took; alone it prints nothing else")
+      ->check(CLI::Range(1, 1000));
   options->kernel.addTo(*command);
   command->footer(
       "Examples:\n"
