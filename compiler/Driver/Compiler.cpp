@@ -6,6 +6,7 @@
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Target/Host/HostTarget.h"
 #include "compiler/Target/NVPTX/NVPTXTarget.h"
+#include "compiler/Transforms/CheckDims.h"
 #include "compiler/Transforms/Templates.h"
 #include "dialects/Landmark/Landmark.h"
 
@@ -149,7 +150,7 @@ private:
                                                              name(*options.resumeStage))};
       stage = *options.resumeStage;
       module = mlir::parseSourceString<mlir::ModuleOp>(options.resumeText, mlir::ParserConfig(&context), "resumed");
-      if (!module)
+      if (!module || mlir::failed(checkDims(*module)))
         return diagnostics.failure(fmt::format("the text to resume from is no valid {} stage", name(stage)));
       return checkSharedMemory();
     }

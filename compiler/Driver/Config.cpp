@@ -152,8 +152,12 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
   if (config.stages < 1 || config.stages > 8)
     return illegal("stages", config.stages, "must be 1 to 8", std::clamp<int64_t>(config.stages, 1, 8));
   int64_t fitting = std::min<int64_t>(255, 65536 / (32 * config.warps)) - 31; // of a thread's registers, addresses and fragments take the rest
-  if (int64_t registers = accumulatorRegisters(config, problem); registers > fitting)
-    return illegal("query_tile", config.queryTile, fmt::format("accumulators take {} registers a thread, at most {} fit", registers, fitting), rows);
+  if (int64_t registers = accumulatorRegisters(config, problem); registers > fitting) {
+    std::string limit = fmt::format("accumulators take {} registers a thread, at most {} fit", registers, fitting);
+    return config.queryTile > rows ? illegal("query_tile", config.queryTile, limit, rows)
+           : config.warps > 8      ? illegal("warps", config.warps, limit, 8)
+                                   : illegal("key_tile", config.keyTile, limit, nextSmallerKeyTile(config, padded));
+  }
   if (int64_t bytes = sharedBytes(config, problem, target); bytes > target.maxSharedBytes()) {
     std::string limit = fmt::format("takes {} bytes of shared memory, {} has {}", bytes, target.chip, target.maxSharedBytes());
     return config.stages > 1         ? illegal("stages", config.stages, limit, config.stages - 1)

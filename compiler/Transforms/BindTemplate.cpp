@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // From a request to the template bound to it: type aliases before the text, constants for its parameters.
+#include "compiler/Transforms/CheckDims.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Templates.h"
 #include "dialects/Landmark/Landmark.h"
@@ -101,7 +102,7 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
     });
     if (kernels.size() != 1)
       return bound->emitError("a template holds one kernel, this one ") << kernels.size();
-    if (failed(verifySignature(kernels.front(), problem)) || failed(bindParameters(*bound, problem, config)))
+    if (failed(verifySignature(kernels.front(), problem)) || failed(bindParameters(*bound, problem, config)) || failed(checkDims(*bound)))
       return failure();
     kernels.front().setName(request.getSymName());
     for (mlir::Operation &op : llvm::make_early_inc_range(*bound->getBody()))

@@ -122,7 +122,7 @@ TEST_CASE("wgmma is refused where it does not fit, by name", "[config]") {
   refusal({128, 56, 8, 2, MatrixUnit::Wgmma}, {Operation::Forward, 51, 128, DType::BF16}, hopper, "key_tile");
   refusal({96, 128, 6, 2, MatrixUnit::Wgmma}, problem, hopper, "warps");
   refusal({256, 128, 8, 2, MatrixUnit::Wgmma}, problem, hopper, "query_tile");
-  refusal({256, 128, 16, 2, MatrixUnit::Wgmma}, problem, hopper, "query_tile"); // 128 registers a thread hold no accumulators of 128
+  refusal({256, 128, 16, 2, MatrixUnit::Wgmma}, problem, hopper, "warps"); // 128 registers a thread hold no accumulators of 128
 }
 
 TEST_CASE("the default on sm_90a is wgmma wherever it fits", "[config]") {

@@ -32,8 +32,8 @@ Expected<void> info() {
   fmt::print("Landmark JIT {}\n\n", landmark::version());
   printDevices();
   fmt::print("\nTargets\n"
-             "  sm_80 and up   mma.sync, ldmatrix and cp.async; a suffix (sm_90a, sm_120a) is taken as the assembler "
-             "takes it\n"
+             "  sm_80 and up   mma.sync, ldmatrix and cp.async (sm_80, 86, 87, 89, 90, 100, 103, 110, 120, 121; a, f)\n"
+             "  sm_90a         wgmma for bf16 and f16 with head dimensions that are multiples of 16, else as sm_80\n"
              "  host           this machine's CPU, vectorised\n"
              "\nSupported\n"
              "  operation      forward\n"
