@@ -37,8 +37,7 @@ namespace landmark {
 void buildTilePipeline(OpPassManager &manager, const TilePipelineOptions &options) {
   manager.addPass(createLandmarkBindTemplate({options.templateFile, options.templateDir}));
   manager.addPass(createLandmarkExpandOps());
-  if (options.peel)
-    manager.addPass(createTilePeelEdges());
+  manager.addPass(createTilePeelEdges());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
 }

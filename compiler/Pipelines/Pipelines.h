@@ -14,7 +14,6 @@ namespace landmark {
 struct TilePipelineOptions : mlir::PassPipelineOptions<TilePipelineOptions> {
   Option<std::string> templateFile{*this, "template-file", llvm::cl::desc("Template to use in place of the embedded one")};
   Option<std::string> templateDir{*this, "template-dir", llvm::cl::desc("Folder whose files replace embedded templates")};
-  Option<bool> peel{*this, "peel", llvm::cl::desc("Split the loops that need masks at their edges only"), llvm::cl::init(true)};
 };
 
 /// Options of the schedule for CUDA targets.
