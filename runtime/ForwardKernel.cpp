@@ -2,7 +2,9 @@
 #include "ForwardKernel.h"
 
 #include "Launch.h"
+#include "TensorMaps.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace landmark {
@@ -74,6 +76,9 @@ Expected<void> ForwardKernel::launch(const ForwardArguments &arguments, void *st
     return fits;
   if (device.isHost() && stream)
     return Error{ErrorCode::InvalidArgument, fmt::format("stream: got {}; on the host it must be null", stream)};
+  if (!kernel.tensorMaps.empty())
+    if (auto described = checkTensorMaps(arguments); !described)
+      return described;
   auto programs = launchPrograms(arguments, kernel.config);
   if (!programs)
     return programs.error();
@@ -88,7 +93,10 @@ Expected<void> ForwardKernel::launch(const ForwardArguments &arguments, void *st
   cuda::ContextScope scope(driver, device.state()->context);
   if (!scope.status())
     return scope.status();
-  return driver.check(driver.launchKernel(shared->function, unsigned(*programs), 1, 1, unsigned(kernel.threads), 1, 1,
+  if (auto encoded = packed.encodeMaps(driver, kernel.tensorMaps, arguments); !encoded)
+    return encoded;
+  int64_t blocks = kernel.config.persistent ? std::min(*programs, device.multiprocessors()) : *programs;
+  return driver.check(driver.launchKernel(shared->function, unsigned(blocks), 1, 1, unsigned(kernel.threads), 1, 1,
                                           unsigned(kernel.sharedBytes), static_cast<cuda::StreamHandle>(stream),
                                           packed.pointers(), nullptr),
                       "cuLaunchKernel");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Launch.h"
 
+#include "TensorMaps.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -61,6 +63,19 @@ PackedArguments::PackedArguments(const ForwardArguments &arguments, int64_t sect
   for (void *scalar : {static_cast<void *>(&phase), static_cast<void *>(&qOffset), static_cast<void *>(&this->scale),
                        static_cast<void *>(&this->section)})
     *next++ = scalar;
+}
+
+Expected<void> PackedArguments::encodeMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted,
+                                           const ForwardArguments &arguments) {
+  if (wanted.size() > mostMaps)
+    return Error{ErrorCode::Unsupported, fmt::format("kernel: takes {} tensor maps, at most {} can be passed",
+                                                     wanted.size(), mostMaps)};
+  for (std::size_t number = 0; number < wanted.size(); ++number) {
+    if (auto encoded = encode(driver, wanted[number], arguments, maps[number]); !encoded)
+      return encoded;
+    table[count + number] = &maps[number];
+  }
+  return {};
 }
 
 } // namespace landmark

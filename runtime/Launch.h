@@ -4,6 +4,7 @@
 #ifndef LANDMARK_RUNTIME_LAUNCH_H
 #define LANDMARK_RUNTIME_LAUNCH_H
 
+#include "cuda/Driver.h"
 #include "landmark/Runtime.h"
 
 #include <array>
@@ -29,6 +30,10 @@ public:
 
   void **pointers() { return table.data(); }
 
+  /// Adds the kernel's tensor maps.
+  Expected<void> encodeMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted,
+                            const ForwardArguments &arguments);
+
 private:
   template <std::size_t Rank> struct Descriptor {
     void *base, *aligned;
@@ -43,7 +48,9 @@ private:
   int64_t section;
 
   static constexpr std::size_t count = 4 * (3 + 2 * 4) + (3 + 2 * 3) + 4;
-  std::array<void *, count> table;
+  static constexpr std::size_t mostMaps = 8;
+  std::array<cuda::TensorMapBytes, mostMaps> maps;
+  std::array<void *, count + mostMaps> table;
 };
 
 } // namespace landmark

@@ -4,6 +4,7 @@
 #include "ForwardKernel.h"
 #include "Knobs.h"
 #include "SingleFlight.h"
+#include "TensorMaps.h"
 
 #include <tuple>
 
@@ -20,8 +21,7 @@ struct Key {
   std::string resumeText;
 
   auto fields() const {
-    return std::tie(problem.operation, problem.blockSize, problem.headDim, problem.dtype, config.queryTile,
-                    config.keyTile, config.warps, config.stages, templateFile, templateDir, resumeStage, resumeText);
+    return std::tie(problem.operation, problem.blockSize, problem.headDim, problem.dtype, config, templateFile, templateDir, resumeStage, resumeText);
   }
   bool operator<(const Key &other) const { return fields() < other.fields(); }
 };
@@ -73,7 +73,11 @@ Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOp
 Expected<void> Runtime::forward(const ForwardArguments &arguments, void *stream) {
   if (auto legal = validate(arguments, state->device); !legal)
     return legal;
-  auto kernel = forward(problemOf(arguments));
+  Problem problem = problemOf(arguments);
+  CompileOptions options;
+  if (!checkTensorMaps(arguments)) // strides that only ordinary copies can follow
+    options.config = defaultConfig(problem, state->device.target(), Loads::Async);
+  auto kernel = forward(problem, options);
   if (!kernel)
     return kernel.error();
   return kernel->launch(arguments, stream);

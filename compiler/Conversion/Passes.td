@@ -14,6 +14,15 @@ def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "::mlir::gpu::GPUModuleOp">
                            "::mlir::LLVM::LLVMDialect", "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def PassTensorMaps : Pass<"tile-pass-tensor-maps", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Have kernels take their tensor maps by value";
+  let description = [{
+    The last arguments of a kernel, one for each of its `tile.tensor_maps`, become 128 bytes of constant parameters, where the copies by tensor maps read them
+    (PTX ISA, "Tensor-maps").
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
+}
+
 def ConvertTileToHost : Pass<"convert-tile-to-host", "::mlir::ModuleOp"> {
   let summary = "Lower target-free tile programs to loops over vectors";
   let description = [{

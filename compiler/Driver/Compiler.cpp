@@ -127,7 +127,8 @@ public:
         return ptx.error();
       kernel.ptx = std::move(*ptx);
       kernel.sharedBytes = sharedBytesUsed;
-      kernel.threads = 32 * config.warps;
+      kernel.threads = threads(config, target);
+      kernel.tensorMaps = tensorMaps;
       return kernel;
     }
     auto lowered = runTo(Stage::NVVM);
@@ -172,10 +173,25 @@ private:
       tile::BufferType type = op.getResult().getType();
       sharedBytesUsed = std::max<int64_t>(sharedBytesUsed, op.getOffset().value_or(0) + type.getStages() * type.getStageBytes());
     });
+    module->walk([&](tile::AllocBarriersOp op) {
+      sharedBytesUsed = std::max<int64_t>(sharedBytesUsed, op.getOffset().value_or(0) + op.getResult().getType().getBytes());
+    });
+    readTensorMaps();
     if (!target.isHost() && sharedBytesUsed > target.maxSharedBytes())
       return Error{ErrorCode::CompileFailed, fmt::format("the kernel takes {} bytes of shared memory, {} has {}", sharedBytesUsed, target.chip,
                                                          target.maxSharedBytes())};
     return {};
+  }
+
+  void readTensorMaps() {
+    module->walk([&](mlir::Operation *kernel) {
+      auto maps = kernel->getAttrOfType<mlir::ArrayAttr>(tile::tensorMapsName);
+      if (!maps)
+        return;
+      tensorMaps.clear();
+      for (auto map : maps.getAsRange<tile::TensorMapAttr>())
+        tensorMaps.push_back({map.getArgument(), map.getRows(), map.getColumns(), map.getSwizzleBytes(), map.getEvery()});
+    });
   }
 
   /// The passes that make the current stage of the one before.
@@ -191,6 +207,10 @@ private:
       SchedulePipelineOptions schedule;
       schedule.warps = config.warps;
       schedule.stages = config.stages;
+      schedule.specialize = config.loads == Loads::Tma;
+      schedule.persistent = config.persistent;
+      schedule.overlap = config.overlap;
+      schedule.pingPong = config.pingPong;
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
       buildCudaSchedulePipeline(manager, schedule);
     } else if (target.isHost()) {
@@ -224,6 +244,7 @@ private:
   const Config &config;
   DiagnosticCollector diagnostics;
   int64_t sharedBytesUsed;
+  std::vector<TensorMap> tensorMaps;
   Stage stage = Stage::Landmark;
   mlir::OwningOpRef<mlir::ModuleOp> module;
 };

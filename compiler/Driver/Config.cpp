@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <vector>
@@ -52,6 +53,18 @@ Expected<void> validateWgmma(const Config &config, const Problem &problem, const
   return {};
 }
 
+/// What a producer warp with tensor maps asks beyond wgmma.
+Expected<void> validateTma(const Config &config, const Problem &problem, const Target &target) {
+  auto refuse = [](std::string why) {
+    return Error{ErrorCode::InvalidArgument, fmt::format("config: loads = tma: {}; the nearest legal value is async", why)};
+  };
+  if (config.unit != MatrixUnit::Wgmma)
+    return refuse("it feeds wgmma, not mma");
+  if (isLongBlock(problem, config))
+    return refuse(fmt::format("blocks of {} keys are longer than a key tile of {}", problem.blockSize, config.keyTile));
+  return {};
+}
+
 /// As many whole blocks as `keys` holds; one block in any case if a tile can hold it, and a part of a block if not.
 int64_t keysNear(const Problem &problem, int64_t keys) {
   int64_t padded = paddedBlock(problem);
@@ -59,9 +72,13 @@ int64_t keysNear(const Problem &problem, int64_t keys) {
 }
 
 /// The first that fits of what measured best on an H200 for the head dimension (docs/performance.md); none where wgmma does not fit.
-std::optional<Config> defaultWgmma(const Problem &problem, const Target &target) {
+std::optional<Config> defaultWgmma(const Problem &problem, const Target &target, Loads most) {
   int64_t near64 = keysNear(problem, 64), near128 = keysNear(problem, 128);
   std::vector<Config> candidates;
+  if (most == Loads::Tma) {
+    candidates.push_back({128, near128, 8, 2, MatrixUnit::Wgmma, Loads::Tma, true, true, true});
+    candidates.push_back({128, near64, 8, 2, MatrixUnit::Wgmma, Loads::Tma, true, true, true});
+  }
   if (problem.headDim > 64 && problem.headDim <= 128)
     candidates.push_back({192, near128, 12, 2, MatrixUnit::Wgmma});
   candidates.push_back({128, near64, 8, 2, MatrixUnit::Wgmma});
@@ -79,13 +96,17 @@ int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 
 
 bool isLongBlock(const Problem &problem, const Config &config) { return paddedBlock(problem) > config.keyTile; }
 
-Config defaultConfig(const Problem &problem, const Target &target) {
+int64_t threads(const Config &config, const Target &target) {
+  return target.isHost() ? 0 : 32 * config.warps + (config.loads == Loads::Tma ? 128 : 0);
+}
+
+Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
   int64_t padded = paddedBlock(problem);
   auto wholeBlocks = [&](int64_t keys) { return keysNear(problem, std::min<int64_t>(keys, padded <= maxKeyTile ? keys : 64)); };
   if (target.isHost())
     return {64, wholeBlocks(64), 1, 1};
   if (target.chip == "sm_90a")
-    if (std::optional<Config> config = defaultWgmma(problem, target))
+    if (std::optional<Config> config = defaultWgmma(problem, target, most))
       return *config;
   // 32 rows a warp read shared memory half as often as 16, where the accumulators leave registers for it; with 16, longer key tiles make up for that.
   Config config{128, wholeBlocks(64), 4, 2};
@@ -113,7 +134,8 @@ int64_t sharedBytes(const Config &config, const Problem &problem, const Target &
     return 0;
   int64_t rings = isLongBlock(problem, config) ? 3 : 2; // K and V; for long blocks K of the first pass as well
   int64_t rows = config.queryTile + rings * config.stages * config.keyTile;
-  return rows * problem.headDim * byteSize(problem.dtype);
+  int64_t barriers = config.loads == Loads::Tma ? 16 * (1 + 2 * config.stages) : 0; // full and empty ones, of Q, K and V
+  return rows * problem.headDim * byteSize(problem.dtype) + barriers;
 }
 
 Expected<void> validate(const Config &config, const Problem &problem, const Target &target) {
@@ -138,6 +160,8 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
       return illegal("stages", config.stages, "the host has no shared-memory stages", 1);
     if (config.unit != MatrixUnit::Mma)
       return Error{ErrorCode::InvalidArgument, "config: unit = wgmma: the host has no matrix units; the nearest legal value is mma"};
+    if (config.loads != Loads::Async || config.persistent)
+      return Error{ErrorCode::InvalidArgument, "config: loads = tma and persistent are for GPUs; the nearest legal values are async and 0"};
     return {};
   }
   if (config.warps < 1 || config.warps > 16)
@@ -146,6 +170,11 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
   if (config.unit == MatrixUnit::Wgmma)
     if (auto legal = validateWgmma(config, problem, target); !legal)
       return legal;
+  if (config.loads == Loads::Tma)
+    if (auto legal = validateTma(config, problem, target); !legal)
+      return legal;
+  if (config.loads != Loads::Tma && (config.overlap || config.pingPong || config.persistent))
+    return Error{ErrorCode::InvalidArgument, "config: persistent, overlap and ping_pong take loads = tma; the nearest legal value is 0"};
   if (config.queryTile < rows || config.queryTile % rows != 0)
     return illegal("query_tile", config.queryTile, fmt::format("must be a positive multiple of 16 rows for each of {} warps", config.warps),
                    std::max(rows, config.queryTile / rows * rows));
@@ -169,30 +198,39 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
 }
 
 std::string describe(const Config &config) {
-  return fmt::format("query_tile={},key_tile={},warps={},stages={},unit={}", config.queryTile, config.keyTile, config.warps, config.stages,
-                     config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma");
+  return fmt::format("query_tile={},key_tile={},warps={},stages={},unit={},loads={},persistent={:d},overlap={:d},ping_pong={:d}", config.queryTile,
+                     config.keyTile, config.warps, config.stages, config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma",
+                     config.loads == Loads::Tma ? "tma" : "async", config.persistent, config.overlap, config.pingPong);
 }
 
 Expected<Config> parseConfig(std::string_view text, const Config &base) {
   Config config = base;
-  std::pair<std::string_view, int64_t *> fields[] = {
+  const std::map<std::string_view, int64_t *> numbers = {
       {"query_tile", &config.queryTile}, {"key_tile", &config.keyTile}, {"warps", &config.warps}, {"stages", &config.stages}};
+  const std::map<std::string_view, bool *> switches = {{"persistent", &config.persistent}, {"overlap", &config.overlap}, {"ping_pong", &config.pingPong}};
+  auto refuse = [](std::string why) { return Error{ErrorCode::InvalidArgument, "config: " + why}; };
   while (!text.empty()) {
     std::string_view item = text.substr(0, text.find(','));
     text.remove_prefix(std::min(item.size() + 1, text.size()));
-    if (item == "unit=mma" || item == "unit=wgmma") {
-      config.unit = item == "unit=mma" ? MatrixUnit::Mma : MatrixUnit::Wgmma;
-      continue;
-    }
     size_t equals = item.find('=');
-    auto field = std::find_if(std::begin(fields), std::end(fields), [&](auto &f) { return f.first == item.substr(0, equals); });
-    std::string_view number = equals == std::string_view::npos ? "" : item.substr(equals + 1);
-    if (field == std::end(fields))
-      return Error{ErrorCode::InvalidArgument,
-                   fmt::format("config: '{}' is not one of query_tile=, key_tile=, warps=, stages=, unit=mma, unit=wgmma", item)};
-    auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), *field->second);
-    if (error != std::errc() || end != number.data() + number.size())
-      return Error{ErrorCode::InvalidArgument, fmt::format("config: {} takes an integer, got '{}'", field->first, number)};
+    std::string_view field = item.substr(0, equals), value = equals == std::string_view::npos ? "" : item.substr(equals + 1);
+    if (auto number = numbers.find(field); number != numbers.end()) {
+      auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), *number->second);
+      if (error != std::errc() || end != value.data() + value.size())
+        return refuse(fmt::format("{} takes an integer, got '{}'", field, value));
+    } else if (auto found = switches.find(field); found != switches.end()) {
+      if (value != "0" && value != "1")
+        return refuse(fmt::format("{} takes 0 or 1, got '{}'", field, value));
+      *found->second = value == "1";
+    } else if (item == "unit=mma" || item == "unit=wgmma") {
+      config.unit = item == "unit=mma" ? MatrixUnit::Mma : MatrixUnit::Wgmma;
+    } else if (item == "loads=async" || item == "loads=tma") {
+      config.loads = item == "loads=async" ? Loads::Async : Loads::Tma;
+    } else {
+      return refuse(fmt::format("'{}' is not one of query_tile=, key_tile=, warps=, stages=, unit=mma, unit=wgmma, loads=async, loads=tma, persistent=, "
+                                "overlap=, ping_pong=",
+                                item));
+    }
   }
   return config;
 }

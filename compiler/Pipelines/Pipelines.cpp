@@ -45,8 +45,18 @@ void buildTilePipeline(OpPassManager &manager, const TilePipelineOptions &option
 void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOptions &options) {
   // wgmma reads queries from shared memory as fast as from registers.
   int64_t residentRegisters = options.unit == "wgmma" ? 0 : options.maxResidentRegisters;
-  manager.addPass(createTilePipelineLoads({options.stages, options.warps, residentRegisters}));
+  manager.addPass(createTileLoopPrograms({options.persistent}));
+  if (options.specialize) {
+    manager.addPass(createTileSpecializeWarps({options.stages, options.warps}));
+    manager.addPass(createCanonicalizerPass());
+  } else {
+    manager.addPass(createTilePipelineLoads({options.stages, options.warps, residentRegisters}));
+  }
   manager.addPass(createTileAssignLayouts({options.warps, options.unit}));
+  if (options.overlap)
+    manager.addPass(createTileOverlapProducts());
+  if (options.pingPong)
+    manager.addPass(createTileAlternateGroups({options.warps}));
   manager.addPass(createTileAllocateShared());
   manager.addPass(createTileInsertFences());
   manager.addPass(createCSEPass());
@@ -58,10 +68,13 @@ void buildNVVMPipeline(OpPassManager &manager) {
   module.addPass(createCSEPass());
   module.addPass(createSCFToControlFlowPass());
   module.addPass(createConvertGpuOpsToNVVMOps());
+  module.addPass(createConvertNVVMToLLVMPass());
+  module.addPass(createPassTensorMaps());
   module.addPass(createReconcileUnrealizedCastsPass());
 }
 
 void buildHostSchedulePipeline(OpPassManager &manager) {
+  manager.addPass(createTileLoopPrograms());
   manager.addPass(createConvertTileToHost({hostLanes()}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

@@ -23,6 +23,10 @@ struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptio
   Option<int64_t> maxResidentRegisters{*this, "max-resident-registers", llvm::cl::desc("Registers a thread may spend on a resident operand"),
                                        llvm::cl::init(32)};
   Option<std::string> unit{*this, "unit", llvm::cl::desc("Instruction that multiplies: mma or wgmma"), llvm::cl::init("mma")};
+  Option<bool> specialize{*this, "specialize", llvm::cl::desc("Let a warp of its own load, by tensor maps"), llvm::cl::init(false)};
+  Option<bool> persistent{*this, "persistent", llvm::cl::desc("Thread blocks run several programs in turn"), llvm::cl::init(false)};
+  Option<bool> overlap{*this, "overlap", llvm::cl::desc("Multiply the next tile's logits beside this one's values"), llvm::cl::init(false)};
+  Option<bool> pingPong{*this, "ping-pong", llvm::cl::desc("Warp groups multiply in turns"), llvm::cl::init(false)};
 };
 
 /// landmark-to-tile: request -> bound, target-free tile program.

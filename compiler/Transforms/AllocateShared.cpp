@@ -15,16 +15,14 @@ using namespace landmark;
 
 namespace {
 
-/// A ring, the stretch of the kernel's top-level operations in which it is used, and its place.
+/// Something in shared memory, the stretch of the kernel's top-level operations in which it is used, and its place.
 struct Allocation {
-  tile::AllocOp op;
+  Operation *op;
   int64_t first, last;
+  int64_t bytes, alignment;
   int64_t offset = 0;
 
-  int64_t bytes() { return op.getResult().getType().getStages() * op.getResult().getType().getStageBytes(); }
-  /// Panels of 128 bytes repeat every 8 rows, and matrix units count from there.
-  int64_t alignment() { return op.getResult().getType().getSwizzle().getPanel() ? 1024 : 128; }
-  int64_t end() { return offset + bytes(); }
+  int64_t end() const { return offset + bytes; }
   bool livesWith(const Allocation &other) const { return first <= other.last && other.first <= last; }
 };
 
@@ -34,7 +32,7 @@ int64_t position(Operation *op, Block &body, const llvm::DenseMap<Operation *, i
 }
 
 /// The last use of a ring, of its slots included.
-int64_t lastUse(tile::AllocOp op, Block &body, const llvm::DenseMap<Operation *, int64_t> &order) {
+int64_t lastUse(Operation *op, Block &body, const llvm::DenseMap<Operation *, int64_t> &order) {
   int64_t last = position(op, body, order);
   for (Operation *user : op->getUsers()) {
     last = std::max(last, position(user, body, order));
@@ -52,7 +50,7 @@ void place(Allocation &allocation, MutableArrayRef<Allocation> placed) {
     moved = false;
     for (Allocation &other : placed)
       if (allocation.livesWith(other) && allocation.offset < other.end() && other.offset < allocation.end()) {
-        allocation.offset = llvm::alignTo(other.end(), allocation.alignment());
+        allocation.offset = llvm::alignTo(other.end(), allocation.alignment);
         moved = true;
       }
   }
@@ -65,12 +63,19 @@ struct AllocateShared : landmark::impl::TileAllocateSharedBase<AllocateShared> {
     for (auto [number, op] : llvm::enumerate(body))
       order[&op] = number;
     SmallVector<Allocation> allocations;
-    kernel.walk([&](tile::AllocOp op) { allocations.push_back({op, position(op, body, order), lastUse(op, body, order)}); });
-    // Long-lived rings first, at the bottom: what follows shares the rest.
-    llvm::stable_sort(allocations, [](const Allocation &a, const Allocation &b) { return a.last - a.first > b.last - b.first; });
+    auto add = [&](Operation *op, int64_t bytes, int64_t alignment) {
+      allocations.push_back({op, position(op, body, order), lastUse(op, body, order), bytes, alignment});
+    };
+    // Panels of 128 bytes repeat every 8 rows, and matrix units count from there.
+    kernel.walk([&](tile::AllocOp op) { add(op, op.getResult().getType().getBytes(), op.getResult().getType().getSwizzle().getPanel() ? 1024 : 128); });
+    kernel.walk([&](tile::AllocBarriersOp op) { add(op, op.getResult().getType().getBytes(), 16); });
+    // Long-lived and large ones first, at the bottom: what follows shares the rest.
+    llvm::stable_sort(allocations, [](const Allocation &a, const Allocation &b) {
+      return std::pair(a.alignment, a.last - a.first) > std::pair(b.alignment, b.last - b.first);
+    });
     for (size_t i = 0; i < allocations.size(); ++i) {
       place(allocations[i], MutableArrayRef(allocations).take_front(i));
-      allocations[i].op.setOffset(allocations[i].offset);
+      allocations[i].op->setAttr("offset", IntegerAttr::get(IntegerType::get(kernel.getContext(), 64), allocations[i].offset));
     }
   }
 
@@ -80,8 +85,8 @@ struct AllocateShared : landmark::impl::TileAllocateSharedBase<AllocateShared> {
       return kernel.emitOpError("must be structured to have its shared memory placed");
     return success(!kernel.walk([](Operation *op) -> WalkResult {
                             for (Value value : op->getOperands())
-                              if (isa<tile::BufferType>(value.getType()) && !(isa<tile::CopyOp, tile::SlotOp>(op) && value.getDefiningOp<tile::AllocOp>()))
-                                return op->emitOpError("uses a ring of shared memory in another way than tile.copy and tile.slot");
+                              if (isa<tile::BufferType>(value.getType()) && !(isa<tile::CopyOp, tile::SlotOp, tile::ClearOp>(op) && value.getDefiningOp<tile::AllocOp>()))
+                                return op->emitOpError("uses a ring of shared memory in another way than tile.copy, tile.slot and tile.clear");
                             return WalkResult::advance();
                           }).wasInterrupted());
   }

@@ -192,6 +192,8 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
   /// every 2^(3-bits) rows start on the same bank. wgmma knows such orders by the panel.
   void chooseSwizzle(tile::AllocOp op, bool inPanels) {
     tile::BufferType old = op.getResult().getType();
+    if (old.getSwizzle().getPanel() != 0)
+      return; // what fetches it has chosen
     int64_t bits = std::min<int64_t>(3, llvm::countr_zero(static_cast<uint64_t>(old.getRowBytes() / 16)));
     auto type = tile::BufferType::get(&getContext(), old.getStages(), old.getShape(), old.getElementType(),
                                       tile::SwizzleAttr::get(&getContext(), bits, 3 - bits, inPanels && bits > 0 ? int64_t(1) << bits : 0));
@@ -225,7 +227,8 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
           dot.setUnit(*chosen);
         return WalkResult::advance();
       });
-      kernel.setKnownBlockSizeAttr(DenseI32ArrayAttr::get(&getContext(), {static_cast<int32_t>(32 * warps), 1, 1}));
+      if (!kernel.getKnownBlockSize())
+        kernel.setKnownBlockSizeAttr(DenseI32ArrayAttr::get(&getContext(), {static_cast<int32_t>(32 * warps), 1, 1}));
       return assigned;
     });
     if (result.wasInterrupted())

@@ -43,7 +43,8 @@ SmallVector<Value> expandProgram(ir::ProgramOp op, TileBuilder &b) {
   Value batches = size(op.getQ(), 0), heads = size(op.getQ(), 1), kvHeads = size(op.getK(), 1);
   Value tile = b.toI32(op.getTile()), section = b.toI32(op.getSection());
   Value tiles = b.divide(b.add(size(op.getQ(), 2), b.sub(tile, b.i32(1))), tile);
-  Value program = b.toI32(gpu::BlockIdOp::create(b, gpu::Dimension::x));
+  Value count = b.toIndex(b.mul(b.mul(batches, heads), tiles));
+  Value program = b.toI32(tile::ProgramOp::create(b, b.getIndexType(), count));
 
   Value sectionPrograms = b.mul(section, tiles);
   Value firstHead = b.mul(b.divide(program, sectionPrograms), section);

@@ -33,6 +33,31 @@ def TilePeelEdges : Pass<"tile-peel-edges"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
+def TileLoopPrograms : Pass<"tile-loop-programs"> {
+  let summary = "Say which programs a thread block runs";
+  let description = [{
+    One, the block's own number, or with `persistent` one of every round of gridDim programs, in turns from either end of the round: such a grid has as many blocks as the
+    device runs at once, and what a program waits for at its end overlaps the next one's beginning.
+  }];
+  let options = [Option<"persistent", "persistent", "bool", /*default=*/"false", "Loop over programs">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect"];
+}
+
+def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
+  let summary = "Let a warp of its own load the operands of dots";
+  let description = [{
+    A kernel becomes two programs, by warp: a producer that fetches tiles by tensor maps into rings of shared memory, and `consumers` warps that compute with them. Every stage
+    of a ring has a full and an empty barrier. Right operands go through rings of `stages` stages, one ring for each view; left operands stay for a program. The tensor maps
+    become arguments of the kernel, behind its own, and its attribute `tile.tensor_maps` says of what.
+  }];
+  let options = [
+    Option<"stages", "stages", "int64_t", /*default=*/"2", "Tiles of a ring">,
+    Option<"consumers", "consumers", "int64_t", /*default=*/"8", "Warps that compute">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
+                           "::landmark::tile::TileDialect"];
+}
+
 def TilePipelineLoads : Pass<"tile-pipeline-loads"> {
   let summary = "Turn loads of dot operands into rings of shared-memory stages";
   let description = [{
@@ -55,6 +80,25 @@ def TileAssignLayouts : Pass<"tile-assign-layouts"> {
   }];
   let options = [Option<"warps", "warps", "int64_t", /*default=*/"4", "Warps of a thread block">,
                  Option<"unit", "unit", "std::string", /*default=*/"\"mma\"", "Instruction that multiplies: mma or wgmma">];
+}
+
+def TileOverlapProducts : Pass<"tile-overlap-products"> {
+  let summary = "Multiply the next tile's logits beside this tile's values";
+  let description = [{
+    Rotates loops of two `wgmma` products that tile-specialize-warps made: the second product of an iteration is begun together with the first one of the next, and runs
+    under the softmax of that one. Other loops stay as they are.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
+}
+
+def TileAlternateGroups : Pass<"tile-alternate-groups"> {
+  let summary = "Let groups of warps begin their products in turns";
+  let description = [{
+    In every loop that tile-overlap-products rotated, the products of one iteration are begun in a turn of the group's own: one group's products run under the softmax of
+    another. Does nothing for a single group.
+  }];
+  let options = [Option<"warps", "warps", "int64_t", /*default=*/"8", "Warps that compute">];
+  let dependentDialects = ["::landmark::tile::TileDialect"];
 }
 
 def TileInsertFences : Pass<"tile-insert-fences"> {

@@ -4,6 +4,7 @@
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMTypes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
@@ -17,6 +18,10 @@ namespace landmark::tile {
 constexpr int64_t maxTileSize = 65536;
 /// Whether `type` is a ranked tensor of at most 3 dimensions with sizes of 1 to maxTileSize.
 bool isTile(mlir::Type type);
+
+/// Attribute of a kernel: the tensor maps that are its last arguments, in order.
+constexpr llvm::StringLiteral tensorMapsName = "tile.tensor_maps";
+constexpr int64_t tensorMapBytes = 128;
 } // namespace landmark::tile
 
 #include "dialects/Tile/TileDialect.h.inc"

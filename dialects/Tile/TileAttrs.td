@@ -70,6 +70,26 @@ def Tile_SwizzleAttr : Tile_Attr<"Swizzle", "swizzle"> {
   }];
   let parameters = (ins "int64_t":$bits, "int64_t":$shift, DefaultValuedParameter<"int64_t", "0">:$panel);
   let assemblyFormat = "`<` `bits` `=` $bits `,` `shift` `=` $shift (`,` `panel` `=` $panel^)? `>`";
+  let extraClassDeclaration = [{
+    /// The widest panels that rows of so many chunks are made of.
+    static SwizzleAttr panels(::mlir::MLIRContext *context, int64_t chunks);
+  }];
+  let genVerifyDecl = 1;
+}
+
+def Tile_TensorMapAttr : Tile_Attr<"TensorMap", "tensor_map"> {
+  let summary = "how a kernel's argument is cut into boxes";
+  let description = [{
+    What the runtime needs to encode one tensor map of a kernel (PTX ISA, "Tensor-maps"): boxes of `rows` x `columns` elements of the view that is argument
+    `argument` of the template, in the order of `swizzle_bytes`. With `every` above 1 the map's rows are the landmark keys of blocks of that size: row `r` is the
+    landmark of block `r`.
+
+    Example: `#tile.tensor_map<argument = 1, rows = 128, columns = 64, swizzle_bytes = 128, every = 1>`
+  }];
+  let parameters = (ins "int64_t":$argument, "int64_t":$rows, "int64_t":$columns, "int64_t":$swizzleBytes, "int64_t":$every);
+  let assemblyFormat = [{
+    `<` `argument` `=` $argument `,` `rows` `=` $rows `,` `columns` `=` $columns `,` `swizzle_bytes` `=` $swizzleBytes `,` `every` `=` $every `>`
+  }];
   let genVerifyDecl = 1;
 }
 

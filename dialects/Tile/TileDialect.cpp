@@ -94,6 +94,21 @@ LogicalResult SwizzleAttr::verify(function_ref<InFlightDiagnostic()> emitError, 
   return success();
 }
 
+LogicalResult TensorMapAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t argument, int64_t rows, int64_t columns, int64_t swizzleBytes,
+                                    int64_t every) {
+  if (argument < 0 || rows < 1 || rows > 256 || columns < 1 || columns > 256 || every < 1)
+    return emitError() << "a tensor map has boxes of 1 to 256 rows and columns, of an argument, of every or every so manyth row";
+  if (swizzleBytes != 32 && swizzleBytes != 64 && swizzleBytes != 128)
+    return emitError() << "a tensor map's order repeats every 32, 64 or 128 bytes, got " << swizzleBytes;
+  return success();
+}
+
+LogicalResult BarriersType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t stages) {
+  if (stages < 1 || stages > 64)
+    return emitError() << "a ring has barriers for 1 to 64 stages, got " << stages;
+  return success();
+}
+
 LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t stages, ArrayRef<int64_t> shape,
                                  Type elementType, SwizzleAttr swizzle) {
   if (stages < 1 || stages > maxBufferBytes)
@@ -113,6 +128,16 @@ LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, i
   if (stageBytes > maxBufferBytes / stages)
     return emitError() << "a buffer takes at most " << maxBufferBytes << " bytes";
   return success();
+}
+
+BufferType BufferType::inPanels(int64_t stages, ArrayRef<int64_t> shape, Type elementType) {
+  int64_t chunks = shape.back() * elementType.getIntOrFloatBitWidth() / 128;
+  return get(elementType.getContext(), stages, shape, elementType, SwizzleAttr::panels(elementType.getContext(), chunks));
+}
+
+SwizzleAttr SwizzleAttr::panels(MLIRContext *context, int64_t chunks) {
+  int64_t bits = std::min<int64_t>(3, llvm::countr_zero(static_cast<uint64_t>(chunks)));
+  return get(context, bits, 3 - bits, bits > 0 ? int64_t(1) << bits : 0);
 }
 
 int64_t BufferType::getRows() const {

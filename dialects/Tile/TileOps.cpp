@@ -161,7 +161,15 @@ LogicalResult DotOp::verify() {
   }
   if (failed(verifyMatrixLayout(*this, result)))
     return failure();
-  return getUnit() == MatrixUnit::Wgmma ? verifyWgmma(*this) : success();
+  if (getUnit() == MatrixUnit::Wgmma)
+    return verifyWgmma(*this);
+  return getAsync() ? emitOpError("is asynchronous by wgmma only") : success();
+}
+
+LogicalResult DotWaitOp::verify() {
+  if (getPending() > 7)
+    return emitOpError("leaves 0 to 7 products under way, got ") << static_cast<int64_t>(getPending());
+  return success();
 }
 
 void DotOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) {
@@ -238,12 +246,6 @@ LogicalResult ColumnOp::verify() {
   return verifySameLayout(*this, source, result, llvm::to_vector(llvm::seq<int64_t>(0, source.getRank() - 1)));
 }
 
-LogicalResult AllocOp::verify() {
-  if (getOffset() && (*getOffset() > INT32_MAX || *getOffset() % 16 != 0))
-    return emitOpError("offset must be a multiple of 16 below 2^31");
-  return success();
-}
-
 LogicalResult WaitOp::verify() {
   if (getPending() > INT32_MAX)
     return emitOpError("waits until 0 to 2^31 - 1 groups are under way, got ") << static_cast<int64_t>(getPending());
@@ -251,8 +253,61 @@ LogicalResult WaitOp::verify() {
 }
 
 LogicalResult SlotOp::verify() {
-  if (getResult().getType().getBuffer() != getBuffer().getType())
-    return emitOpError("result must be a slot of the buffer");
+  BufferType ring = getBuffer().getType(), tile = getResult().getType().getBuffer();
+  if (tile.getStages() != ring.getStages() || tile.getElementType() != ring.getElementType() || tile.getSwizzle() != ring.getSwizzle() ||
+      tile.getColumns() != ring.getColumns() || tile.getRows() > ring.getRows())
+    return emitOpError("result must be a slot of the ring, or of one that differs in having fewer rows");
+  return success();
+}
+
+/// What shared memory allows of a place.
+static LogicalResult verifyOffset(Operation *op, std::optional<uint64_t> offset) {
+  if (offset && (*offset > INT32_MAX || *offset % 16 != 0))
+    return op->emitOpError("offset must be a multiple of 16 below 2^31");
+  return success();
+}
+
+LogicalResult AllocOp::verify() { return verifyOffset(*this, getOffset()); }
+LogicalResult AllocBarriersOp::verify() { return verifyOffset(*this, getOffset()); }
+
+LogicalResult InitBarriersOp::verify() {
+  if (getConsumers() < 1 || getConsumers() > 32)
+    return emitOpError("takes 1 to 32 consumers, got ") << static_cast<int64_t>(getConsumers());
+  return success();
+}
+
+LogicalResult ClearOp::verify() {
+  int64_t rows = getBuffer().getType().getRows(), every = getEvery(), from = getFrom();
+  if (every < 1 || rows % every != 0)
+    return emitOpError("cuts the ") << rows << " rows of a tile into equal runs, got runs of " << every;
+  if (from < 0 || from >= every)
+    return emitOpError("clears from a row of a run on, 0 to ") << every - 1 << ", got " << from;
+  return success();
+}
+
+static LogicalResult verifyGroups(Operation *op, uint64_t groups) {
+  if (groups < 2 || groups > 8)
+    return op->emitOpError("is for 2 to 8 groups of four warps, got ") << static_cast<int64_t>(groups);
+  return success();
+}
+
+LogicalResult FirstTurnOp::verify() { return verifyGroups(*this, getGroups()); }
+LogicalResult BeginTurnOp::verify() { return verifyGroups(*this, getGroups()); }
+LogicalResult EndTurnOp::verify() { return verifyGroups(*this, getGroups()); }
+
+LogicalResult FetchOp::verify() {
+  BufferType tile = getSlot().getType().getBuffer();
+  int64_t boxes = getBoxes(), boxRows = getBoxRows();
+  if (tile.getSwizzle().getPanel() == 0)
+    return emitOpError("fills panels, got a slot without");
+  if (boxes < 1 || tile.getRows() % boxes != 0)
+    return emitOpError("cuts the ") << tile.getRows() << " rows of a slot into equal parts, got " << boxes;
+  if (boxRows < 1 || boxRows > 256 || boxRows > tile.getRows() / boxes)
+    return emitOpError("takes boxes of 1 to 256 rows that fit their part of the slot, got ") << boxRows;
+  if (tile.getRows() / boxes % 8 != 0)
+    return emitOpError("starts boxes on multiples of 8 rows");
+  if (getBarriers().getType().getStages() != tile.getStages())
+    return emitOpError("needs as many barriers as the ring has stages");
   return success();
 }
 

@@ -7,6 +7,7 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "dialects/Tile/TileDialect.td"
 include "dialects/Tile/TileAttrs.td"
 include "dialects/Tile/TileTypes.td"
+include "mlir/Dialect/LLVMIR/LLVMOpBase.td"
 
 class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits>;
 
@@ -37,6 +38,18 @@ def Tile_EdgeOp : Tile_Op<"edge", [Pure]> {
   let results = (outs I1:$result);
   let assemblyFormat = "$iv `interior` `(` $begin `,` $end `)` attr-dict";
   let hasVerifier = 1;
+}
+
+def Tile_ProgramOp : Tile_Op<"program", [Pure]> {
+  let summary = "number of this program";
+  let description = [{
+    One of 0 .. `count` - 1. A thread block runs one program, or, once `tile-loop-programs` was there, several in turn.
+
+    Example: `%program = tile.program of %count`
+  }];
+  let arguments = (ins Index:$count);
+  let results = (outs Index:$result);
+  let assemblyFormat = "`of` $count attr-dict";
 }
 
 //===-- Memory ------------------------------------------------------------------------------------------------------===//
@@ -95,19 +108,33 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
     with all of the right operand but its last: `result[m, d] = acc[m, d] + sum_n... a[m, n...] * b[n..., d]`. Products and sums are float32;
     on CUDA targets float32 operands go through the tensor cores as tf32, rounded to nearest. In the scheduled form an operand may be a slot
     of shared memory, and `unit` says which instruction multiplies: `mma` (PTX ISA, "mma.sync", "ldmatrix") or `wgmma` (PTX ISA, "wgmma.mma_async"),
-    which needs 16-bit operands in panels, 16 rows a warp, and warps in groups of four.
+    which needs 16-bit operands in panels, 16 rows a warp, and warps in groups of four. A product of `wgmma` may be `async`: it is only begun, its operands may not
+    change and its result may not be used but by a `tile.dot_wait`.
 
     Examples:
 
         %s = tile.dot %q, %k transpose into %zero : tensor<128x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x1x64xf32>
         %o = tile.dot %p, %v into %acc : tensor<128x1x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x64xf32>
   }];
-  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transpose,
+  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transpose, UnitAttr:$async,
                        DefaultValuedAttr<Tile_MatrixUnitAttr, "::landmark::tile::MatrixUnit::Mma">:$unit);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $a `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
+    $a `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? (`async` $async^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
   }];
+  let hasVerifier = 1;
+}
+
+def Tile_DotWaitOp : Tile_Op<"dot_wait", [AllTypesMatch<["product", "result"]>, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait until at most `pending` of the products begun later than this one are under way";
+  let description = [{
+    Yields the product, now finished. Follows PTX ISA, "wgmma.wait_group".
+
+    Example: `%s = tile.dot_wait %begun pending 1 : tensor<128x1x64xf32, ...>`
+  }];
+  let arguments = (ins Tile_Tile:$product, I64Attr:$pending);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$product `pending` $pending attr-dict `:` type($product)";
   let hasVerifier = 1;
 }
 
@@ -224,7 +251,11 @@ def Tile_FenceOp : Tile_Op<"fence", [MemoryEffects<[MemRead, MemWrite]>]> {
 
 def Tile_SlotOp : Tile_Op<"slot", [Pure]> {
   let summary = "one tile of a ring";
-  let description = "Example: `%k = tile.slot %ring[%stage] : !tile.buffer<...>`";
+  let description = [{
+    A ring may hold tiles of several shapes: the slot's has the ring's element type and order of chunks, and no more bytes than a stage.
+
+    Example: `%k = tile.slot %ring[%stage] : !tile.buffer<...> -> !tile.slot<...>`
+  }];
   let arguments = (ins Tile_BufferType:$buffer, Index:$stage);
   let results = (outs Tile_SlotType:$result);
   let assemblyFormat = "$buffer `[` $stage `]` attr-dict `:` type($buffer) `->` type($result)";
@@ -242,6 +273,121 @@ def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = "$slot attr-dict `:` type($slot) `->` type($result)";
   let hasVerifier = 1;
+}
+
+//===-- Producer and consumers (scheduled form) -----------------------------------------------------------------------===//
+
+def Tile_AllocBarriersOp : Tile_Op<"alloc_barriers", [MemoryEffects<[MemAlloc]>]> {
+  let summary = "the barriers of a ring, in shared memory";
+  let description = [{
+    `offset` as for `tile.alloc`.
+
+    Example: `%barriers = tile.alloc_barriers {offset = 0 : i64} : !tile.barriers<2>`
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_BarriersType:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_InitBarriersOp : Tile_Op<"init_barriers", [MemoryEffects<[MemWrite]>]> {
+  let summary = "make the barriers of a ring whose stages are empty and which `consumers` warps read";
+  let description = [{
+    For one thread. The others know of it after a barrier of the thread block. Follows PTX ISA, "mbarrier.init".
+
+    Example: `tile.init_barriers %barriers consumers 8 : !tile.barriers<2>`
+  }];
+  let arguments = (ins Tile_BarriersType:$barriers, I64Attr:$consumers);
+  let assemblyFormat = "$barriers `consumers` $consumers attr-dict `:` type($barriers)";
+  let hasVerifier = 1;
+}
+
+def Tile_ClearOp : Tile_Op<"clear", [MemoryEffects<[MemWrite]>]> {
+  let summary = "zero the rows of a ring's tiles that no copy writes";
+  let description = [{
+    Of every run of `every` rows, in all stages, those from `from` on. For all threads of the block.
+
+    Example: `tile.clear %ring from 63 every 64 : !tile.buffer<...>`
+  }];
+  let arguments = (ins Tile_BufferType:$buffer, I64Attr:$from, I64Attr:$every);
+  let assemblyFormat = "$buffer `from` $from `every` $every attr-dict `:` type($buffer)";
+  let hasVerifier = 1;
+}
+
+def Tile_AcquireOp : Tile_Op<"acquire", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait until the stage of a turn is empty";
+  let description = [{
+    Follows PTX ISA, "mbarrier.try_wait".
+
+    Example: `tile.acquire %barriers[%turn] : !tile.barriers<2>`
+  }];
+  let arguments = (ins Tile_BarriersType:$barriers, I32:$turn);
+  let assemblyFormat = "$barriers `[` $turn `]` attr-dict `:` type($barriers)";
+}
+
+def Tile_FetchOp : Tile_Op<"fetch", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "start copying boxes of rows into a slot, and say when they are there";
+  let description = [{
+    For one thread. The slot's rows are cut into `boxes` equal parts; part `i` receives `box_rows` rows of the tensor map, from its row `row + i * apart` on, and keeps its
+    other rows. Rows that the map does not have read as zero. When all is there, the stage of `turn` is full. Follows PTX ISA, "cp.async.bulk.tensor".
+
+    Example: `tile.fetch %map[%batch, %head, %row] boxes 2 of 63 apart 64 to %slot full %barriers[%turn] : !tile.slot<...>, !tile.barriers<2>`
+  }];
+  let arguments = (ins LLVM_AnyPointer:$map, Index:$batch, Index:$head, Index:$row, I64Attr:$boxes, I64Attr:$box_rows, I64Attr:$apart,
+                       Tile_SlotType:$slot, Tile_BarriersType:$barriers, I32:$turn);
+  let assemblyFormat = [{
+    $map `[` $batch `,` $head `,` $row `]` `boxes` $boxes `of` $box_rows `apart` $apart `to` $slot `full` $barriers `[` $turn `]` attr-dict
+    `:` type($map) `,` type($slot) `,` type($barriers)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_AwaitOp : Tile_Op<"await", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait until the stage of a turn is full";
+  let description = [{
+    Follows PTX ISA, "mbarrier.try_wait".
+
+    Example: `tile.await %barriers[%turn] : !tile.barriers<2>`
+  }];
+  let arguments = (ins Tile_BarriersType:$barriers, I32:$turn);
+  let assemblyFormat = "$barriers `[` $turn `]` attr-dict `:` type($barriers)";
+}
+
+def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "say that this warp reads the stage of a turn no more";
+  let description = [{
+    Follows PTX ISA, "mbarrier.arrive".
+
+    Example: `tile.release %barriers[%turn] : !tile.barriers<2>`
+  }];
+  let arguments = (ins Tile_BarriersType:$barriers, I32:$turn);
+  let assemblyFormat = "$barriers `[` $turn `]` attr-dict `:` type($barriers)";
+}
+
+class Tile_TurnOp<string mnemonic> : Tile_Op<mnemonic, [MemoryEffects<[MemRead, MemWrite]>]> {
+  let arguments = (ins I64Attr:$groups);
+  let assemblyFormat = "`of` $groups attr-dict";
+  let hasVerifier = 1;
+}
+
+def Tile_FirstTurnOp : Tile_TurnOp<"first_turn"> {
+  let summary = "give group 0 the first turn";
+  let description = [{
+    Groups of four warps take turns in what stands between `tile.begin_turn` and `tile.end_turn`: 0, 1, .. `groups` - 1, 0, ... Each must take equally many. Once in a
+    kernel, before the first of them. Follows PTX ISA, "barrier": number 1 + g is for the turn of group g.
+
+    Example: `tile.first_turn of 2`
+  }];
+}
+
+def Tile_BeginTurnOp : Tile_TurnOp<"begin_turn"> {
+  let summary = "wait until it is the turn of this warp's group";
+  let description = "See `tile.first_turn`. Example: `tile.begin_turn of 2`";
+}
+
+def Tile_EndTurnOp : Tile_TurnOp<"end_turn"> {
+  let summary = "give the next group its turn";
+  let description = "See `tile.first_turn`. Example: `tile.end_turn of 2`";
 }
 
 #endif

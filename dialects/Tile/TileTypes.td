@@ -27,6 +27,8 @@ def Tile_BufferType : Tile_Type<"Buffer", "buffer"> {
     int64_t getRowBytes() const;
     int64_t getStageBytes() const { return getRows() * getRowBytes(); }
     int64_t getBytes() const { return getStages() * getStageBytes(); }
+    /// The ring whose rows lie in the panels that matrix units and tensor maps know.
+    static BufferType inPanels(int64_t stages, ::llvm::ArrayRef<int64_t> shape, ::mlir::Type elementType);
   }];
 }
 
@@ -34,6 +36,20 @@ def Tile_SlotType : Tile_Type<"Slot", "slot"> {
   let summary = "one tile of a ring in shared memory";
   let parameters = (ins "::landmark::tile::BufferType":$buffer);
   let assemblyFormat = "`<` $buffer `>`";
+}
+
+def Tile_BarriersType : Tile_Type<"Barriers", "barriers"> {
+  let summary = "full and empty barriers of the stages of a ring";
+  let description = [{
+    Two mbarriers for each of `stages` stages (PTX ISA, "mbarrier"): the producer fills a stage that is empty, consumers read one that is full. Both sides count
+    the tiles that went through the ring, its turns: turn `n` goes through stage `n % stages`, and is that stage's phase `n / stages`.
+  }];
+  let parameters = (ins "int64_t":$stages);
+  let assemblyFormat = "`<` $stages `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    int64_t getBytes() const { return 16 * getStages(); }
+  }];
 }
 
 // Not AnyStaticShapeTensor: encodings are welcome, empty tiles are not, and sizes are small enough that no product of them overflows.

@@ -54,6 +54,7 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.moduleGetFunction, "cuModuleGetFunction");
   load(driver.funcSetAttribute, "cuFuncSetAttribute");
   load(driver.launchKernel, "cuLaunchKernel");
+  load(driver.tensorMapEncodeTiled, "cuTensorMapEncodeTiled");
   load(driver.memAlloc, "cuMemAlloc");
   load(driver.memFree, "cuMemFree");
   load(driver.memcpyHtoD, "cuMemcpyHtoD");

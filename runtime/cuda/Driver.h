@@ -8,6 +8,7 @@
 #include "landmark/Expected.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace landmark::cuda {
@@ -33,6 +34,15 @@ enum PointerAttribute : int { PointerMemoryType = 2, PointerIsManaged = 8, Point
 enum MemoryType : unsigned { HostMemory = 1, DeviceMemory = 2 };
 enum FunctionAttribute : int { MaxDynamicSharedBytes = 8 };
 enum JitOption : int { InfoLogBuffer = 3, InfoLogBufferBytes = 4, ErrorLogBuffer = 5, ErrorLogBufferBytes = 6 };
+
+enum TensorMapType : int { Float16 = 6, BFloat16 = 9 };
+enum TensorMapSwizzle : int { Swizzle32 = 1, Swizzle64 = 2, Swizzle128 = 3 };
+enum TensorMapPromotion : int { PromoteTo256 = 3 };
+
+/// CUtensorMap.
+struct alignas(64) TensorMapBytes {
+  unsigned char bytes[128];
+};
 
 /// The entry points: member `x` is `cuX` of the driver, in the version that CUDA 12.0 calls by that name
 /// (cuCtxCreate: CUDA 3.2's).
@@ -64,6 +74,10 @@ struct Driver {
   Result (*funcSetAttribute)(Function, int attribute, int value);
   Result (*launchKernel)(Function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
                          unsigned blockZ, unsigned sharedBytes, StreamHandle, void **arguments, void **extra);
+
+  Result (*tensorMapEncodeTiled)(TensorMapBytes *, int type, unsigned rank, void *address, const std::uint64_t *sizes,
+                                 const std::uint64_t *strides, const std::uint32_t *box, const std::uint32_t *steps,
+                                 int interleave, int swizzle, int promotion, int fill);
 
   Result (*memAlloc)(Address *, std::size_t bytes);
   Result (*memFree)(Address);

@@ -185,12 +185,13 @@ struct LowerCast : TilePattern<tile::CastOp> {
     auto type = op.getResult().getType();
     if (!isPaired(type) || !op.getSource().getType().getElementType().isF32())
       return op.emitOpError("lowers f32 to 16 bits in tiles with columns, got ") << op.getSource().getType() << " to " << type;
-    auto wide = VectorType::get({2}, b.getF32Type()), narrow = VectorType::get({2}, type.getElementType());
+    // By the intrinsic: LLVM would move a truncation behind a loop's entry, and have the loop carry twice the registers.
+    auto intrinsic = b.getStringAttr(type.getElementType().isF16() ? "llvm.nvvm.ff2f16x2.rn" : "llvm.nvvm.ff2bf16x2.rn");
+    auto pair = VectorType::get({2}, type.getElementType());
     SmallVector<Value> values;
-    for (size_t i = 0; i < adaptor.getSource().size(); i += 2) {
-      Value pair = vector::FromElementsOp::create(b, wide, adaptor.getSource().slice(i, 2));
-      values.push_back(arith::TruncFOp::create(b, narrow, pair));
-    }
+    for (size_t i = 0; i < adaptor.getSource().size(); i += 2) // the first operand becomes the upper half
+      values.push_back(
+          LLVM::CallIntrinsicOp::create(b, pair, intrinsic, ValueRange{adaptor.getSource()[i + 1], adaptor.getSource()[i]}).getResult(0));
     return values;
   }
 };

@@ -34,6 +34,7 @@ FragmentTypeConverter::FragmentTypeConverter() {
   auto shared = [](Type type) -> Type { return LLVM::LLVMPointerType::get(type.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared)); };
   addConversion([=](tile::BufferType type) { return shared(type); });
   addConversion([=](tile::SlotType type) { return shared(type); });
+  addConversion([=](tile::BarriersType type) { return shared(type); });
   addConversion([](RankedTensorType type, SmallVectorImpl<Type> &results) -> std::optional<LogicalResult> {
     if (!isa_and_nonnull<tile::FragmentAttr>(type.getEncoding()))
       return failure();
@@ -72,9 +73,14 @@ Value chunkPointer(ThreadBuilder &b, Value slot, tile::BufferType type, ChunkAdd
   return b.sharedOffset(chunkLanePointer(b, slot, type, address), b.i32(chunkConstant(type, address)));
 }
 
-namespace {
+static constexpr StringRef sharedMemoryName = "tile_shared_memory";
 
-constexpr StringRef sharedMemoryName = "tile_shared_memory";
+Value sharedMemory(ThreadBuilder &b, int64_t offset) {
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
+  return b.sharedOffset(LLVM::AddressOfOp::create(b, pointer, sharedMemoryName), b.i32(offset));
+}
+
+namespace {
 
 /// The block's dynamic shared memory, an array of no declared size.
 void declareSharedMemory(gpu::GPUModuleOp module) {
@@ -92,9 +98,7 @@ struct LowerAlloc : OpConversionPattern<tile::AllocOp> {
     if (!op.getOffset())
       return op.emitOpError("has no place in shared memory; run tile-allocate-shared");
     ThreadBuilder b(op.getLoc(), rewriter);
-    auto pointer = getTypeConverter()->convertType(op.getType());
-    Value base = LLVM::AddressOfOp::create(b, pointer, sharedMemoryName);
-    rewriter.replaceOp(op, b.sharedOffset(base, b.i32(*op.getOffset())));
+    rewriter.replaceOp(op, sharedMemory(b, *op.getOffset()));
     return success();
   }
 };
@@ -149,6 +153,7 @@ struct ConvertTileToNVVM : impl::ConvertTileToNVVMBase<ConvertTileToNVVM> {
     populateDotPatterns(patterns, converter);
     populateWgmmaPatterns(patterns, converter);
     populateMemoryPatterns(patterns, converter);
+    populateRingPatterns(patterns, converter);
     populateElementwisePatterns(patterns, converter);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);
     target.addIllegalDialect<tile::TileDialect, tensor::TensorDialect>();

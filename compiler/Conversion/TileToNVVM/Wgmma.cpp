@@ -4,7 +4,8 @@
 // columns, the right operand straight from shared memory, the left one from there or from registers.
 //
 // One product is one piece of inline assembly: the fence, the instructions of all depths, commit and wait. Between them nothing may touch the accumulators, and nothing
-// can, since they are the operands of that piece. (The nvvm dialect's wgmma takes no left operand from registers.)
+// can, since they are the operands of that piece. An asynchronous product leaves the wait to another piece, which takes the accumulators and yields them, so that
+// nothing can use them before. (The nvvm dialect's wgmma takes no left operand from registers.)
 #include "compiler/Conversion/TileToNVVM/Lowering.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -61,11 +62,22 @@ bool isZero(Value tile) {
   return splat && splat.getSplatValue<APFloat>().isPosZero();
 }
 
+/// Inline assembly with `count` results of f32.
+SmallVector<Value> callAssembly(ThreadBuilder &b, StringRef text, StringRef constraints, ValueRange operands, int64_t count) {
+  Type result = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(count, b.getF32Type()));
+  auto assembly = LLVM::InlineAsmOp::create(b, result, operands, text, constraints, /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                            LLVM::TailCallKind::None, LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < count; ++i)
+    values.push_back(b.extract(assembly.getRes(), i));
+  return values;
+}
+
 /// The text and constraints of a whole product: results first, then tied accumulators unless they are zero, then the operands of each instruction.
 class ProductAssembly {
 public:
-  ProductAssembly(ThreadBuilder &b, StringRef element, int64_t columns, bool isTransposed, bool startsAtZero)
-      : b(b), element(element), columns(columns), isTransposed(isTransposed), startsAtZero(startsAtZero) {}
+  ProductAssembly(ThreadBuilder &b, StringRef element, int64_t columns, bool isTransposed, bool startsAtZero, bool isAsync)
+      : b(b), element(element), columns(columns), isTransposed(isTransposed), startsAtZero(startsAtZero), isAsync(isAsync) {}
 
   SmallVector<Value> emit(ArrayRef<Instruction> instructions, ValueRange accumulators) {
     int64_t count = columns / 2, next = startsAtZero ? count : 2 * count;
@@ -83,8 +95,12 @@ public:
       inputs.append(instruction.left.size(), instruction.left.size() == 1 ? "l" : "r");
       inputs.push_back("l");
     }
-    text += " wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0; }";
-    return call(text, constraints(count, inputs), operands, count);
+    text += " wgmma.commit_group.sync.aligned;";
+    text += isAsync ? " }" : " wgmma.wait_group.sync.aligned 0; }";
+    SmallVector<Value> values(count);
+    for (auto [number, value] : llvm::enumerate(callAssembly(b, text, constraints(count, inputs), operands, count)))
+      values[place(number)] = value;
+    return values;
   }
 
 private:
@@ -112,21 +128,10 @@ private:
     return llvm::join(parts, ",");
   }
 
-  SmallVector<Value> call(StringRef text, StringRef constraints, ValueRange operands, int64_t count) {
-    Type result = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(count, b.getF32Type()));
-    auto assembly = LLVM::InlineAsmOp::create(b, result, operands, text, constraints, /*has_side_effects=*/true, /*is_align_stack=*/false,
-                                              LLVM::TailCallKind::None, LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT),
-                                              ArrayAttr());
-    SmallVector<Value> values(count);
-    for (int64_t i = 0; i < count; ++i)
-      values[place(i)] = b.extract(assembly.getRes(), i);
-    return values;
-  }
-
   ThreadBuilder &b;
   StringRef element;
   int64_t columns;
-  bool isTransposed, startsAtZero;
+  bool isTransposed, startsAtZero, isAsync;
 };
 
 struct LowerWgmma : OpConversionPattern<tile::DotOp> {
@@ -141,7 +146,7 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
     PanelDescriptor right(b, adaptor.getB().front(), rightType, isTransposed);
     SmallVector<Instruction> instructions = op.getTranspose() ? multiplyKeys(b, op, adaptor, right) : multiplyValues(b, op, adaptor, right);
     int64_t columns = op.getTranspose() ? rightType.getRows() : rightType.getColumns();
-    ProductAssembly assembly(b, rightType.getElementType().isF16() ? "f16" : "bf16", columns, isTransposed, isZero(op.getAcc()));
+    ProductAssembly assembly(b, rightType.getElementType().isF16() ? "f16" : "bf16", columns, isTransposed, isZero(op.getAcc()), op.getAsync());
     SmallVector<Value> results = assembly.emit(instructions, adaptor.getAcc());
     rewriter.replaceOpWithMultiple(op, {ValueRange(results)});
     return success();
@@ -173,10 +178,27 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
   }
 };
 
+struct LowerDotWait : OpConversionPattern<tile::DotWaitOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(tile::DotWaitOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    int64_t count = adaptor.getProduct().size();
+    SmallVector<std::string> constraints(count, "=f");
+    for (int64_t i = 0; i < count; ++i)
+      constraints.push_back(fmt::format("{}", i));
+    constraints.push_back("~{memory}");
+    std::string text = fmt::format("wgmma.wait_group.sync.aligned {};", op.getPending());
+    SmallVector<Value> values = callAssembly(b, text, llvm::join(constraints, ","), adaptor.getProduct(), count);
+    rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
+    return success();
+  }
+};
+
 } // namespace
 
 void populateWgmmaPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerWgmma>(converter, patterns.getContext());
+  patterns.add<LowerWgmma, LowerDotWait>(converter, patterns.getContext());
 }
 
 } // namespace landmark

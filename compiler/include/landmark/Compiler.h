@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace landmark {
 
@@ -31,6 +32,17 @@ struct CompileOptions {
   std::string resumeText;
 };
 
+/// A tensor map that a kernel takes (CUDA driver API, "cuTensorMapEncodeTiled"): boxes of `rows` x `columns` elements of a view of rank 4.
+struct TensorMap {
+  int64_t argument = 0;     ///< the view: 0, 1, 2 for Q, K, V
+  int64_t rows = 0;         ///< of a box
+  int64_t columns = 0;
+  int64_t swizzleBytes = 0; ///< 32, 64 or 128
+  int64_t every = 1;        ///< above 1: the map's rows are the landmark keys of blocks of that many tokens
+
+  bool operator==(const TensorMap &) const = default;
+};
+
 /// A compiled kernel.
 ///
 /// Both targets take the same arguments, an array of pointers to them in this order (the expanded memref descriptors of
@@ -43,9 +55,10 @@ struct CompileOptions {
 ///     q_offset     int64   absolute position of query row 0
 ///     scale        float   factor of the logits
 ///     section      int64   heads that are walked side by side (see programs())
+///     and, where `tensorMaps` is not empty, one tensor map of 128 bytes for each
 ///
 /// One program computes `config.queryTile` rows of one head. Programs are numbered 0 .. programs()-1; on a GPU a program is a
-/// thread block of a one-dimensional grid.
+/// thread block of a one-dimensional grid, or, where the config is persistent, a grid of any size runs them all.
 struct Kernel {
   Problem problem;
   Target target;
@@ -54,6 +67,7 @@ struct Kernel {
   std::string ptx;         ///< CUDA only, null-terminated text
   int64_t sharedBytes = 0; ///< CUDA only: dynamic shared memory to launch with
   int64_t threads = 0;     ///< CUDA only: threads of a block
+  std::vector<TensorMap> tensorMaps;
 
   /// Host only: runs one program. Safe to call from many threads at once. Valid while this object (or a copy) lives.
   using HostEntry = void (*)(void **arguments, int64_t program);

@@ -8,10 +8,15 @@
 #include "landmark/Problem.h"
 #include "landmark/Target.h"
 
+#include <compare>
+
 namespace landmark {
 
 /// Which instruction multiplies tiles on a CUDA target: `mma` is mma.sync, everywhere; `wgmma` is Hopper's, on sm_90a.
 enum class MatrixUnit { Mma, Wgmma };
+
+/// How tiles come into shared memory: `async` copies by all threads (cp.async), or `tma`, boxes of tensor maps fetched by a warp of its own (sm_90a).
+enum class Loads { Async, Tma };
 
 struct Config {
   int64_t queryTile = 128; ///< query rows of one program
@@ -19,8 +24,12 @@ struct Config {
   int64_t warps = 4;       ///< warps of a thread block (1 on the host)
   int64_t stages = 2;      ///< shared-memory buffers of the K and V rings (1 on the host)
   MatrixUnit unit = MatrixUnit::Mma;
+  Loads loads = Loads::Async;
+  bool persistent = false; ///< a thread block for each multiprocessor, which runs programs in turn
+  bool overlap = false;    ///< with tma: logits of the next tile are multiplied beside the values of this one
+  bool pingPong = false;   ///< with tma: warp groups multiply in turns, so that one's softmax runs under the other's products
 
-  bool operator==(const Config &) const = default;
+  auto operator<=>(const Config &) const = default;
 };
 
 /// Columns that one block takes in a key tile: the block size rounded up to the 8 columns of a matrix instruction.
@@ -29,8 +38,8 @@ LANDMARK_API int64_t paddedBlock(const Problem &problem);
 /// Whether a block is longer than a key tile, which takes another template (templates/forward_long.mlir).
 LANDMARK_API bool isLongBlock(const Problem &problem, const Config &config);
 
-/// The shipped default for a problem and a target.
-LANDMARK_API Config defaultConfig(const Problem &problem, const Target &target);
+/// The shipped default for a problem and a target, of all or of one kind of loads. Views whose rows do not start on 16 bytes cannot be loaded by tma.
+LANDMARK_API Config defaultConfig(const Problem &problem, const Target &target, Loads most = Loads::Tma);
 
 /// The one judge of legality: names the value, the limit that it breaks and the nearest legal value.
 LANDMARK_API Expected<void> validate(const Config &config, const Problem &problem, const Target &target);
@@ -38,7 +47,10 @@ LANDMARK_API Expected<void> validate(const Config &config, const Problem &proble
 /// Dynamic shared memory that the schedule takes, in bytes; 0 on the host.
 LANDMARK_API int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target);
 
-/// "query_tile=128,key_tile=64,warps=4,stages=2,unit=mma", and back; fields that are not named keep `base`'s values.
+/// Threads of a block: those of `warps`, and those of the producer where there is one; 0 on the host.
+LANDMARK_API int64_t threads(const Config &config, const Target &target);
+
+/// "query_tile=128,key_tile=64,warps=4,stages=2,unit=mma,loads=async,persistent=0,overlap=0,ping_pong=0", and back; fields that are not named keep `base`'s values.
 LANDMARK_API std::string describe(const Config &config);
 LANDMARK_API Expected<Config> parseConfig(std::string_view text, const Config &base);
 

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What producer and consumers of a ring do: barriers in shared memory, and copies by tensor maps.
+#include "compiler/Conversion/TileToNVVM/Lowering.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+
+namespace landmark {
+namespace {
+
+enum class Barrier { Full, Empty };
+
+Value barrierOf(ThreadBuilder &b, Value barriers, Value stage, Barrier which) {
+  Value bytes = b.shiftLeft(stage, 4);
+  return b.sharedOffset(barriers, which == Barrier::Full ? bytes : b.add(bytes, b.i32(8)));
+}
+
+/// Where a turn is: its stage, and whether it is an even or an odd phase of that stage.
+struct Turn {
+  Value stage, parity;
+  Turn(ThreadBuilder &b, Value number, int64_t stages)
+      : stage(b.remainder(number, stages)), parity(b.bitAnd(b.divide(number, stages), b.i32(1))) {}
+};
+
+/// Waits until the phase of that parity is over. Threads sleep meanwhile, for so many nanoseconds before they look again.
+void waitFor(ThreadBuilder &b, Value barrier, Value parity) { NVVM::MBarrierTryWaitParityOp::create(b, barrier, parity, b.i32(10'000'000)); }
+
+struct LowerAllocBarriers : OpConversionPattern<tile::AllocBarriersOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::AllocBarriersOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    if (!op.getOffset())
+      return op.emitOpError("has no place in shared memory; run tile-allocate-shared");
+    ThreadBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, sharedMemory(b, *op.getOffset()));
+    return success();
+  }
+};
+
+struct LowerInitBarriers : OpConversionPattern<tile::InitBarriersOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::InitBarriersOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    for (int64_t stage = 0; stage < op.getBarriers().getType().getStages(); ++stage) {
+      NVVM::MBarrierInitOp::create(b, barrierOf(b, adaptor.getBarriers(), b.i32(stage), Barrier::Full), b.i32(1), Value());
+      NVVM::MBarrierInitOp::create(b, barrierOf(b, adaptor.getBarriers(), b.i32(stage), Barrier::Empty), b.i32(op.getConsumers()), Value());
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerClear : OpConversionPattern<tile::ClearOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::ClearOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    auto kernel = op->getParentOfType<gpu::GPUFuncOp>();
+    auto size = kernel ? kernel.getKnownBlockSize() : std::nullopt;
+    if (!size)
+      return op.emitOpError("stands in a kernel of unknown block size");
+    ThreadBuilder b(op.getLoc(), rewriter);
+    tile::BufferType type = op.getBuffer().getType();
+    int64_t every = op.getEvery(), left = every - op.getFrom();
+    // Rows are the same in all panels; a tile without panels is one of them.
+    int64_t panel = type.getSwizzle().getPanel() ? type.getSwizzle().getPanel() : type.getRowBytes() / 16;
+    int64_t panels = type.getStages() * type.getRowBytes() / 16 / panel, runs = panels * type.getRows() / every;
+    auto loop = scf::ForOp::create(b, b.thread(), b.i32(runs * left * panel), b.i32(size->front()));
+    b.setInsertionPointToStart(loop.getBody());
+    Value piece = loop.getInductionVar(), chunk = b.remainder(piece, panel), line = b.divide(piece, panel);
+    Value row = b.add(b.mul(b.divide(line, left), b.i32(every)), b.add(b.remainder(line, left), b.i32(op.getFrom())));
+    Value bytes = b.shiftLeft(b.add(b.mul(row, b.i32(panel)), chunk), 4);
+    Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(VectorType::get({4}, b.getI32Type())));
+    LLVM::StoreOp::create(b, zeros, b.sharedOffset(adaptor.getBuffer(), bytes), 16);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerAcquire : OpConversionPattern<tile::AcquireOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::AcquireOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
+    // Empty to begin with: the phase before the first counts as over.
+    waitFor(b, barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Empty), b.bitXor(turn.parity, b.i32(1)));
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerAwait : OpConversionPattern<tile::AwaitOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::AwaitOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
+    waitFor(b, barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Full), turn.parity);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerRelease : OpConversionPattern<tile::ReleaseOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::ReleaseOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
+    Value barrier = barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Empty);
+    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.lane(), b.i32(0));
+    scf::IfOp::create(b, isFirst, [&](OpBuilder &builder, Location loc) {
+      NVVM::MBarrierArriveOp::create(builder, loc, builder.getI64Type(), barrier);
+      scf::YieldOp::create(builder, loc);
+    });
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerFetch : OpConversionPattern<tile::FetchOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::FetchOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    tile::BufferType tile = op.getSlot().getType().getBuffer();
+    Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
+    Value full = barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Full);
+    int64_t boxes = op.getBoxes(), part = tile.getRows() / boxes, panelBytes = 16 * tile.getSwizzle().getPanel();
+    int64_t panelColumns = panelBytes * 8 / tile.getElementType().getIntOrFloatBitWidth();
+    // What is outside of the view is counted as if it were copied.
+    NVVM::MBarrierArriveExpectTxOp::create(b, TypeRange(), full, b.i32(boxes * op.getBoxRows() * tile.getRowBytes()), NVVM::MemScopeKind::CTA, false, Value());
+    Value batch = b.toI32(op.getBatch()), head = b.toI32(op.getHead()), row = b.toI32(op.getRow());
+    Type cluster = LLVM::LLVMPointerType::get(op.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::SharedCluster));
+    for (int64_t column = 0; column < tile.getColumns(); column += panelColumns)
+      for (int64_t box = 0; box < boxes; ++box) {
+        int64_t bytes = (column / panelColumns * tile.getRows() + box * part) * panelBytes;
+        Value place = LLVM::AddrSpaceCastOp::create(b, cluster, b.sharedOffset(adaptor.getSlot(), b.i32(bytes)));
+        Value from = b.add(row, b.i32(box * static_cast<int64_t>(op.getApart())));
+        NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(b, place, adaptor.getMap(), ValueRange{b.i32(column), from, head, batch}, full, ValueRange(),
+                                                               Value(), Value(), NVVM::TMALoadMode::TILE, false, NVVM::CTAGroupKindAttr(), Value());
+      }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+//===-- Turns of groups ---------------------------------------------------------------------------------------------===//
+
+Value groupOf(ThreadBuilder &b) { return b.shiftRight(b.warp(), 2); }
+Value bothGroups(ThreadBuilder &b) { return b.i32(256); } // threads of the one that waits and of the one before it
+
+struct LowerFirstTurn : OpConversionPattern<tile::FirstTurnOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::FirstTurnOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    // The last group passes the turn on as if it had had one.
+    Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, groupOf(b), b.i32(op.getGroups() - 1));
+    auto branch = scf::IfOp::create(b, isLast);
+    b.setInsertionPointToStart(branch.thenBlock());
+    NVVM::BarrierArriveOp::create(b, b.i32(1), bothGroups(b));
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerBeginTurn : OpConversionPattern<tile::BeginTurnOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::BeginTurnOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    NVVM::BarrierOp::create(b, TypeRange(), b.add(groupOf(b), b.i32(1)), bothGroups(b), NVVM::BarrierReductionAttr(), Value());
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerEndTurn : OpConversionPattern<tile::EndTurnOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::EndTurnOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    Value next = b.remainder(b.add(groupOf(b), b.i32(1)), op.getGroups());
+    NVVM::BarrierArriveOp::create(b, b.add(next, b.i32(1)), bothGroups(b));
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+} // namespace
+
+void populateRingPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
+  patterns.add<LowerAllocBarriers, LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerFetch, LowerFirstTurn, LowerBeginTurn,
+               LowerEndTurn>(converter, patterns.getContext());
+}
+
+} // namespace landmark

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A loop that multiplies twice an iteration, the second product after work on the first one's result, becomes
+//
+//     if there is an iteration:
+//       first(0);   work(0)
+//       for i = 1 ..:   begin first(i);   begin second(i-1);   wait for first(i);   work(i);   wait for second(i-1)
+//       second(last)
+//
+// so that the matrix units have the second product to do while other units work.
+//
+// Two things keep the order that is written here when the assembler schedules instructions, which takes waits for products for something to get over with early:
+// the loop's wait for the operand of the next first product, a loop of its own, stands before the wait for the second one; and what the second product of the next
+// iteration reads, registers that this one's still reads, is rounded behind it.
+#include "compiler/Transforms/Passes.h"
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace landmark {
+#define GEN_PASS_DEF_TILEOVERLAPPRODUCTS
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace landmark
+
+using namespace mlir;
+using namespace landmark;
+
+namespace {
+
+/// A loop's operations, in two stages: those up to the operands of the second product, and that product with what surrounds it.
+class Rotation {
+public:
+  /// Nothing where the loop has not the form.
+  static std::optional<Rotation> of(scf::ForOp loop) {
+    SmallVector<tile::DotOp> dots(loop.getBody()->getOps<tile::DotOp>());
+    if (dots.size() != 2 || dots[1].getUnit() != tile::MatrixUnit::Wgmma)
+      return std::nullopt;
+    Rotation rotation{loop, dots[0], dots[1]};
+    return rotation.split() ? std::optional<Rotation>(rotation) : std::nullopt;
+  }
+
+  void apply() {
+    ImplicitLocOpBuilder b(loop.getLoc(), loop);
+    Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, loop.getLowerBound(), loop.getUpperBound());
+    auto branch = scf::IfOp::create(b, loop.getResultTypes(), exists, /*withElseRegion=*/true);
+    ImplicitLocOpBuilder::atBlockEnd(loop.getLoc(), branch.elseBlock());
+    OpBuilder otherwise = OpBuilder::atBlockEnd(branch.elseBlock());
+    scf::YieldOp::create(otherwise, loop.getLoc(), loop.getInitArgs());
+    ImplicitLocOpBuilder body = ImplicitLocOpBuilder::atBlockEnd(loop.getLoc(), branch.thenBlock());
+    emit(body);
+    loop.replaceAllUsesWith(branch.getResults());
+    loop.erase();
+  }
+
+private:
+  Rotation(scf::ForOp loop, tile::DotOp first, tile::DotOp second) : loop(loop), first(first), second(second) {}
+
+  /// What the second stage takes from the first, and which values the loop carries for which stage.
+  bool split() {
+    // The second stage: the second product, and what waits for its operand or gives that back.
+    for (Operation &op : loop.getBody()->without_terminator()) {
+      bool isLater = &op == second || (op.getNumResults() == 0 && guards(op)) || dependsOnSecond(op);
+      (isLater ? later : earlier).insert(&op);
+    }
+    for (Operation *op : later)
+      for (Value operand : op->getOperands())
+        if (Operation *owner = operand.getDefiningOp(); owner && earlier.contains(owner) && !llvm::is_contained(passed, operand))
+          passed.push_back(operand);
+        else if (auto argument = dyn_cast<BlockArgument>(operand); argument && argument.getOwner() == loop.getBody() && argument != second.getAcc() &&
+                                                                      !llvm::is_contained(passed, operand))
+          passed.push_back(operand);
+    // Only the accumulator may come from the second stage of the iteration before.
+    auto accumulator = dyn_cast<BlockArgument>(second.getAcc());
+    if (!accumulator || accumulator.getOwner() != loop.getBody() || !accumulator.hasOneUse())
+      return false;
+    carried = accumulator.getArgNumber() - loop.getNumInductionVars();
+    return second.getResult().hasOneUse() && loop.getYieldedValues()[carried] == second.getResult() && later.contains(second);
+  }
+
+  /// What rounds the weights to the type of the second product's operand.
+  Operation *rounding() {
+    auto cast = second.getA().getDefiningOp<tile::CastOp>();
+    return cast && cast->hasOneUse() ? cast.getOperation() : nullptr;
+  }
+
+  /// Whether `op` waits for the second product's right operand, or gives it back: it names the barriers of that operand's ring.
+  bool guards(Operation &op) {
+    auto slot = second.getB().getDefiningOp<tile::SlotOp>();
+    Value barriers = barriersOf(op);
+    if (!slot || !barriers)
+      return false;
+    // Of the two rings, the first product's is released before it is worked on.
+    Operation *before = first->getNextNode();
+    while (before && !isa<tile::ReleaseOp>(before))
+      before = before->getNextNode();
+    return before && barriersOf(*before) != barriers;
+  }
+  static Value barriersOf(Operation &op) {
+    if (auto await = dyn_cast<tile::AwaitOp>(op))
+      return await.getBarriers();
+    if (auto release = dyn_cast<tile::ReleaseOp>(op))
+      return release.getBarriers();
+    return {};
+  }
+  bool dependsOnSecond(Operation &op) {
+    return llvm::any_of(op.getOperands(), [&](Value operand) { return operand.getDefiningOp() && later.contains(operand.getDefiningOp()); });
+  }
+
+  size_t place(const llvm::SetVector<Operation *> &stage, Operation *op) const { return llvm::find(stage, op) - stage.begin(); }
+  /// What precedes and what follows a product in its stage.
+  ArrayRef<Operation *> before(const llvm::SetVector<Operation *> &stage, Operation *op) const { return stage.getArrayRef().take_front(place(stage, op)); }
+  ArrayRef<Operation *> after(const llvm::SetVector<Operation *> &stage, Operation *op) const { return stage.getArrayRef().drop_front(place(stage, op) + 1); }
+
+  static void clone(OpBuilder &b, ArrayRef<Operation *> ops, IRMapping &mapping) {
+    for (Operation *op : ops)
+      b.clone(*op, mapping);
+  }
+
+  /// Waits for what the first product of iteration `iv` reads, if there is such an iteration. `yielded` is what the one before hands on.
+  void awaitNext(ImplicitLocOpBuilder &b, Value iv, ValueRange yielded) {
+    Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, iv, loop.getUpperBound());
+    auto branch = scf::IfOp::create(b, exists);
+    OpBuilder body = OpBuilder::atBlockBegin(branch.thenBlock());
+    IRMapping mapping;
+    mapping.map(loop.getInductionVar(), iv);
+    mapping.map(loop.getRegionIterArgs(), yielded);
+    for (Operation *op : before(earlier, first))
+      if (isa<tile::AwaitOp>(op) || isMemoryEffectFree(op))
+        body.clone(*op, mapping);
+  }
+
+  /// What iteration `now` hands on to the next, the accumulator given.
+  SmallVector<Value> handOver(IRMapping &now, Value accumulator) {
+    SmallVector<Value> values;
+    for (auto [number, yielded] : llvm::enumerate(loop.getYieldedValues()))
+      values.push_back(static_cast<int64_t>(number) == carried ? accumulator : now.lookupOrDefault(yielded));
+    return values;
+  }
+  SmallVector<Value> passOn(IRMapping &now) {
+    return llvm::map_to_vector(passed, [&](Value value) { return now.lookupOrDefault(value); });
+  }
+
+  void emit(ImplicitLocOpBuilder &b) {
+    // Iteration 0, first stage.
+    IRMapping start;
+    start.map(loop.getInductionVar(), loop.getLowerBound());
+    start.map(loop.getRegionIterArgs(), loop.getInitArgs());
+    clone(b, earlier.getArrayRef(), start);
+    SmallVector<Value> inits = handOver(start, loop.getInitArgs()[carried]);
+    Value from = arith::AddIOp::create(b, loop.getLowerBound(), loop.getStep());
+    awaitNext(b, from, inits);
+    llvm::append_range(inits, passOn(start));
+
+    auto rotated = scf::ForOp::create(b, from, loop.getUpperBound(), loop.getStep(), inits);
+    ImplicitLocOpBuilder body = ImplicitLocOpBuilder::atBlockEnd(loop.getLoc(), rotated.getBody());
+    emitIteration(body, rotated);
+
+    // The last iteration, second stage.
+    b.setInsertionPointAfter(rotated);
+    IRMapping end;
+    end.map(passed, rotated.getResults().take_back(passed.size()));
+    end.map(second.getAcc(), rotated.getResult(carried));
+    clone(b, later.getArrayRef(), end);
+    SmallVector<Value> results(rotated.getResults().take_front(loop.getNumResults()));
+    results[carried] = end.lookup(second.getResult());
+    scf::YieldOp::create(b, results);
+  }
+
+  void emitIteration(ImplicitLocOpBuilder &b, scf::ForOp rotated) {
+    IRMapping now, last;
+    Value iv = rotated.getInductionVar();
+    now.map(loop.getInductionVar(), iv);
+    now.map(loop.getRegionIterArgs(), rotated.getRegionIterArgs().drop_back(passed.size()));
+    last.map(passed, rotated.getRegionIterArgs().take_back(passed.size()));
+    last.map(second.getAcc(), rotated.getRegionIterArg(carried));
+
+    for (Operation *op : before(earlier, first))
+      if (!isa<tile::AwaitOp>(op))
+        b.clone(*op, now);
+    auto logits = cast<tile::DotOp>(b.clone(*first, now));
+    logits.setAsync(true);
+    clone(b, before(later, second), last);
+    auto values = cast<tile::DotOp>(b.clone(*second, last));
+    values.setAsync(true);
+
+    now.map(first.getResult(), tile::DotWaitOp::create(b, logits.getResult(), 1).getResult());
+    for (Operation *op : after(earlier, first))
+      if (op != rounding())
+        b.clone(*op, now);
+    awaitNext(b, arith::AddIOp::create(b, iv, rotated.getStep()), handOver(now, rotated.getRegionIterArg(carried)));
+    Value sum = tile::DotWaitOp::create(b, values.getResult(), 0);
+    last.map(second.getResult(), sum);
+    clone(b, after(later, second), last);
+    if (auto cast = dyn_cast_or_null<tile::CastOp>(rounding())) {
+      Value weights = tile::DotWaitOp::create(b, now.lookup(cast.getSource()), 0); // nothing is made of them earlier
+      now.map(cast.getSource(), weights);
+      b.clone(*cast, now);
+    }
+    SmallVector<Value> yields = handOver(now, sum);
+    llvm::append_range(yields, passOn(now));
+    scf::YieldOp::create(b, yields);
+  }
+
+  scf::ForOp loop;
+  tile::DotOp first, second;
+  llvm::SetVector<Operation *> earlier, later;
+  SmallVector<Value> passed; ///< what the second stage takes from the first
+  int64_t carried = 0;       ///< number of the accumulator among the carried values
+};
+
+struct OverlapProducts : landmark::impl::TileOverlapProductsBase<OverlapProducts> {
+  void runOnOperation() override {
+    SmallVector<Rotation> rotations;
+    getOperation()->walk([&](scf::ForOp loop) {
+      if (auto rotation = Rotation::of(loop))
+        rotations.push_back(*rotation);
+    });
+    for (Rotation &rotation : rotations)
+      rotation.apply();
+  }
+};
+
+} // namespace

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A kernel's loads go to a warp of their own, the producer, which runs ahead of the warps that compute, the consumers, as far as rings of shared memory reach:
+//
+//     if producer:   for iv:   acquire ring[n];   fetch tile(iv) -> ring[n];      n = n + 1
+//     else:          for iv:   await ring[n];     dot(..., ring[n]);   release ring[n];   n = n + 1
+//
+// Both sides run the same loops over the same turns n of every ring. The producer's side is what addresses and loop bounds are computed from; nothing else of
+// the program is left in it. Loads of one view share a ring, whatever the shapes of their tiles.
+#include "compiler/Transforms/Passes.h"
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace landmark {
+#define GEN_PASS_DEF_TILESPECIALIZEWARPS
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace landmark
+
+using namespace mlir;
+using namespace landmark;
+
+namespace {
+
+/// How a tile's rows lie in its view: `boxes` runs of `rows` rows, `apart` rows of the tensor map from one to the next; the map has every `every`-th row.
+struct Boxes {
+  int64_t boxes = 1, rows = 0, apart = 0, every = 1;
+
+  /// Nothing where a size is known only at run time, or no box holds it.
+  static std::optional<Boxes> of(tile::LoadOp load) {
+    ArrayRef<int64_t> shape = load.getResult().getType().getShape();
+    auto constant = [](Value value) { return value ? getConstantIntValue(value) : std::optional<int64_t>(); };
+    std::optional<int64_t> stride = constant(load.getStride()), count = constant(load.getCount());
+    if (load.getStride() && (!stride || *stride < 1))
+      return std::nullopt;
+    Boxes boxes;
+    if (shape.size() == 2) {
+      boxes.every = stride.value_or(1);
+      boxes.rows = shape[0];
+    } else {
+      if (load.getCount() && (!count || *count < 1))
+        return std::nullopt;
+      boxes = {shape[0], std::min({shape[1], *stride, count.value_or(*stride)}), *stride, 1};
+      if (boxes.rows == shape[1] && boxes.rows == *stride)
+        boxes = {1, shape[0] * shape[1], 0, 1}; // nothing between the blocks
+    }
+    return boxes.rows <= 256 ? std::optional<Boxes>(boxes) : std::nullopt;
+  }
+};
+
+/// Shared memory that all loads of one view go through.
+struct Ring {
+  Value view;
+  bool isLeft; ///< left operands stay for a program: one stage
+  tile::BufferType type;
+  Value buffer, barriers;
+};
+
+class Specializer {
+public:
+  Specializer(gpu::GPUFuncOp kernel, int64_t stages, int64_t consumers) : kernel(kernel), stages(stages), consumers(consumers) {}
+
+  LogicalResult run() {
+    if (failed(collect()))
+      return failure();
+    Block &body = kernel.getBody().front();
+    ImplicitLocOpBuilder b = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), &body);
+    setUp(b);
+    auto zero = arith::ConstantIntOp::create(b, 0, 32);
+    SmallVector<Value> turns(rings.size(), zero);
+    threadTurns(body, turns);
+    for (Operation *op = zero->getNextNode(); op != body.getTerminator(); op = op->getNextNode())
+      program.insert(op);
+    b.setInsertionPointAfter(zero);
+    Value thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
+    Value isProducer = compare(b, arith::CmpIPredicate::uge, thread, 32 * consumers);
+    auto branch = scf::IfOp::create(b, isProducer, /*withElseRegion=*/true);
+    b.setInsertionPointToStart(branch.thenBlock());
+    if (failed(emitProducer(b, thread)))
+      return failure();
+    b.setInsertionPointToStart(branch.elseBlock());
+    setRegisters(b, NVVM::SetMaxRegisterAction::increase, consumerRegisters());
+    for (Operation *op : program)
+      op->moveBefore(branch.elseBlock()->getTerminator());
+    consume();
+    kernel.setKnownBlockSizeAttr(DenseI32ArrayAttr::get(b.getContext(), {static_cast<int32_t>(32 * consumers + groupThreads), 1, 1}));
+    return success();
+  }
+
+private:
+  static constexpr int64_t groupThreads = 128; ///< setmaxnreg is for whole groups of four warps
+  static constexpr int64_t producerRegisters = 24;
+
+  static Value compare(ImplicitLocOpBuilder &b, arith::CmpIPredicate predicate, Value value, int64_t with) {
+    return arith::CmpIOp::create(b, predicate, value, arith::ConstantIndexOp::create(b, with));
+  }
+
+  /// Registers are handed out in eights to a thread; a multiprocessor has 64 Ki, no thread more than 240 here.
+  int64_t consumerRegisters() const { return std::min<int64_t>(240, (65536 / groupThreads - producerRegisters) / (consumers / 4) / 8 * 8); }
+  /// One group of consumers has registers enough as it is.
+  void setRegisters(ImplicitLocOpBuilder &b, NVVM::SetMaxRegisterAction action, int64_t count) {
+    if (consumers >= 8)
+      NVVM::SetMaxRegisterOp::create(b, count, action);
+  }
+
+  LogicalResult collect() {
+    return success(!kernel.walk([&](tile::LoadOp load) -> WalkResult {
+                           if (!Boxes::of(load))
+                             return load.emitOpError("cannot be fetched in boxes of at most 256 rows known at compile time");
+                           auto argument = dyn_cast<BlockArgument>(load.getView());
+                           if (!argument || argument.getOwner() != &kernel.getBody().front())
+                             return load.emitOpError("can be fetched from the kernel's arguments only");
+                           bool isLeft = true;
+                           for (OpOperand &use : load->getUses()) {
+                             if (!isa<tile::DotOp>(use.getOwner()) || use.getOperandNumber() > 1)
+                               return load.emitOpError("must feed tile.dot only");
+                             isLeft &= use.getOperandNumber() == 0;
+                           }
+                           return join(load, isLeft);
+                         }).wasInterrupted());
+  }
+
+  LogicalResult join(tile::LoadOp load, bool isLeft) {
+    RankedTensorType tile = load.getResult().getType();
+    if (tile.getElementTypeBitWidth() != 16 || tile.getShape().back() % 16 != 0)
+      return load.emitOpError("can be fetched if its rows are of 16-bit elements, a multiple of 16 of them");
+    auto type = tile::BufferType::inPanels(isLeft ? 1 : stages, tile.getShape(), tile.getElementType());
+    auto *ring = llvm::find_if(rings, [&](Ring &ring) { return ring.view == load.getView() && ring.isLeft == isLeft; });
+    if (ring == rings.end()) {
+      rings.push_back({load.getView(), isLeft, type, {}, {}});
+      ring = std::prev(rings.end());
+    } else if (ring->type.getRows() < type.getRows()) {
+      ring->type = type;
+    }
+    ringOf.insert({load, ring - rings.begin()});
+    return success();
+  }
+
+  /// Rings, their barriers and what no fetch will write.
+  void setUp(ImplicitLocOpBuilder &b) {
+    for (Ring &ring : rings) {
+      ring.buffer = tile::AllocOp::create(b, ring.type, IntegerAttr());
+      ring.barriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), ring.type.getStages()), IntegerAttr());
+    }
+    Value thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
+    scf::IfOp::create(b, compare(b, arith::CmpIPredicate::eq, thread, 0), [&](OpBuilder &builder, Location loc) {
+      for (Ring &ring : rings)
+        tile::InitBarriersOp::create(builder, loc, ring.barriers, consumers);
+      scf::YieldOp::create(builder, loc);
+    });
+    llvm::SmallDenseSet<unsigned> cleared;
+    for (auto &[load, number] : ringOf) {
+      int64_t rows = Boxes::of(load)->rows, tokens = load.getResult().getType().getShape().drop_back().back();
+      if (rows < tokens && contractsRows(load) && cleared.insert(number).second)
+        tile::ClearOp::create(b, rings[number].buffer, rows, tokens);
+    }
+    tile::FenceOp::create(b);
+    gpu::BarrierOp::create(b);
+  }
+
+  /// Whether a product sums over the tile's rows, those included that are not there. Elsewhere they are columns that masks leave out.
+  static bool contractsRows(tile::LoadOp load) {
+    return llvm::any_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 1 && !cast<tile::DotOp>(use.getOwner()).getTranspose(); });
+  }
+
+  /// Gives every load the turn of its ring, as a value that loops carry.
+  void threadTurns(Block &block, SmallVectorImpl<Value> &turns) {
+    IRRewriter rewriter(block.getParentOp()->getContext());
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (auto load = dyn_cast<tile::LoadOp>(op)) {
+        ImplicitLocOpBuilder b(load.getLoc(), load);
+        unsigned ring = ringOf.lookup(load);
+        turnOf[load] = turns[ring];
+        turns[ring] = arith::AddIOp::create(b, turns[ring], arith::ConstantIntOp::create(b, 1, 32));
+      } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
+        llvm::SetVector<unsigned> used;
+        loop.walk([&](tile::LoadOp load) { used.insert(ringOf.lookup(load)); });
+        if (used.empty())
+          continue;
+        SmallVector<Value> inits;
+        for (unsigned ring : used)
+          inits.push_back(turns[ring]);
+        auto yieldNext = [&](OpBuilder &, Location, ArrayRef<BlockArgument> carried) {
+          SmallVector<Value> inner(turns.begin(), turns.end()), next;
+          for (auto [ring, value] : llvm::zip(used, carried))
+            inner[ring] = value;
+          threadTurns(*loop.getBody(), inner);
+          for (unsigned ring : used)
+            next.push_back(inner[ring]);
+          return next;
+        };
+        rewriter.setInsertionPoint(loop);
+        auto replaced = loop.replaceWithAdditionalYields(rewriter, inits, /*replaceInitOperandUsesInLoop=*/false, yieldNext);
+        for (auto [ring, result] : llvm::zip(used, (*replaced)->getResults().take_back(used.size())))
+          turns[ring] = result;
+      }
+    }
+  }
+
+  //===-- Producer --------------------------------------------------------------------------------------------------===//
+
+  LogicalResult emitProducer(ImplicitLocOpBuilder &b, Value thread) {
+    setRegisters(b, NVVM::SetMaxRegisterAction::decrease, producerRegisters);
+    auto one = scf::IfOp::create(b, compare(b, arith::CmpIPredicate::eq, thread, 32 * consumers));
+    ImplicitLocOpBuilder inner(kernel.getLoc(), kernel.getContext());
+    inner.setInsertionPointToStart(one.thenBlock());
+    IRMapping mapping;
+    for (Operation *op : program)
+      if (failed(produce(*op, inner, mapping)))
+        return failure();
+    return success();
+  }
+
+  /// Values made by the program are there if the producer made them too; all others are from outside of it.
+  bool isThere(Value value, const IRMapping &mapping) {
+    Operation *owner = value.getParentBlock()->getParentOp();
+    if (Operation *definition = value.getDefiningOp())
+      owner = definition;
+    return mapping.contains(value) || owner == kernel || !program.contains(kernel.getBody().front().findAncestorOpInBlock(*owner));
+  }
+
+  LogicalResult produce(Operation &op, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+    if (auto load = dyn_cast<tile::LoadOp>(op))
+      return fetch(load, b, mapping);
+    bool loads = op.walk([](tile::LoadOp) { return WalkResult::interrupt(); }).wasInterrupted();
+    if (auto loop = dyn_cast<scf::ForOp>(op); loop && loads)
+      return produceLoop(loop, b, mapping);
+    if (loads)
+      return op.emitOpError("holds a load that no loop of the producer can follow");
+    auto isTile = [](Type type) { return isa<TensorType>(type); };
+    bool isSlice = op.getNumRegions() == 0 && isMemoryEffectFree(&op) && llvm::none_of(op.getResultTypes(), isTile) &&
+                   llvm::all_of(op.getOperands(), [&](Value value) { return isThere(value, mapping); });
+    if (isSlice)
+      b.clone(op, mapping);
+    return success();
+  }
+
+  LogicalResult produceLoop(scf::ForOp loop, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+    for (Value bound : {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()})
+      if (!isThere(bound, mapping))
+        return loop.emitOpError("loads a number of tiles that the producer cannot compute");
+    auto at = [&](Value value) { return mapping.lookupOrDefault(value); };
+    SmallVector<unsigned> kept;
+    SmallVector<Value> inits;
+    for (auto [number, init] : llvm::enumerate(loop.getInitArgs()))
+      if (!isa<TensorType>(init.getType()) && isThere(init, mapping)) {
+        kept.push_back(number);
+        inits.push_back(at(init));
+      }
+    auto copy = scf::ForOp::create(b, at(loop.getLowerBound()), at(loop.getUpperBound()), at(loop.getStep()), inits);
+    mapping.map(loop.getInductionVar(), copy.getInductionVar());
+    for (auto [number, inside] : llvm::zip(kept, copy.getRegionIterArgs()))
+      mapping.map(loop.getRegionIterArgs()[number], inside);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(copy.getBody());
+    if (inits.empty())
+      b.setInsertionPoint(copy.getBody()->getTerminator());
+    for (Operation &op : loop.getBody()->without_terminator())
+      if (failed(produce(op, b, mapping)))
+        return failure();
+    SmallVector<Value> yields;
+    for (unsigned number : kept) {
+      Value yielded = loop.getYieldedValues()[number];
+      if (!isThere(yielded, mapping))
+        return loop.emitOpError("carries a number that the producer cannot compute");
+      yields.push_back(at(yielded));
+    }
+    if (!inits.empty())
+      scf::YieldOp::create(b, yields);
+    for (auto [number, result] : llvm::zip(kept, copy.getResults()))
+      mapping.map(loop.getResult(number), result);
+    return success();
+  }
+
+  LogicalResult fetch(tile::LoadOp load, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+    for (Value operand : {Value(load.getBatch()), Value(load.getHead()), Value(load.getRow()), turnOf.lookup(load)})
+      if (!isThere(operand, mapping))
+        return load.emitOpError("has an address that the producer cannot compute");
+    auto at = [&](Value value) { return mapping.lookupOrDefault(value); };
+    Boxes boxes = *Boxes::of(load);
+    Ring &ring = rings[ringOf.lookup(load)];
+    Value turn = at(turnOf.lookup(load)), row = at(load.getRow());
+    if (boxes.every > 1)
+      row = arith::DivUIOp::create(b, row, arith::ConstantIndexOp::create(b, boxes.every));
+    tile::AcquireOp::create(b, ring.barriers, turn);
+    Value slot = slotOf(b, load, turn);
+    tile::FetchOp::create(b, tensorMap(load, boxes), at(load.getBatch()), at(load.getHead()), row, boxes.boxes, boxes.rows, boxes.apart, slot, ring.barriers,
+                          turn);
+    return success();
+  }
+
+  /// The slot that a load's turn goes through.
+  Value slotOf(ImplicitLocOpBuilder &b, tile::LoadOp load, Value turn) {
+    Ring &ring = rings[ringOf.lookup(load)];
+    auto type = load.getResult().getType();
+    int64_t depth = ring.type.getStages();
+    Value stage = arith::RemUIOp::create(b, turn, arith::ConstantIntOp::create(b, depth, 32));
+    auto tile = tile::BufferType::get(b.getContext(), depth, type.getShape(), type.getElementType(), ring.type.getSwizzle());
+    return tile::SlotOp::create(b, tile::SlotType::get(b.getContext(), tile), ring.buffer, arith::IndexCastOp::create(b, b.getIndexType(), stage));
+  }
+
+  /// The kernel's argument with the tensor map for the load's view and boxes, a new one if there is none yet.
+  Value tensorMap(tile::LoadOp load, const Boxes &boxes) {
+    tile::SwizzleAttr swizzle = rings[ringOf.lookup(load)].type.getSwizzle();
+    MLIRContext *context = kernel.getContext();
+    int64_t argument = cast<BlockArgument>(load.getView()).getArgNumber();
+    int64_t panelBytes = 16 * swizzle.getPanel();
+    auto map = tile::TensorMapAttr::get(context, argument, boxes.rows, panelBytes / 2, panelBytes, boxes.every);
+    size_t first = kernel.getNumArguments() - maps.size();
+    auto *known = llvm::find(maps, map);
+    if (known != maps.end())
+      return kernel.getArgument(first + (known - maps.begin()));
+    maps.push_back(map);
+    kernel->setAttr(tile::tensorMapsName, ArrayAttr::get(context, SmallVector<Attribute>(maps.begin(), maps.end())));
+    (void)kernel.insertArgument(kernel.getNumArguments(), LLVM::LLVMPointerType::get(context), DictionaryAttr(), kernel.getLoc());
+    return kernel.getArguments().back();
+  }
+
+  //===-- Consumers -------------------------------------------------------------------------------------------------===//
+
+  /// Loads become slots, waited for before their first use and given back after their last.
+  void consume() {
+    for (auto &[load, number] : ringOf) {
+      Ring &ring = rings[number];
+      Block *block = load->getBlock();
+      Operation *first = nullptr, *last = nullptr;
+      for (Operation *user : load->getUsers()) {
+        Operation *here = block->findAncestorOpInBlock(*user);
+        first = !first || here->isBeforeInBlock(first) ? here : first;
+        last = !last || last->isBeforeInBlock(here) ? here : last;
+      }
+      ImplicitLocOpBuilder b(load.getLoc(), first ? first : load.getOperation());
+      tile::AwaitOp::create(b, ring.barriers, turnOf.lookup(load));
+      Value slot = slotOf(b, load, turnOf.lookup(load));
+      if (last)
+        b.setInsertionPointAfter(last);
+      tile::ReleaseOp::create(b, ring.barriers, turnOf.lookup(load));
+      load.replaceAllUsesWith(slot);
+      load.erase();
+    }
+  }
+
+  gpu::GPUFuncOp kernel;
+  int64_t stages, consumers;
+  SmallVector<Ring> rings;
+  llvm::MapVector<tile::LoadOp, unsigned> ringOf;
+  llvm::DenseMap<tile::LoadOp, Value> turnOf;
+  llvm::SetVector<Operation *> program; ///< the kernel's operations but for the set-up
+  SmallVector<tile::TensorMapAttr> maps;
+};
+
+struct SpecializeWarps : landmark::impl::TileSpecializeWarpsBase<SpecializeWarps> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (stages < 1 || stages > 8 || consumers < 4 || consumers > 16 || consumers % 4 != 0) {
+      getOperation()->emitError("tile-specialize-warps takes 1 to 8 stages and 4, 8, 12 or 16 consumers");
+      return signalPassFailure();
+    }
+    WalkResult result =
+        getOperation()->walk([&](gpu::GPUFuncOp kernel) { return WalkResult(Specializer(kernel, stages, consumers).run()); });
+    if (result.wasInterrupted())
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "TensorMaps.h"
+
+#include <algorithm>
+#include <bit>
+#include <fmt/format.h>
+
+namespace landmark {
+
+namespace {
+
+constexpr int64_t alignment = 16;                  // bytes: of addresses and strides
+constexpr int64_t strideLimit = int64_t(1) << 40; // bytes
+
+const TensorView &viewOf(const ForwardArguments &arguments, int64_t number) {
+  return number == 0 ? arguments.q : number == 1 ? arguments.k : arguments.v;
+}
+
+Expected<void> checkView(const TensorView &view, const char *name) {
+  auto refuse = [&](std::string what) {
+    return Error{ErrorCode::Unsupported,
+                 fmt::format("{}: {}; a kernel that loads by tensor maps takes multiples of {} bytes from 0 to 2^40",
+                             name, what, alignment)};
+  };
+  if (std::bit_cast<uintptr_t>(view.data) % alignment != 0)
+    return refuse(fmt::format("starts at address {}", view.data));
+  for (std::size_t dim = 0; dim < 3; ++dim) {
+    int64_t size = byteSize(view.dtype), stride = view.strides[dim];
+    if (view.shape[dim] > 1 && (stride < 0 || stride >= strideLimit / size || stride * size % alignment != 0))
+      return refuse(fmt::format("stride {} is {} elements", dim, stride));
+  }
+  return {};
+}
+
+} // namespace
+
+Expected<void> checkTensorMaps(const ForwardArguments &arguments) {
+  if (auto fits = checkView(arguments.q, "q"); !fits)
+    return fits;
+  if (auto fits = checkView(arguments.k, "k"); !fits)
+    return fits;
+  return checkView(arguments.v, "v");
+}
+
+Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const ForwardArguments &arguments,
+                      cuda::TensorMapBytes &bytes) {
+  bytes = {};
+  const TensorView &view = viewOf(arguments, map.argument);
+  int64_t size = byteSize(view.dtype), rows = view.shape[2], rowStride = view.strides[2];
+  // Of every block its landmark: token every - 1, the tokens counted from `phase` in the first one.
+  int64_t first = map.every > 1 ? map.every - 1 - arguments.phase : 0;
+  if (rows <= first || view.shape[0] == 0 || view.shape[1] == 0)
+    return {};
+  rows = (rows - first + map.every - 1) / map.every;
+  auto stride = [&](int64_t count, int64_t elements) { // of a dimension of one element it says nothing
+    return static_cast<uint64_t>(count > 1 ? elements * size : alignment);
+  };
+  const uint64_t sizes[] = {uint64_t(view.shape[3]), uint64_t(rows), uint64_t(view.shape[1]), uint64_t(view.shape[0])};
+  const uint64_t strides[] = {stride(rows, rowStride * map.every), stride(view.shape[1], view.strides[1]),
+                              stride(view.shape[0], view.strides[0])};
+  const uint32_t box[] = {uint32_t(map.columns), uint32_t(map.rows), 1, 1}, steps[] = {1, 1, 1, 1};
+  char *start = static_cast<char *>(view.data) + first * rowStride * size;
+  int order = map.swizzleBytes == 32 ? cuda::Swizzle32 : map.swizzleBytes == 64 ? cuda::Swizzle64 : cuda::Swizzle128;
+  int type = view.dtype == DType::F16 ? cuda::Float16 : cuda::BFloat16;
+  return driver.check(driver.tensorMapEncodeTiled(&bytes, type, 4, start, sizes, strides, box, steps, 0, order,
+                                                  cuda::PromoteTo256, 0),
+                      fmt::format("cuTensorMapEncodeTiled of {}", "qkv"[map.argument]));
+}
+
+} // namespace landmark
