@@ -208,6 +208,7 @@ private:
       schedule.warps = config.warps;
       schedule.stages = config.stages;
       schedule.specialize = config.loads == Loads::Tma;
+      schedule.queryStages = queryStages(config, problem, target);
       schedule.persistent = config.persistent;
       schedule.overlap = config.overlap;
       schedule.pingPong = config.pingPong;
