@@ -2,6 +2,8 @@
 //
 // landmark compile: the text of a kernel at any stage, without running it.
 #include "Command.h"
+#include "KernelStore.h"
+#include "compiler/Driver/Ptxas.h"
 
 #include <fmt/format.h>
 
@@ -17,7 +19,7 @@ struct Options {
   ProblemOptions problem;
   KernelOptions kernel;
   std::string target, emit, output;
-  bool resources = false;
+  bool resources = false, explain = false;
   int times = 0;
 };
 
@@ -30,6 +32,47 @@ Expected<Target> chooseTarget(const std::string &text) {
   return parseTarget("sm_80");
 }
 
+Expected<Cubin> assembleByPtxas(const Kernel &kernel) {
+  auto assembled = assemble(kernel.ptx, kernel.target.chip);
+  return assembled ? Expected<Cubin>(Cubin{std::move(assembled->cubin), "ptxas"}) : assembled.error();
+}
+
+/// The kernel as a program would get it: from the bundle or the cache if they have it.
+Expected<Kernel> getKernel(const Problem &problem, const Target &target, const CompileOptions &options, bool assembled,
+                           KernelAccount *account) {
+  KernelRequest request{problem, options.config.value_or(defaultConfig(problem, target)), target, options, {}};
+  if (assembled)
+    request.assemble = assembleByPtxas;
+  return KernelStore(Knobs::fromEnvironment()).get(request, account);
+}
+
+Expected<void> explain(const Problem &problem, const Target &target, const CompileOptions &options, FILE *to) {
+  KernelAccount account;
+  auto kernel = getKernel(problem, target, options, false, &account);
+  if (!kernel)
+    return kernel.error();
+  fmt::print(to, "{} {} {}\n", describe(problem), target.chip, describe(kernel->config));
+  fmt::print(to, "key      {}\n", account.digest);
+  fmt::print(to, "from     {}, {:.1f} ms\n", name(account.source), account.milliseconds);
+  if (account.source != KernelAccount::Source::Compiler)
+    return {};
+  fmt::print(to, "miss     {}\n", account.miss);
+  fmt::print(to, "stored   {}\n", account.notStored.empty() ? "yes" : fmt::format("no: {}", account.notStored));
+  for (auto [stage, milliseconds] : account.stages)
+    fmt::print(to, "  {:10} {:8.1f} ms\n", name(stage), milliseconds);
+  return {};
+}
+
+/// Text of a stage. Machine code and what it is made of are kept on disk; the stages before are always made anew.
+Expected<std::string> textOf(const Problem &problem, const Target &target, Stage stage, const CompileOptions &options) {
+  if (target.isHost() || (stage != Stage::PTX && stage != Stage::Cubin))
+    return Compiler().emit(problem, target, stage, options);
+  auto kernel = getKernel(problem, target, options, stage == Stage::Cubin, nullptr);
+  if (!kernel)
+    return kernel.error();
+  return stage == Stage::Cubin ? std::move(kernel->cubin) : std::move(kernel->ptx);
+}
+
 Expected<void> emitStage(const Options &options, const Problem &problem, const Target &target,
                          const CompileOptions &compileOptions) {
   auto stage =
@@ -40,7 +83,7 @@ Expected<void> emitStage(const Options &options, const Problem &problem, const T
   if (*stage == Stage::Cubin && options.output.empty())
     return Error{ErrorCode::InvalidArgument,
                  "--emit cubin writes binary data: name a file with -o ('-o -' for stdout)"};
-  auto text = Compiler().emit(problem, target, *stage, compileOptions);
+  auto text = textOf(problem, target, *stage, compileOptions);
   if (!text)
     return text.error();
   if (!toStdout)
@@ -97,9 +140,12 @@ Expected<void> compile(const Options &options) {
   auto compileOptions = options.kernel.parse(*problem, *target);
   if (!compileOptions)
     return compileOptions.error();
-  bool emits = (!options.resources && options.times == 0) || !options.emit.empty() || !options.output.empty();
+  bool emits = (!options.resources && !options.explain && options.times == 0) || !options.emit.empty() || !options.output.empty();
   if (options.times > 0)
     if (auto done = printTimes(*problem, *target, *compileOptions, options.times, emits ? stderr : stdout); !done)
+      return done;
+  if (options.explain)
+    if (auto done = explain(*problem, *target, *compileOptions, emits ? stderr : stdout); !done)
       return done;
   if (emits)
     if (auto done = emitStage(options, *problem, *target, *compileOptions); !done)
@@ -124,6 +170,8 @@ Command addCompile(CLI::App &app) {
   command->add_option("--output,-o", options->output, "File to write (default: stdout)");
   command->add_flag("--resources", options->resources,
                     "Assemble with ptxas and print registers, spills and shared memory; alone it prints nothing else");
+  command->add_flag("--explain", options->explain,
+                    "Get the kernel as a program would and print whether the cache had it, which field made a miss, and how long every stage took; alone it prints nothing else");
   command->add_option("--time", options->times, "Compile this many times in this process and print how long it took; alone it prints nothing else")
       ->check(CLI::Range(1, 1000));
   options->kernel.addTo(*command);

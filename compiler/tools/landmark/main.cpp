@@ -34,7 +34,7 @@ int main(int argc, char **argv) {
       "Exit codes: 0 success; 1 a compilation, a file or a device failed; 2 the command line or an argument was\n"
       "refused; 3 a verification found an error above its tolerance.");
   std::vector<tool::Command> commands;
-  for (auto add : {tool::addRun, tool::addCompile, tool::addBench, tool::addInfo, tool::addDemo})
+  for (auto add : {tool::addRun, tool::addCompile, tool::addBench, tool::addCache, tool::addInfo, tool::addDemo})
     commands.push_back(add(app));
   try {
     app.parse(argc, argv);
