@@ -3,6 +3,7 @@
 
 #include "Launch.h"
 #include "Log.h"
+#include "Remarks.h"
 #include "cuda/Assemble.h"
 
 #include <algorithm>
@@ -50,8 +51,33 @@ Expected<void> ForwardKernel::State::load() {
   auto found = driver.check(driver.moduleGetFunction(&function, module, kernel.name.c_str()), "cuModuleGetFunction");
   if (!found)
     return found;
+  logRemarks(driver);
   return driver.check(driver.funcSetAttribute(function, cuda::MaxDynamicSharedBytes, int(kernel.sharedBytes)),
                       fmt::format("cuFuncSetAttribute of {} bytes of dynamic shared memory", kernel.sharedBytes));
+}
+
+void ForwardKernel::State::logRemarks(const cuda::Driver &driver) const {
+  if (!Log::get().on())
+    return;
+  int registers = 0, localBytes = 0;
+  driver.funcGetAttribute(&registers, cuda::Registers, function);
+  driver.funcGetAttribute(&localBytes, cuda::LocalBytes, function);
+  ResourceUse use;
+  use.registers = registers;
+  use.stackBytes = localBytes;
+  Log::get().write("loaded", {{"problem", describe(kernel.problem)},
+                              {"config", describe(kernel.config)},
+                              {"registers", registers},
+                              {"local_bytes", localBytes},
+                              {"remarks", remarks(kernel, use)}});
+}
+
+Expected<ForwardKernel> ForwardLoader::load(Kernel kernel, const Device &device, std::shared_ptr<ThreadPool> pool) {
+  auto made = std::make_shared<ForwardKernel::State>(std::move(kernel), device, std::move(pool));
+  if (!device.isHost())
+    if (auto loaded = made->load(); !loaded)
+      return loaded.error();
+  return ForwardKernel(std::move(made));
 }
 
 const Kernel &ForwardKernel::kernel() const { return shared->kernel; }

@@ -22,11 +22,19 @@ struct ForwardKernel::State {
   /// Launches, unchecked.
   Expected<void> launch(PackedArguments &packed, int64_t programs, void *stream) const;
 
+  /// Says in the log what may make the kernel slow.
+  void logRemarks(const cuda::Driver &driver) const;
+
   Kernel kernel;
   Device device;
   std::shared_ptr<ThreadPool> pool; ///< host only
   cuda::Module module = nullptr;    ///< GPU only
   cuda::Function function = nullptr;
+};
+
+/// Makes kernels launchable.
+struct ForwardLoader {
+  static Expected<ForwardKernel> load(Kernel kernel, const Device &device, std::shared_ptr<ThreadPool> pool);
 };
 
 /// A call ready to go.

@@ -3,7 +3,11 @@
 
 #include "ForwardKernel.h"
 #include "KernelStore.h"
+#include "Log.h"
 #include "SingleFlight.h"
+#include "tune/Tuner.h"
+
+#include <nlohmann/json.hpp>
 
 namespace landmark {
 
@@ -30,16 +34,32 @@ struct Runtime::State {
         pool(std::make_shared<ThreadPool>(knobs.threads)) {}
 
   Expected<ForwardKernel> build(const Problem &problem, const CompileOptions &options) {
-    const Target &target = device.target();
-    Config config = options.config.value_or(defaultConfig(problem, target));
-    auto kernel = store.get({problem, config, target, options, assemblerOf(device)});
+    Config config = options.config ? *options.config : chooseConfig(problem, options);
+    auto kernel = store.get({problem, config, device.target(), options, assemblerOf(device)});
     if (!kernel)
       return kernel.error();
-    auto built = std::make_shared<ForwardKernel::State>(std::move(*kernel), device, pool);
-    if (!device.isHost())
-      if (auto loaded = built->load(); !loaded)
-        return loaded.error();
-    return ForwardKernel(std::move(built));
+    return ForwardLoader::load(std::move(*kernel), device, pool);
+  }
+
+  /// The schedule where none was asked for. Tuning that fails leaves the shipped default.
+  Config chooseConfig(const Problem &problem, const CompileOptions &options) {
+    bool known = !knobs.cacheDir.empty() && tune::find(knobs.cacheDir, device, problem);
+    if (knobs.tune != TuneMode::On || known || knobs.strict)
+      return tune::scheduleFor(problem, device, knobs);
+    tune::Options how;
+    how.workload = tune::defaultWorkload(device);
+    how.compile = options;
+    auto result = tune::tune(device, problem, how, knobs, pool);
+    if (!result) {
+      Log::get().write("tuning.failed", {{"problem", describe(problem)}, {"reason", result.error().message}});
+      return defaultConfig(problem, device.target());
+    }
+    auto saved = tune::save(knobs.cacheDir, device, *result);
+    Log::get().write("tuned", {{"problem", describe(problem)},
+                               {"config", describe(result->best)},
+                               {"seconds", result->seconds},
+                               {"not_saved", saved ? "" : saved.error().message}});
+    return result->best;
   }
 
   const Device device;

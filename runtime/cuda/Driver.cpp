@@ -58,7 +58,6 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.moduleGetFunction, "cuModuleGetFunction");
   load(driver.funcGetAttribute, "cuFuncGetAttribute");
   load(driver.funcSetAttribute, "cuFuncSetAttribute");
-  load(driver.occupancyMaxActiveBlocks, "cuOccupancyMaxActiveBlocksPerMultiprocessor");
   load(driver.launchKernel, "cuLaunchKernel");
   load(driver.tensorMapEncodeTiled, "cuTensorMapEncodeTiled");
   load(driver.memAlloc, "cuMemAlloc");

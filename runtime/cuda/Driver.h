@@ -80,7 +80,6 @@ struct Driver {
   Result (*moduleGetFunction)(Function *, Module, const char *name);
   Result (*funcGetAttribute)(int *value, int attribute, Function);
   Result (*funcSetAttribute)(Function, int attribute, int value);
-  Result (*occupancyMaxActiveBlocks)(int *blocks, Function, int threads, std::size_t sharedBytes);
   Result (*launchKernel)(Function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
                          unsigned blockZ, unsigned sharedBytes, StreamHandle, void **arguments, void **extra);
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // landmark compile: the text of a kernel at any stage, without running it.
+#include "Bundle.h"
 #include "Command.h"
-#include "KernelStore.h"
-#include "compiler/Driver/Ptxas.h"
+#include "Remarks.h"
+#include "tune/Results.h"
 
 #include <fmt/format.h>
 
@@ -18,7 +19,7 @@ namespace {
 struct Options {
   ProblemOptions problem;
   KernelOptions kernel;
-  std::string target, emit, output;
+  std::string target, emit, output, list;
   bool resources = false, explain = false;
   int times = 0;
 };
@@ -32,18 +33,22 @@ Expected<Target> chooseTarget(const std::string &text) {
   return parseTarget("sm_80");
 }
 
-Expected<Cubin> assembleByPtxas(const Kernel &kernel) {
-  auto assembled = assemble(kernel.ptx, kernel.target.chip);
-  return assembled ? Expected<Cubin>(Cubin{std::move(assembled->cubin), "ptxas"}) : assembled.error();
+/// As tuned, if the target is that of this machine's device.
+Config chooseConfig(const Problem &problem, const Target &target, const CompileOptions &options, const Knobs &knobs) {
+  if (options.config)
+    return *options.config;
+  Device device = target.isHost() ? Device::host() : Device::best();
+  return device.target() == target ? tune::scheduleFor(problem, device, knobs) : defaultConfig(problem, target);
 }
 
 /// The kernel as a program would get it: from the bundle or the cache if they have it.
 Expected<Kernel> getKernel(const Problem &problem, const Target &target, const CompileOptions &options, bool assembled,
                            KernelAccount *account) {
-  KernelRequest request{problem, options.config.value_or(defaultConfig(problem, target)), target, options, {}};
+  Knobs knobs = Knobs::fromEnvironment();
+  KernelRequest request{problem, chooseConfig(problem, target, options, knobs), target, options, {}};
   if (assembled)
-    request.assemble = assembleByPtxas;
-  return KernelStore(Knobs::fromEnvironment()).get(request, account);
+    request.assemble = assembleAnywhere;
+  return KernelStore(knobs).get(request, account);
 }
 
 Expected<void> explain(const Problem &problem, const Target &target, const CompileOptions &options, FILE *to) {
@@ -54,6 +59,8 @@ Expected<void> explain(const Problem &problem, const Target &target, const Compi
   fmt::print(to, "{} {} {}\n", describe(problem), target.chip, describe(kernel->config));
   fmt::print(to, "key      {}\n", account.digest);
   fmt::print(to, "from     {}, {:.1f} ms\n", name(account.source), account.milliseconds);
+  for (const std::string &remark : remarks(*kernel, std::nullopt))
+    fmt::print(to, "remark   {}\n", remark);
   if (account.source != KernelAccount::Source::Compiler)
     return {};
   fmt::print(to, "miss     {}\n", account.miss);
@@ -110,11 +117,14 @@ Expected<void> printResources(const Problem &problem, const Target &target, cons
   fmt::print(to, "shared memory    {} bytes dynamic, {} bytes static\n", use->dynamicSharedBytes,
              use->staticSharedBytes);
   fmt::print(to, "threads          {}\n", kernel->threads);
+  for (const std::string &remark : remarks(*kernel, *use))
+    fmt::print(to, "remark           {}\n", remark);
   return {};
 }
 
 /// What a program waits for its kernel: every compilation by a compiler of its own.
-Expected<void> printTimes(const Problem &problem, const Target &target, const CompileOptions &options, int times, FILE *to) {
+Expected<void> printTimes(const Problem &problem, const Target &target, const CompileOptions &options, int times,
+                          FILE *to) {
   std::vector<double> milliseconds;
   for (int i = 0; i < times; ++i) {
     auto start = std::chrono::steady_clock::now();
@@ -125,12 +135,23 @@ Expected<void> printTimes(const Problem &problem, const Target &target, const Co
   }
   double first = milliseconds.front();
   std::sort(milliseconds.begin(), milliseconds.end());
-  fmt::print(to, "{} {}: first compilation {:.1f} ms, median of {} {:.1f} ms\n", describe(problem), target.chip, first, times,
-             milliseconds[milliseconds.size() / 2]);
+  fmt::print(to, "{} {}: first compilation {:.1f} ms, median of {} {:.1f} ms\n", describe(problem), target.chip, first,
+             times, milliseconds[milliseconds.size() / 2]);
   return {};
 }
 
+Expected<void> compileList(const Options &options) {
+  if (options.output.empty() || options.output == "-")
+    return Error{ErrorCode::InvalidArgument, "--all-configs makes a folder: name it with -o"};
+  CompileOptions compileOptions;
+  compileOptions.templateFile = options.kernel.templateFile;
+  compileOptions.templateDir = options.kernel.templateDir;
+  return compileBundle(options.list, options.output, Knobs::fromEnvironment().complete(compileOptions));
+}
+
 Expected<void> compile(const Options &options) {
+  if (!options.list.empty())
+    return compileList(options);
   auto problem = options.problem.parse();
   if (!problem)
     return problem.error();
@@ -140,7 +161,8 @@ Expected<void> compile(const Options &options) {
   auto compileOptions = options.kernel.parse(*problem, *target);
   if (!compileOptions)
     return compileOptions.error();
-  bool emits = (!options.resources && !options.explain && options.times == 0) || !options.emit.empty() || !options.output.empty();
+  bool emits = (!options.resources && !options.explain && options.times == 0) || !options.emit.empty() ||
+               !options.output.empty();
   if (options.times > 0)
     if (auto done = printTimes(*problem, *target, *compileOptions, options.times, emits ? stderr : stdout); !done)
       return done;
@@ -161,6 +183,12 @@ Command addCompile(CLI::App &app) {
   auto options = std::make_shared<Options>();
   CLI::App *command = app.add_subcommand("compile", "Compile a kernel and print it at any stage; needs no GPU");
   options->problem.addTo(*command);
+  auto *list = command->add_option(
+      "--all-configs", options->list,
+      "JSON list of kernels to compile into the folder -o, a bundle for LANDMARK_BUNDLE: [{\"target\": \"sm_90a\", "
+      "\"head_dim\": [64, 128], ...}], with block_size, dtype and config");
+  list->excludes(command->get_option("operation"));
+  command->get_option("operation")->required(false);
   command->add_option(
       "--target", options->target,
       "sm_80, sm_86, sm_89, sm_90, sm_90a, sm_100a, sm_120a, ... or host (default: the first GPU's, else sm_80)");
@@ -171,8 +199,11 @@ Command addCompile(CLI::App &app) {
   command->add_flag("--resources", options->resources,
                     "Assemble with ptxas and print registers, spills and shared memory; alone it prints nothing else");
   command->add_flag("--explain", options->explain,
-                    "Get the kernel as a program would and print whether the cache had it, which field made a miss, and how long every stage took; alone it prints nothing else");
-  command->add_option("--time", options->times, "Compile this many times in this process and print how long it took; alone it prints nothing else")
+                    "Get the kernel as a program would and print whether the cache had it, which field made a miss, "
+                    "and how long every stage took; alone it prints nothing else");
+  command
+      ->add_option("--time", options->times,
+                   "Compile this many times in this process and print how long it took; alone it prints nothing else")
       ->check(CLI::Range(1, 1000));
   options->kernel.addTo(*command);
   command->footer(
@@ -180,8 +211,14 @@ Command addCompile(CLI::App &app) {
       "  landmark compile forward --head-dim 64 --block-size 51 --dtype f16 --target sm_90a -o forward.ptx\n"
       "  landmark compile forward --emit tile                 # the template bound to the problem\n"
       "  landmark compile forward --target sm_80 --resources  # what ptxas makes of it\n"
-      "  landmark compile forward --template my.mlir --emit ptx");
-  return {command, [options] { return compile(*options); }};
+      "  landmark compile forward --template my.mlir --emit ptx\n"
+      "  landmark compile forward --explain                   # did the cache have it, and if not, why\n"
+      "  landmark compile --all-configs list.json -o bundle");
+  return {command, [options, command]() -> Expected<void> {
+            if (options->list.empty() && command->get_option("operation")->empty())
+              return Error{ErrorCode::InvalidArgument, "operation is required, or --all-configs"};
+            return compile(*options);
+          }};
 }
 
 } // namespace landmark::tool

@@ -97,7 +97,7 @@ public:
   Expected<PreparedForward> prepare(const ForwardArguments &arguments) const;
 
 private:
-  friend class Runtime;
+  friend struct ForwardLoader;
   friend class PreparedForward;
   struct State;
   explicit ForwardKernel(std::shared_ptr<const State> state) : shared(std::move(state)) {}
