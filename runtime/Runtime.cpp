@@ -2,53 +2,75 @@
 #include "landmark/Runtime.h"
 
 #include "ForwardKernel.h"
-#include "Knobs.h"
+#include "KernelStore.h"
+#include "Log.h"
 #include "SingleFlight.h"
-#include "TensorMaps.h"
+#include "tune/Tuner.h"
 
-#include <tuple>
+#include <nlohmann/json.hpp>
 
 namespace landmark {
 
 namespace {
 
-/// What decides a kernel's code within one Runtime, whose target is fixed.
-struct Key {
+constexpr std::size_t keptKernels = 256;
+
+/// What decides a kernel within one Runtime, whose target is fixed, without a look at any file.
+struct Request {
   Problem problem;
-  Config config;
+  std::optional<Config> config;
   std::string templateFile, templateDir;
   std::optional<Stage> resumeStage;
   std::string resumeText;
 
-  auto fields() const {
-    return std::tie(problem.operation, problem.blockSize, problem.headDim, problem.dtype, config, templateFile, templateDir, resumeStage, resumeText);
-  }
-  bool operator<(const Key &other) const { return fields() < other.fields(); }
+  bool operator==(const Request &) const = default;
 };
 
 } // namespace
 
 struct Runtime::State {
-  explicit State(Device device) : device(std::move(device)), pool(std::make_shared<ThreadPool>(knobs.threads)) {}
+  State(Device device, const RuntimeOptions &options)
+      : device(std::move(device)), knobs(Knobs::fromEnvironment().with(options)), store(knobs),
+        pool(std::make_shared<ThreadPool>(knobs.threads)) {}
 
   Expected<ForwardKernel> build(const Problem &problem, const CompileOptions &options) {
-    auto kernel = Compiler().compile(problem, device.target(), options);
+    Config config = options.config ? *options.config : chooseConfig(problem, options);
+    auto kernel = store.get({problem, config, device.target(), options, assemblerOf(device)});
     if (!kernel)
       return kernel.error();
-    auto built = std::make_shared<ForwardKernel::State>(std::move(*kernel), device, pool);
-    if (!device.isHost())
-      if (auto loaded = built->load(); !loaded)
-        return loaded.error();
-    return ForwardKernel(std::move(built));
+    return ForwardLoader::load(std::move(*kernel), device, pool);
+  }
+
+  /// The schedule where none was asked for. Tuning that fails leaves the shipped default.
+  Config chooseConfig(const Problem &problem, const CompileOptions &options) {
+    bool known = !knobs.cacheDir.empty() && tune::find(knobs.cacheDir, device, problem);
+    if (knobs.tune != TuneMode::On || known || knobs.strict)
+      return tune::scheduleFor(problem, device, knobs);
+    tune::Options how;
+    how.workload = tune::defaultWorkload(device);
+    how.compile = options;
+    auto result = tune::tune(device, problem, how, knobs, pool);
+    if (!result) {
+      Log::get().write("tuning.failed", {{"problem", describe(problem)}, {"reason", result.error().message}});
+      return defaultConfig(problem, device.target());
+    }
+    auto saved = tune::save(knobs.cacheDir, device, *result);
+    Log::get().write("tuned", {{"problem", describe(problem)},
+                               {"config", describe(result->best)},
+                               {"seconds", result->seconds},
+                               {"not_saved", saved ? "" : saved.error().message}});
+    return result->best;
   }
 
   const Device device;
-  const Knobs knobs = Knobs::fromEnvironment();
+  const Knobs knobs;
+  const KernelStore store;
   const std::shared_ptr<ThreadPool> pool;
-  SingleFlight<Key, ForwardKernel> kernels;
+  SingleFlight<Request, ForwardKernel> kernels{keptKernels};
 };
 
-Runtime::Runtime(Device device) : state(std::make_unique<State>(std::move(device))) {}
+Runtime::Runtime(Device device, const RuntimeOptions &options)
+    : state(std::make_unique<State>(std::move(device), options)) {}
 Runtime::~Runtime() = default;
 Runtime::Runtime(Runtime &&) noexcept = default;
 Runtime &Runtime::operator=(Runtime &&) noexcept = default;
@@ -59,25 +81,15 @@ Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOp
   if (auto legal = validate(problem); !legal)
     return legal.error();
   CompileOptions complete = state->knobs.complete(options);
-  if (!complete.config)
-    complete.config = defaultConfig(problem, state->device.target());
-  Key key{problem,
-          *complete.config,
-          complete.templateFile,
-          complete.templateDir,
-          complete.resumeStage,
-          complete.resumeText};
-  return state->kernels.get(key, [&] { return state->build(problem, complete); });
+  Request request{
+      problem, complete.config, complete.templateFile, complete.templateDir, complete.resumeStage, complete.resumeText};
+  return state->kernels.get(request, [&] { return state->build(problem, complete); });
 }
 
 Expected<void> Runtime::forward(const ForwardArguments &arguments, void *stream) {
   if (auto legal = validate(arguments, state->device); !legal)
     return legal;
-  Problem problem = problemOf(arguments);
-  CompileOptions options;
-  if (!checkTensorMaps(arguments)) // strides that only ordinary copies can follow
-    options.config = defaultConfig(problem, state->device.target(), Loads::Async);
-  auto kernel = forward(problem, options);
+  auto kernel = forward(problemOf(arguments));
   if (!kernel)
     return kernel.error();
   return kernel->launch(arguments, stream);
