@@ -105,6 +105,7 @@ void timeLaunches(const Device &device, const std::string &cache) {
   take(driver.check(driver.funcSetAttribute(function, cuda::MaxDynamicSharedBytes, int(kernel.kernel().sharedBytes)),
                     "cuFuncSetAttribute"));
   PackedArguments packed(call.arguments, sectionOf(call.arguments, device));
+  take(packed.encodeMaps(driver, kernel.kernel().tensorMaps, call.arguments));
   double bare = std::numeric_limits<double>::infinity(), same = bare, other = bare, whole = bare;
   for (int round = 0; round < 3; ++round) {
     bare = std::min(bare, microseconds(device, [&] {

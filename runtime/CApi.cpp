@@ -417,16 +417,11 @@ landmark_error *landmark_forward_prepare(landmark_runtime *runtime, const landma
     auto converted = argumentsOf(arguments);
     if (!converted)
       return converted.error();
-    if (auto legal = validate(*converted, runtime->runtime.device()); !legal)
-      return legal;
-    Problem problem = landmark::problemOf(*converted);
-    auto compileOptions = compileOptionsOf(options, problem, runtime->runtime.device().target());
+    auto compileOptions =
+        compileOptionsOf(options, landmark::problemOf(*converted), runtime->runtime.device().target());
     if (!compileOptions)
       return compileOptions.error();
-    auto kernel = runtime->runtime.forward(problem, *compileOptions);
-    if (!kernel)
-      return kernel.error();
-    auto made = kernel->prepare(*converted);
+    auto made = runtime->runtime.prepare(*converted, *compileOptions);
     if (!made)
       return made.error();
     *prepared = new landmark_prepared{std::move(*made)};

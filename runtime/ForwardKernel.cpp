@@ -4,6 +4,7 @@
 #include "Launch.h"
 #include "Log.h"
 #include "Remarks.h"
+#include "TensorMaps.h"
 #include "cuda/Assemble.h"
 
 #include <algorithm>
@@ -92,7 +93,8 @@ Expected<void> ForwardKernel::State::launch(PackedArguments &packed, int64_t pro
   cuda::ContextScope scope(driver, device.state()->context);
   if (!scope.status())
     return scope.status();
-  return driver.check(driver.launchKernel(function, unsigned(programs), 1, 1, unsigned(kernel.threads), 1, 1,
+  int64_t blocks = kernel.config.persistent ? std::min(programs, device.multiprocessors()) : programs;
+  return driver.check(driver.launchKernel(function, unsigned(blocks), 1, 1, unsigned(kernel.threads), 1, 1,
                                           unsigned(kernel.sharedBytes), static_cast<cuda::StreamHandle>(stream),
                                           packed.pointers(), nullptr),
                       "cuLaunchKernel");
@@ -112,7 +114,17 @@ Expected<int64_t> check(const ForwardArguments &arguments, const Kernel &kernel,
     return legal.error();
   if (auto fits = checkFits(arguments, kernel); !fits)
     return fits.error();
+  if (!kernel.tensorMaps.empty())
+    if (auto described = checkTensorMaps(arguments); !described)
+      return described.error();
   return launchPrograms(arguments, kernel.config);
+}
+
+Expected<void> encodeMaps(PackedArguments &packed, const Kernel &kernel, const Device &device,
+                          const ForwardArguments &arguments) {
+  if (kernel.tensorMaps.empty())
+    return {};
+  return packed.encodeMaps(*device.state()->driver, kernel.tensorMaps, arguments);
 }
 
 /// What can be judged of a pointer in no time. `elements` says whether the tensor has any.
@@ -140,6 +152,8 @@ Expected<void> ForwardKernel::launch(const ForwardArguments &arguments, void *st
   if (auto legal = checkStream(shared->device, stream); !legal || *programs == 0)
     return legal;
   PackedArguments packed(arguments, sectionOf(arguments, shared->device));
+  if (auto encoded = encodeMaps(packed, shared->kernel, shared->device, arguments); !encoded)
+    return encoded;
   return shared->launch(packed, *programs, stream);
 }
 
@@ -147,8 +161,12 @@ Expected<PreparedForward> ForwardKernel::prepare(const ForwardArguments &argumen
   auto programs = check(arguments, shared->kernel, shared->device);
   if (!programs)
     return programs.error();
-  return PreparedForward(std::make_shared<const PreparedForward::State>(shared, arguments, *programs,
-                                                                        sectionOf(arguments, shared->device)));
+  auto prepared =
+      std::make_shared<PreparedForward::State>(shared, arguments, *programs, sectionOf(arguments, shared->device));
+  if (*programs > 0)
+    if (auto encoded = encodeMaps(prepared->packed, shared->kernel, shared->device, arguments); !encoded)
+      return encoded.error();
+  return PreparedForward(std::move(prepared));
 }
 
 Expected<void> PreparedForward::launch(void *stream) const {
@@ -176,6 +194,12 @@ Expected<void> PreparedForward::launch(const ForwardPointers &pointers, void *st
     return legal;
   arguments.lse.data = pointers.lse;
   PackedArguments packed(arguments, shared->section);
+  if (const auto &maps = kernel.kernel.tensorMaps; !maps.empty()) {
+    if (auto described = checkTensorMaps(arguments); !described)
+      return described;
+    if (auto moved = packed.moveMaps(*kernel.device.state()->driver, maps, arguments, shared->packed); !moved)
+      return moved;
+  }
   return kernel.launch(packed, shared->programs, stream);
 }
 

@@ -5,6 +5,7 @@
 #include "KernelStore.h"
 #include "Log.h"
 #include "SingleFlight.h"
+#include "TensorMaps.h"
 #include "tune/Tuner.h"
 
 #include <nlohmann/json.hpp>
@@ -86,13 +87,25 @@ Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOp
   return state->kernels.get(request, [&] { return state->build(problem, complete); });
 }
 
-Expected<void> Runtime::forward(const ForwardArguments &arguments, void *stream) {
+Expected<ForwardKernel> Runtime::kernelFor(const ForwardArguments &arguments, const CompileOptions &options) {
   if (auto legal = validate(arguments, state->device); !legal)
-    return legal;
-  auto kernel = forward(problemOf(arguments));
-  if (!kernel)
-    return kernel.error();
-  return kernel->launch(arguments, stream);
+    return legal.error();
+  Problem problem = problemOf(arguments);
+  if (options.config || state->device.isHost() || checkTensorMaps(arguments))
+    return forward(problem, options);
+  CompileOptions ordinary = options; // strides that only ordinary copies can follow
+  ordinary.config = defaultConfig(problem, state->device.target(), Loads::Async);
+  return forward(problem, ordinary);
+}
+
+Expected<void> Runtime::forward(const ForwardArguments &arguments, void *stream) {
+  auto kernel = kernelFor(arguments, {});
+  return kernel ? kernel->launch(arguments, stream) : kernel.error();
+}
+
+Expected<PreparedForward> Runtime::prepare(const ForwardArguments &arguments, const CompileOptions &options) {
+  auto kernel = kernelFor(arguments, options);
+  return kernel ? kernel->prepare(arguments) : kernel.error();
 }
 
 } // namespace landmark

@@ -22,6 +22,17 @@ std::string dump(const Json &json) { return json.dump(1, ' ', false, Json::error
 
 Error damaged(std::string why) { return {ErrorCode::IoError, std::move(why)}; }
 
+Json encode(const TensorMap &map) {
+  const auto &[argument, rows, columns, swizzleBytes, every] = map;
+  return {
+      {"argument", argument}, {"rows", rows}, {"columns", columns}, {"swizzle_bytes", swizzleBytes}, {"every", every}};
+}
+
+TensorMap decodeMap(const Json &json) {
+  auto number = [&](const char *name) { return json.at(name).get<int64_t>(); };
+  return {number("argument"), number("rows"), number("columns"), number("swizzle_bytes"), number("every")};
+}
+
 Manifest decode(const Json &json) {
   Manifest manifest;
   manifest.digest = json.at("key").get<std::string>();
@@ -31,6 +42,8 @@ Manifest decode(const Json &json) {
   manifest.kernel = kernel.at("name").get<std::string>();
   manifest.sharedBytes = kernel.at("shared_bytes").get<int64_t>();
   manifest.threads = kernel.at("threads").get<int64_t>();
+  for (const Json &map : kernel.at("tensor_maps"))
+    manifest.tensorMaps.push_back(decodeMap(map));
   manifest.assembler = json.at("assembler").get<std::string>();
   for (const auto &[name, file] : json.at("files").items())
     manifest.files[name] = {file.at("bytes").get<int64_t>(), file.at("sha256").get<std::string>()};
@@ -47,7 +60,9 @@ std::string Manifest::field(std::string_view name) const {
 }
 
 std::string render(const Manifest &manifest) {
-  Json fields = Json::object(), files = Json::object();
+  Json fields = Json::object(), files = Json::object(), maps = Json::array();
+  for (const TensorMap &map : manifest.tensorMaps)
+    maps.push_back(encode(map));
   for (const Field &field : manifest.fields)
     fields[field.name] = field.value;
   for (const auto &[name, file] : manifest.files)
@@ -55,7 +70,11 @@ std::string render(const Manifest &manifest) {
   Json json = {
       {"key", manifest.digest},
       {"fields", fields},
-      {"kernel", {{"name", manifest.kernel}, {"shared_bytes", manifest.sharedBytes}, {"threads", manifest.threads}}},
+      {"kernel",
+       {{"name", manifest.kernel},
+        {"shared_bytes", manifest.sharedBytes},
+        {"threads", manifest.threads},
+        {"tensor_maps", maps}}},
       {"assembler", manifest.assembler},
       {"files", files},
       {"version", manifest.version},
@@ -109,7 +128,7 @@ Expected<Files> readFiles(const Directory &entry, const Manifest &manifest) {
 /// The structured binding stops compiling when a kernel gets another member: what a launch needs of it belongs in the
 /// manifest, and what is large in a file.
 Files filesOf(const Kernel &kernel) {
-  const auto &[problem, target, config, symbol, ptx, sharedBytes, threads, cubin, entry, code, object] = kernel;
+  const auto &[problem, target, config, symbol, ptx, sharedBytes, threads, maps, cubin, entry, code, object] = kernel;
   Files files;
   for (auto [name, contents] : {std::pair{ptxName, &ptx}, {cubinName, &cubin}, {objectName, &object}})
     if (!contents->empty())
@@ -125,6 +144,7 @@ Manifest manifestOf(const Key &key, const Kernel &kernel, const std::string &ass
   manifest.kernel = kernel.name;
   manifest.sharedBytes = kernel.sharedBytes;
   manifest.threads = kernel.threads;
+  manifest.tensorMaps = kernel.tensorMaps;
   manifest.assembler = assembler;
   for (const auto &[name, contents] : filesOf(kernel))
     manifest.files[name] = {int64_t(contents.size()), sha256(contents)};
@@ -143,6 +163,7 @@ Kernel kernelOf(const Manifest &manifest, Files files, const Problem &problem, c
   kernel.name = manifest.kernel;
   kernel.sharedBytes = manifest.sharedBytes;
   kernel.threads = manifest.threads;
+  kernel.tensorMaps = manifest.tensorMaps;
   kernel.ptx = std::move(files[ptxName]);
   kernel.cubin = std::move(files[cubinName]);
   kernel.hostObject = std::move(files[objectName]);

@@ -37,6 +37,7 @@ Kernel fakeKernel(const std::string &text) {
                  text + std::string(300, '\0');
   kernel.sharedBytes = 1234;
   kernel.threads = 128;
+  kernel.tensorMaps = {{0, 64, 128, 128, 1}, {1, 2, 64, 32, 51}};
   return kernel;
 }
 
@@ -96,7 +97,9 @@ TEST_CASE("a kernel's key holds what decides its code and nothing else") {
   }
   for (auto change : std::initializer_list<void (*)(Config &)>{
            [](Config &c) { c.queryTile *= 2; }, [](Config &c) { c.keyTile *= 2; }, [](Config &c) { c.warps *= 2; },
-           [](Config &c) { c.stages += 1; }, [](Config &c) { c.unit = MatrixUnit::Wgmma; }}) {
+           [](Config &c) { c.stages += 1; }, [](Config &c) { c.unit = MatrixUnit::Wgmma; },
+           [](Config &c) { c.loads = Loads::Tma; }, [](Config &c) { c.persistent = true; },
+           [](Config &c) { c.overlap = true; }, [](Config &c) { c.pingPong = true; }}) {
     Config other = config;
     change(other);
     CHECK(digest(problem, other, sm80, {}) != base);
@@ -134,6 +137,7 @@ TEST_CASE("an entry comes back as it went in, and belongs to its user alone") {
   CHECK(kernel.name == original.name);
   CHECK(kernel.sharedBytes == 1234);
   CHECK(kernel.threads == 128);
+  CHECK(kernel.tensorMaps == original.tensorMaps);
   CHECK(found->first.assembler == "test");
   CHECK(fs::status(entryOf(folder, "a")).permissions() == fs::perms::owner_all);
   for (const auto &file : fs::directory_iterator(entryOf(folder, "a")))
@@ -278,6 +282,9 @@ TEST_CASE("pruning removes what is damaged and what dead processes left") {
     fs::create_directory(place), fs::permissions(place, fs::perms::owner_all);
   timespec old[2] = {{1000, 0}, {1000, 0}};
   REQUIRE(::utimensat(AT_FDCWD, stale.c_str(), old, 0) == 0);
+  REQUIRE(cache.lock(keyNamed("a")));
+  REQUIRE(cache.lock(keyNamed("gone")));
+  auto held = cache.lock(keyNamed("held"));
   auto pruned = cache.prune(noLimit);
   REQUIRE(pruned);
   CHECK(pruned->entries == 1);
@@ -286,6 +293,9 @@ TEST_CASE("pruning removes what is damaged and what dead processes left") {
   CHECK_FALSE(fs::exists(stale));
   CHECK_FALSE(fs::exists(kernels / ".trash-x"));
   CHECK(fs::exists(young));
+  CHECK(fs::exists(folder.path / "locks" / keyNamed("a").digest));
+  CHECK_FALSE(fs::exists(folder.path / "locks" / keyNamed("gone").digest));
+  CHECK(fs::exists(folder.path / "locks" / keyNamed("held").digest));
   REQUIRE(cache.clear());
   CHECK(fs::is_empty(kernels));
 }

@@ -123,10 +123,14 @@ public:
   /// Where `options` names no template directory, that of the environment variable LANDMARK_TEMPLATE_DIR holds.
   Expected<ForwardKernel> forward(const Problem &problem, const CompileOptions &options = {});
 
-  /// validate, compile if needed, launch with the default schedule.
+  /// validate, compile if needed, launch. Without a config in the options of `prepare` the schedule is the default one,
+  /// of those that can load the views: tensor maps cannot describe every stride.
   Expected<void> forward(const ForwardArguments &arguments, void *stream = nullptr);
+  Expected<PreparedForward> prepare(const ForwardArguments &arguments, const CompileOptions &options = {});
 
 private:
+  Expected<ForwardKernel> kernelFor(const ForwardArguments &arguments, const CompileOptions &options);
+
   struct State;
   std::unique_ptr<State> state;
 };
