@@ -124,7 +124,9 @@ Expected<void> encodeMaps(PackedArguments &packed, const Kernel &kernel, const D
                           const ForwardArguments &arguments) {
   if (kernel.tensorMaps.empty())
     return {};
-  return packed.encodeMaps(*device.state()->driver, kernel.tensorMaps, arguments);
+  const DeviceState &on = *device.state();
+  cuda::ContextScope scope(*on.driver, on.context); // the driver encodes for the current one
+  return scope.status() ? packed.encodeMaps(*on.driver, kernel.tensorMaps, arguments) : scope.status();
 }
 
 /// What can be judged of a pointer in no time. `elements` says whether the tensor has any.
