@@ -235,10 +235,15 @@ Expected<Config> parseConfig(std::string_view text, const Config &base) {
       if (value != "0" && value != "1")
         return refuse(fmt::format("{} takes 0 or 1, got '{}'", field, value));
       *found->second = value == "1";
-    } else if (item == "unit=mma" || item == "unit=wgmma") {
-      config.unit = item == "unit=mma" ? MatrixUnit::Mma : MatrixUnit::Wgmma;
-    } else if (item == "loads=async" || item == "loads=tma") {
-      config.loads = item == "loads=async" ? Loads::Async : Loads::Tma;
+    } else if (item == "unit=wgmma") {
+      config.unit = MatrixUnit::Wgmma;
+    } else if (item == "loads=tma") {
+      config.loads = Loads::Tma;
+    } else if (item == "unit=mma" || item == "loads=async") {
+      // What takes tensor maps falls with them, unless it is named behind.
+      config.unit = item == "unit=mma" ? MatrixUnit::Mma : config.unit;
+      config.loads = Loads::Async;
+      config.persistent = config.overlap = config.pingPong = false;
     } else {
       return refuse(fmt::format("'{}' is not one of query_tile=, key_tile=, warps=, stages=, unit=mma, unit=wgmma, loads=async, loads=tma, persistent=, "
                                 "overlap=, ping_pong=",

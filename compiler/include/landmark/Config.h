@@ -53,7 +53,8 @@ LANDMARK_API int64_t sharedBytes(const Config &config, const Problem &problem, c
 /// Threads of a block: those of `warps`, and those of the producer where there is one; 0 on the host.
 LANDMARK_API int64_t threads(const Config &config, const Target &target);
 
-/// "query_tile=128,key_tile=64,warps=4,stages=2,unit=mma,loads=async,persistent=0,overlap=0,ping_pong=0", and back; fields that are not named keep `base`'s values.
+/// "query_tile=128,key_tile=64,warps=4,stages=2,unit=mma,loads=async,persistent=0,overlap=0,ping_pong=0", and back; fields that are not named keep `base`'s values, but for what
+/// takes tma, which unit=mma and loads=async switch off.
 LANDMARK_API std::string describe(const Config &config);
 LANDMARK_API Expected<Config> parseConfig(std::string_view text, const Config &base);
 

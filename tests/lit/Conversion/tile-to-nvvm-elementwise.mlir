@@ -99,8 +99,8 @@ gpu.module @kernels {
 
 // Casts to 16 bits go in pairs of neighbouring columns.
 // CHECK-LABEL: @cast(
-// CHECK-COUNT-4: arith.truncf %{{.*}} : vector<2xf32> to vector<2xbf16>
-// CHECK-NOT: arith.truncf
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.nvvm.ff2bf16x2.rn"
+// CHECK-NOT: ff2bf16x2
 !h = tensor<32x2x8xbf16, #tile.fragment<[row, block, column], 2>>
 !s = tensor<32x2x8xf32, #tile.fragment<[row, block, column], 2>>
 !b = tensor<32x2xf32, #tile.fragment<[row, block], 2>>

@@ -18,7 +18,7 @@ gpu.module @kernels {
     %one = arith.constant 1 : index
     %a = tile.alloc : !p
     %b = scf.for %i = %zero to %n step %one iter_args(%c = %a) -> !p {
-      // expected-error @below {{uses a ring of shared memory in another way than tile.copy and tile.slot}}
+      // expected-error @below {{uses a ring of shared memory in another way than tile.copy, tile.slot and tile.clear}}
       scf.yield %c : !p
     }
     gpu.return

@@ -9,7 +9,7 @@
 // CHECK: memref.dim %[[K]]
 // CHECK: %[[KV_HEADS:.*]] = arith.index_cast
 // CHECK: memref.dim %[[Q]]
-// CHECK: gpu.block_id{{ +}}x
+// CHECK: tile.program of
 // CHECK: %[[GROUP:.*]] = arith.divui %[[HEADS]], %[[KV_HEADS]] : i32
 // CHECK: arith.divui %{{.*}}, %[[GROUP]] : i32
 // CHECK: return %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : index, index, index, index

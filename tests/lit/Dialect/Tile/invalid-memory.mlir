@@ -217,7 +217,7 @@ func.func @wait_negative() {
 // -----
 
 func.func @slot_buffer(%ring: !tile.buffer<2, [64, 64], bf16, <bits = 3, shift = 0>>, %i: index) {
-  // expected-error @below {{result must be a slot of the buffer}}
+  // expected-error @below {{result must be a slot of the ring, or of one that differs in having fewer rows}}
   %slot = tile.slot %ring[%i] : !tile.buffer<2, [64, 64], bf16, <bits = 3, shift = 0>> -> !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>
   return
 }
