@@ -18,11 +18,21 @@ int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1)
 /// A tile of more keys does not fit the register file; longer blocks are spread over several tiles.
 constexpr int64_t maxKeyTile = 128;
 
+/// Registers of one thread that hold the accumulators of the gradients of keys, `count` of them, and of logits and their products.
+int64_t keyRegisters(const Config &config, const Problem &problem, int64_t count) {
+  return (count * config.keyTile * problem.headDim + 2 * config.queryTile * config.keyTile) / (32 * config.warps);
+}
+
 /// Registers of one thread that hold the accumulators of the output and of the logits, and resident weights.
 int64_t accumulatorRegisters(const Config &config, const Problem &problem) {
   int64_t rows = config.queryTile / config.warps; // of one warp; a thread holds 1/32 of them
+  if (problem.operation == Operation::Backward)
+    return std::max(rows * (problem.headDim + 2 * config.keyTile) / 32, keyRegisters(config, problem, 1));
   return rows * (problem.headDim + config.keyTile) / 32;
 }
+
+/// Of a thread's registers; addresses and fragments take the rest.
+int64_t fittingRegisters(const Config &config) { return std::min<int64_t>(255, 65536 / (32 * config.warps)) - 31; }
 
 Error illegal(std::string_view field, int64_t value, std::string_view limit, int64_t nearest) {
   return {ErrorCode::InvalidArgument, fmt::format("config: {} = {}: {}; the nearest legal value is {}", field, value, limit, nearest)};
@@ -38,6 +48,8 @@ Expected<void> validateWgmma(const Config &config, const Problem &problem, const
   auto refuse = [](std::string why) {
     return Error{ErrorCode::InvalidArgument, fmt::format("config: unit = wgmma: {}; the nearest legal value is mma", why)};
   };
+  if (problem.operation == Operation::Backward)
+    return refuse("the backward multiplies by mma");
   if (target.chip != "sm_90a")
     return refuse(fmt::format("only sm_90a has it, not {}", target.chip));
   if (problem.dtype == DType::F32)
@@ -90,7 +102,49 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
   return std::nullopt;
 }
 
+/// What shared memory takes of two keys' and queries' tiles, and of the weights and gradients of logits that are multiplied transposed.
+int64_t backwardSharedBytes(const Config &config, const Problem &problem) {
+  int64_t rings = isLongBlock(problem, config) ? 4 : 2; // the first pass over a block's parts has its own
+  int64_t queries = 2 * (config.queryTile + (rings - 1) * config.stages * config.keyTile);
+  int64_t keys = 2 * (config.keyTile + config.stages * (config.queryTile + (rings - 2) / 2 * config.keyTile));
+  int64_t rows = std::max(queries, keys);
+  return (rows * problem.headDim + 2 * config.queryTile * config.keyTile) * byteSize(problem.dtype);
+}
+
+/// The first that fits, with as many stages as leave room for two blocks of four warps on a multiprocessor.
+Config defaultBackward(const Problem &problem, const Target &target) {
+  if (target.isHost())
+    return {64, problem.blockSize <= 64 ? 64 : 128, 1, 1};
+  std::vector<Config> candidates;
+  if (problem.blockSize > 64 && problem.blockSize <= 128)
+    candidates.push_back({128, 128, 8, 2});
+  for (Config config : {Config{64, 64, 4, 2}, Config{32, 32, 2, 2}, Config{16, 16, 1, 1}})
+    candidates.push_back(config);
+  for (Config config : candidates) {
+    int64_t room = config.warps == 8 ? target.maxSharedBytes() : target.sharedBytesPerMultiprocessor() / 2 - 1024;
+    while (config.stages > 1 && sharedBytes(config, problem, target) > room)
+      --config.stages;
+    if (validate(config, problem, target) && accumulatorRegisters(config, problem) <= 200)
+      return config;
+  }
+  return candidates.back();
+}
+
 } // namespace
+
+int64_t tileTokens(const Problem &problem, const Config &config) {
+  if (isLongBlock(problem, config))
+    return config.keyTile;
+  int64_t tokens = paddedBlock(problem);
+  if (problem.operation == Operation::Backward)
+    while (config.keyTile % tokens != 0)
+      tokens += 8;
+  return tokens;
+}
+
+int64_t keyPasses(const Problem &problem, const Config &config, const Target &target) {
+  return target.isHost() || keyRegisters(config, problem, 2) <= std::min<int64_t>(208, fittingRegisters(config)) ? 1 : 2;
+}
 
 int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }
 
@@ -101,6 +155,8 @@ int64_t threads(const Config &config, const Target &target) {
 }
 
 Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
+  if (problem.operation == Operation::Backward)
+    return defaultBackward(problem, target);
   int64_t padded = paddedBlock(problem);
   auto wholeBlocks = [&](int64_t keys) { return keysNear(problem, std::min<int64_t>(keys, padded <= maxKeyTile ? keys : 64)); };
   if (target.isHost())
@@ -132,6 +188,8 @@ Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
 int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {
   if (target.isHost())
     return 0;
+  if (problem.operation == Operation::Backward)
+    return backwardSharedBytes(config, problem);
   int64_t rings = isLongBlock(problem, config) ? 3 : 2; // K and V; for long blocks K of the first pass as well
   int64_t rows = config.queryTile + rings * config.stages * config.keyTile;
   int64_t barriers = config.loads == Loads::Tma ? 16 * (1 + 2 * config.stages) : 0; // full and empty ones, of Q, K and V
@@ -144,9 +202,9 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
   int64_t padded = paddedBlock(problem);
   if (config.keyTile < 8 || config.keyTile > maxKeyTile)
     return illegal("key_tile", config.keyTile, fmt::format("must be 8 to {}", maxKeyTile), std::clamp<int64_t>(config.keyTile, 8, maxKeyTile));
-  if (isLongBlock(problem, config)) {
+  if (problem.operation == Operation::Backward || isLongBlock(problem, config)) {
     if (config.keyTile % 8 != 0)
-      return illegal("key_tile", config.keyTile, "a part of a block must be a multiple of 8", roundUp(config.keyTile, 8));
+      return illegal("key_tile", config.keyTile, "must be a multiple of 8", roundUp(config.keyTile, 8));
   } else if (config.keyTile % padded != 0) {
     return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of {}, the block size padded to a multiple of 8, or less", padded),
                    config.keyTile / padded * padded);
@@ -178,9 +236,11 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
   if (config.queryTile < rows || config.queryTile % rows != 0)
     return illegal("query_tile", config.queryTile, fmt::format("must be a positive multiple of 16 rows for each of {} warps", config.warps),
                    std::max(rows, config.queryTile / rows * rows));
+  if (problem.operation == Operation::Backward && config.keyTile % rows != 0)
+    return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of 16 keys for each of {} warps", config.warps), rows);
   if (config.stages < 1 || config.stages > 8)
     return illegal("stages", config.stages, "must be 1 to 8", std::clamp<int64_t>(config.stages, 1, 8));
-  int64_t fitting = std::min<int64_t>(255, 65536 / (32 * config.warps)) - 31; // of a thread's registers, addresses and fragments take the rest
+  int64_t fitting = fittingRegisters(config);
   if (int64_t registers = accumulatorRegisters(config, problem); registers > fitting) {
     std::string limit = fmt::format("accumulators take {} registers a thread, at most {} fit", registers, fitting);
     return config.queryTile > rows ? illegal("query_tile", config.queryTile, limit, rows)

@@ -127,24 +127,25 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
 }
 
 static llvm::Expected<std::unique_ptr<llvm::Module>>
-optimizedModule(ModuleOp source, llvm::StringRef kernelName, llvm::LLVMContext &context, llvm::TargetMachine &machine) {
-  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(source, context, kernelName);
+optimizedModule(ModuleOp source, llvm::ArrayRef<std::string> names, llvm::LLVMContext &context, llvm::TargetMachine &machine) {
+  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(source, context, names.front());
   if (!module)
     return failure("translation to LLVM IR failed");
   module->setDataLayout(machine.createDataLayout());
   module->setTargetTriple(machine.getTargetTriple());
-  if (llvm::Error error = addEntry(*module, kernelName))
-    return error;
+  for (const std::string &name : names)
+    if (llvm::Error error = addEntry(*module, name))
+      return error;
   optimize(*module, machine);
   return module;
 }
 
-llvm::Expected<HostCode> jitForHost(ModuleOp source, llvm::StringRef kernelName) {
+llvm::Expected<HostCode> jitForHost(ModuleOp source, llvm::ArrayRef<std::string> names) {
   auto machine = hostMachine();
   if (!machine)
     return machine.takeError();
   auto context = std::make_unique<llvm::LLVMContext>();
-  auto module = optimizedModule(source, kernelName, *context, **machine);
+  auto module = optimizedModule(source, names, *context, **machine);
   if (!module)
     return module.takeError();
   llvm::DataLayout layout = (*module)->getDataLayout();
@@ -162,18 +163,23 @@ llvm::Expected<HostCode> jitForHost(ModuleOp source, llvm::StringRef kernelName)
   (*jit)->getMainJITDylib().addGenerator(std::move(*process));
   if (llvm::Error error = (*jit)->addIRModule(llvm::orc::ThreadSafeModule(std::move(*module), std::move(context))))
     return error;
-  auto address = (*jit)->lookup(entryName(kernelName));
-  if (!address)
-    return address.takeError();
-  return HostCode{address->toPtr<Kernel::HostEntry>(), std::shared_ptr<llvm::orc::LLJIT>(std::move(*jit))};
+  HostCode code;
+  for (const std::string &name : names) {
+    auto address = (*jit)->lookup(entryName(name));
+    if (!address)
+      return address.takeError();
+    code.entries.push_back(address->toPtr<Kernel::HostEntry>());
+  }
+  code.owner = std::shared_ptr<llvm::orc::LLJIT>(std::move(*jit));
+  return code;
 }
 
-llvm::Expected<std::string> hostLLVMIR(ModuleOp source, llvm::StringRef kernelName) {
+llvm::Expected<std::string> hostLLVMIR(ModuleOp source, llvm::ArrayRef<std::string> names) {
   auto machine = hostMachine();
   if (!machine)
     return machine.takeError();
   llvm::LLVMContext context;
-  auto module = optimizedModule(source, kernelName, context, **machine);
+  auto module = optimizedModule(source, names, context, **machine);
   if (!module)
     return module.takeError();
   std::string text;
@@ -182,12 +188,12 @@ llvm::Expected<std::string> hostLLVMIR(ModuleOp source, llvm::StringRef kernelNa
   return text;
 }
 
-llvm::Expected<std::string> hostAssembly(ModuleOp source, llvm::StringRef kernelName) {
+llvm::Expected<std::string> hostAssembly(ModuleOp source, llvm::ArrayRef<std::string> names) {
   auto machine = hostMachine();
   if (!machine)
     return machine.takeError();
   llvm::LLVMContext context;
-  auto module = optimizedModule(source, kernelName, context, **machine);
+  auto module = optimizedModule(source, names, context, **machine);
   if (!module)
     return module.takeError();
   llvm::SmallString<0> text;

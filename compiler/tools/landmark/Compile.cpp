@@ -60,13 +60,17 @@ Expected<void> printResources(const Problem &problem, const Target &target, cons
   if (!use)
     return use.error();
   fmt::print(to, "{} {} {}\n", describe(problem), target.chip, describe(kernel->config));
-  fmt::print(to, "registers        {}\n", use->registers);
-  fmt::print(to, "spill stores     {} bytes\n", use->spillStoreBytes);
-  fmt::print(to, "spill loads      {} bytes\n", use->spillLoadBytes);
-  fmt::print(to, "stack            {} bytes\n", use->stackBytes);
-  fmt::print(to, "shared memory    {} bytes dynamic, {} bytes static\n", use->dynamicSharedBytes,
-             use->staticSharedBytes);
-  fmt::print(to, "threads          {}\n", kernel->threads);
+  for (const ResourceUse &function : *use) {
+    if (use->size() > 1)
+      fmt::print(to, "{}\n", function.function);
+    fmt::print(to, "registers        {}\n", function.registers);
+    fmt::print(to, "spill stores     {} bytes\n", function.spillStoreBytes);
+    fmt::print(to, "spill loads      {} bytes\n", function.spillLoadBytes);
+    fmt::print(to, "stack            {} bytes\n", function.stackBytes);
+    fmt::print(to, "shared memory    {} bytes dynamic, {} bytes static\n", function.dynamicSharedBytes,
+               function.staticSharedBytes);
+    fmt::print(to, "threads          {}\n", kernel->threads);
+  }
   return {};
 }
 
