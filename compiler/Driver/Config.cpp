@@ -38,8 +38,11 @@ Error illegal(std::string_view field, int64_t value, std::string_view limit, int
   return {ErrorCode::InvalidArgument, fmt::format("config: {} = {}: {}; the nearest legal value is {}", field, value, limit, nearest)};
 }
 
-/// The largest legal key tile below the one given: a multiple of the padded block, or a part of it.
-int64_t nextSmallerKeyTile(const Config &config, int64_t padded) {
+/// The largest legal key tile below the one given: a multiple of the padded block, or a part of it; of a backward one of 16 keys for each warp. 0 for none.
+int64_t nextSmallerKeyTile(const Config &config, const Problem &problem) {
+  if (problem.operation == Operation::Backward)
+    return config.keyTile - 16 * config.warps;
+  int64_t padded = paddedBlock(problem);
   return config.keyTile > padded ? config.keyTile - padded : config.keyTile - 8;
 }
 
@@ -102,13 +105,13 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
   return std::nullopt;
 }
 
-/// What shared memory takes of two keys' and queries' tiles, and of the weights and gradients of logits that are multiplied transposed.
+/// Of the two kernels the one that takes more: Q and dO, K and V, one pair resident and the other in rings, and where keys are resident the weights and the
+/// gradients of logits that are multiplied transposed.
 int64_t backwardSharedBytes(const Config &config, const Problem &problem) {
-  int64_t rings = isLongBlock(problem, config) ? 4 : 2; // the first pass over a block's parts has its own
-  int64_t queries = 2 * (config.queryTile + (rings - 1) * config.stages * config.keyTile);
-  int64_t keys = 2 * (config.keyTile + config.stages * (config.queryTile + (rings - 2) / 2 * config.keyTile));
-  int64_t rows = std::max(queries, keys);
-  return (rows * problem.headDim + 2 * config.queryTile * config.keyTile) * byteSize(problem.dtype);
+  int64_t statistics = isLongBlock(problem, config) ? config.stages * config.keyTile : 0; // rings of the first pass over a block's parts
+  int64_t queries = 2 * (config.queryTile + config.stages * config.keyTile + statistics) * problem.headDim;
+  int64_t keys = 2 * (config.keyTile + config.stages * config.queryTile + statistics) * problem.headDim + 2 * config.queryTile * config.keyTile;
+  return std::max(queries, keys) * byteSize(problem.dtype);
 }
 
 /// The first that fits, with as many stages as leave room for two blocks of four warps on a multiprocessor.
@@ -236,6 +239,8 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
   if (config.queryTile < rows || config.queryTile % rows != 0)
     return illegal("query_tile", config.queryTile, fmt::format("must be a positive multiple of 16 rows for each of {} warps", config.warps),
                    std::max(rows, config.queryTile / rows * rows));
+  if (problem.operation == Operation::Backward && rows > maxKeyTile)
+    return illegal("warps", config.warps, "a backward takes 16 keys for each, and a key tile has at most 128", maxKeyTile / 16);
   if (problem.operation == Operation::Backward && config.keyTile % rows != 0)
     return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of 16 keys for each of {} warps", config.warps), rows);
   if (config.stages < 1 || config.stages > 8)
@@ -245,14 +250,15 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
     std::string limit = fmt::format("accumulators take {} registers a thread, at most {} fit", registers, fitting);
     return config.queryTile > rows ? illegal("query_tile", config.queryTile, limit, rows)
            : config.warps > 8      ? illegal("warps", config.warps, limit, 8)
-                                   : illegal("key_tile", config.keyTile, limit, nextSmallerKeyTile(config, padded));
+           : nextSmallerKeyTile(config, problem) > 0 ? illegal("key_tile", config.keyTile, limit, nextSmallerKeyTile(config, problem))
+                                                     : illegal("warps", config.warps, limit, config.warps / 2);
   }
   if (int64_t bytes = sharedBytes(config, problem, target); bytes > target.maxSharedBytes()) {
     std::string limit = fmt::format("takes {} bytes of shared memory, {} has {}", bytes, target.chip, target.maxSharedBytes());
     return config.stages > 1         ? illegal("stages", config.stages, limit, config.stages - 1)
            : config.queryTile > rows ? illegal("query_tile", config.queryTile, limit, config.queryTile - rows)
-           : config.keyTile > 8      ? illegal("key_tile", config.keyTile, limit, nextSmallerKeyTile(config, padded))
-                                     : illegal("warps", config.warps, limit, config.warps / 2);
+           : nextSmallerKeyTile(config, problem) > 0 ? illegal("key_tile", config.keyTile, limit, nextSmallerKeyTile(config, problem))
+                                                     : illegal("warps", config.warps, limit, config.warps / 2);
   }
   return {};
 }
