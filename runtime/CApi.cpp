@@ -118,29 +118,70 @@ Expected<RowsView> rowsOf(const char *name, const landmark_tensor &tensor) {
   return view;
 }
 
-Expected<ForwardArguments> argumentsOf(const landmark_forward_arguments *from) {
-  auto whole = completed(from, landmark_forward_arguments_init, "landmark_forward_arguments");
-  if (!whole)
-    return whole.error();
-  ForwardArguments arguments;
-  for (auto [name, tensor, view] :
-       {std::tuple{"q", &whole->q, &arguments.q}, std::tuple{"k", &whole->k, &arguments.k},
-        std::tuple{"v", &whole->v, &arguments.v}, std::tuple{"o", &whole->o, &arguments.o}}) {
+/// Converts tensors of rank 4, and those with a number for each row.
+Expected<void> convert(std::initializer_list<std::tuple<const char *, const landmark_tensor *, TensorView *>> tensors,
+                       std::initializer_list<std::tuple<const char *, const landmark_tensor *, RowsView *>> rows) {
+  for (auto [name, tensor, view] : tensors) {
     auto converted = viewOf(name, *tensor);
     if (!converted)
       return converted.error();
     *view = *converted;
   }
-  auto lse = rowsOf("lse", whole->lse);
-  if (!lse)
-    return lse.error();
-  arguments.lse = *lse;
-  arguments.blockSize = whole->block_size;
-  arguments.phase = whole->phase;
-  if (whole->scale != 0)
-    arguments.scale = whole->scale;
-  if (whole->q_offset != LANDMARK_Q_OFFSET_DEFAULT)
-    arguments.qOffset = whole->q_offset;
+  for (auto [name, tensor, view] : rows) {
+    auto converted = rowsOf(name, *tensor);
+    if (!converted)
+      return converted.error();
+    *view = *converted;
+  }
+  return {};
+}
+
+/// What a forward and its backward are told alike.
+template <typename From, typename Arguments> void convertSemantics(const From &from, Arguments &arguments) {
+  arguments.blockSize = from.block_size;
+  arguments.phase = from.phase;
+  if (from.scale != 0)
+    arguments.scale = from.scale;
+  if (from.q_offset != LANDMARK_Q_OFFSET_DEFAULT)
+    arguments.qOffset = from.q_offset;
+}
+
+Expected<ForwardArguments> argumentsOf(const landmark_forward_arguments *from) {
+  auto whole = completed(from, landmark_forward_arguments_init, "landmark_forward_arguments");
+  if (!whole)
+    return whole.error();
+  ForwardArguments arguments;
+  if (auto done = convert({{"q", &whole->q, &arguments.q},
+                           {"k", &whole->k, &arguments.k},
+                           {"v", &whole->v, &arguments.v},
+                           {"o", &whole->o, &arguments.o}},
+                          {{"lse", &whole->lse, &arguments.lse}});
+      !done)
+    return done.error();
+  convertSemantics(*whole, arguments);
+  return arguments;
+}
+
+Expected<BackwardArguments> argumentsOf(const landmark_backward_arguments *from) {
+  auto whole = completed(from, landmark_backward_arguments_init, "landmark_backward_arguments");
+  if (!whole)
+    return whole.error();
+  BackwardArguments arguments;
+  if (auto done = convert({{"q", &whole->q, &arguments.q},
+                           {"k", &whole->k, &arguments.k},
+                           {"v", &whole->v, &arguments.v},
+                           {"o", &whole->o, &arguments.o},
+                           {"d_o", &whole->d_o, &arguments.dO},
+                           {"dq", &whole->dq, &arguments.dq},
+                           {"dk", &whole->dk, &arguments.dk},
+                           {"dv", &whole->dv, &arguments.dv}},
+                          {{"lse", &whole->lse, &arguments.lse}, {"delta", &whole->delta, &arguments.delta}});
+      !done)
+    return done.error();
+  if (whole->dlse.rank != 0)
+    if (auto done = convert({}, {{"dlse", &whole->dlse, &arguments.dlse.emplace()}}); !done)
+      return done.error();
+  convertSemantics(*whole, arguments);
   return arguments;
 }
 
@@ -161,6 +202,7 @@ Expected<Problem> problemOf(const landmark_problem *from) {
   problem.blockSize = whole->block_size;
   problem.headDim = whole->head_dim;
   problem.dtype = *dtype;
+  problem.floatGradients = whole->float_gradients != 0;
   return problem;
 }
 
@@ -392,7 +434,9 @@ landmark_error *landmark_runtime_device(const landmark_runtime *runtime, landmar
   });
 }
 
-void landmark_forward_arguments_init(landmark_forward_arguments *arguments) {
+namespace {
+
+template <typename Arguments> void setDefaults(Arguments *arguments) {
   if (!arguments)
     return;
   *arguments = {};
@@ -400,13 +444,45 @@ void landmark_forward_arguments_init(landmark_forward_arguments *arguments) {
   arguments->q_offset = LANDMARK_Q_OFFSET_DEFAULT;
 }
 
-landmark_error *landmark_forward(landmark_runtime *runtime, const landmark_forward_arguments *arguments, void *stream) {
+/// `launch` takes the arguments as C++ has them.
+template <typename Arguments, typename Launch>
+landmark_error *launchOn(landmark_runtime *runtime, const Arguments *arguments, Launch launch) {
   return guarded([&]() -> Expected<void> {
     if (auto complete = given({{"runtime", runtime}, {"arguments", arguments}}); !complete)
       return complete;
     auto converted = argumentsOf(arguments);
-    return converted ? runtime->runtime.forward(*converted, stream) : converted.error();
+    return converted ? launch(*converted) : converted.error();
   });
+}
+
+/// `load` takes the problem as C++ has it, and returns its kernel.
+template <typename Load>
+landmark_error *loadOn(landmark_runtime *runtime, const landmark_problem *problem, Load load) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"runtime", runtime}, {"problem", problem}}); !complete)
+      return complete;
+    auto wanted = problemOf(problem);
+    if (!wanted)
+      return wanted.error();
+    auto kernel = load(*wanted);
+    return kernel ? Expected<void>() : kernel.error();
+  });
+}
+
+} // namespace
+
+void landmark_forward_arguments_init(landmark_forward_arguments *arguments) { setDefaults(arguments); }
+void landmark_backward_arguments_init(landmark_backward_arguments *arguments) { setDefaults(arguments); }
+
+landmark_error *landmark_forward(landmark_runtime *runtime, const landmark_forward_arguments *arguments, void *stream) {
+  return launchOn(runtime, arguments,
+                  [&](const ForwardArguments &converted) { return runtime->runtime.forward(converted, stream); });
+}
+
+landmark_error *landmark_backward(landmark_runtime *runtime, const landmark_backward_arguments *arguments,
+                                  void *stream) {
+  return launchOn(runtime, arguments,
+                  [&](const BackwardArguments &converted) { return runtime->runtime.backward(converted, stream); });
 }
 
 landmark_error *landmark_forward_prepare(landmark_runtime *runtime, const landmark_forward_arguments *arguments,
@@ -417,16 +493,11 @@ landmark_error *landmark_forward_prepare(landmark_runtime *runtime, const landma
     auto converted = argumentsOf(arguments);
     if (!converted)
       return converted.error();
-    if (auto legal = validate(*converted, runtime->runtime.device()); !legal)
-      return legal;
-    Problem problem = landmark::problemOf(*converted);
-    auto compileOptions = compileOptionsOf(options, problem, runtime->runtime.device().target());
+    auto compileOptions =
+        compileOptionsOf(options, landmark::problemOf(*converted), runtime->runtime.device().target());
     if (!compileOptions)
       return compileOptions.error();
-    auto kernel = runtime->runtime.forward(problem, *compileOptions);
-    if (!kernel)
-      return kernel.error();
-    auto made = kernel->prepare(*converted);
+    auto made = runtime->runtime.prepare(*converted, *compileOptions);
     if (!made)
       return made.error();
     *prepared = new landmark_prepared{std::move(*made)};
@@ -451,7 +522,7 @@ landmark_error *landmark_prepared_launch_on(const landmark_prepared *prepared, v
 void landmark_problem_init(landmark_problem *problem) {
   const Problem defaults;
   if (problem)
-    *problem = {sizeof(*problem), "forward", defaults.blockSize, defaults.headDim, int32_t(defaults.dtype)};
+    *problem = {sizeof(*problem), "forward", defaults.blockSize, defaults.headDim, int32_t(defaults.dtype), 0};
 }
 void landmark_compile_options_init(landmark_compile_options *options) {
   if (options)
@@ -487,13 +558,8 @@ const char *landmark_text_data(const landmark_text *text) { return text ? text->
 size_t landmark_text_size(const landmark_text *text) { return text ? text->text.size() : 0; }
 
 landmark_error *landmark_forward_load(landmark_runtime *runtime, const landmark_problem *problem) {
-  return guarded([&]() -> Expected<void> {
-    if (auto complete = given({{"runtime", runtime}, {"problem", problem}}); !complete)
-      return complete;
-    auto wanted = problemOf(problem);
-    if (!wanted)
-      return wanted.error();
-    auto kernel = runtime->runtime.forward(*wanted);
-    return kernel ? Expected<void>() : kernel.error();
-  });
+  return loadOn(runtime, problem, [&](const Problem &wanted) { return runtime->runtime.forward(wanted); });
+}
+landmark_error *landmark_backward_load(landmark_runtime *runtime, const landmark_problem *problem) {
+  return loadOn(runtime, problem, [&](const Problem &wanted) { return runtime->runtime.backward(wanted); });
 }

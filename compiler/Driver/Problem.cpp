@@ -12,6 +12,8 @@ std::string_view name(Operation operation) {
   switch (operation) {
   case Operation::Forward:
     return "forward";
+  case Operation::Backward:
+    return "backward";
   }
   return "unknown";
 }
@@ -31,9 +33,10 @@ std::string_view name(DType dtype) {
 int64_t byteSize(DType dtype) { return dtype == DType::F32 ? 4 : 2; }
 
 Expected<Operation> parseOperation(std::string_view text) {
-  if (text == name(Operation::Forward))
-    return Operation::Forward;
-  return Error{ErrorCode::InvalidArgument, fmt::format("operation: got '{}', allowed: forward", text)};
+  for (Operation operation : {Operation::Forward, Operation::Backward})
+    if (text == name(operation))
+      return operation;
+  return Error{ErrorCode::InvalidArgument, fmt::format("operation: got '{}', allowed: forward, backward", text)};
 }
 
 Expected<DType> parseDType(std::string_view text) {
@@ -59,9 +62,11 @@ Expected<DType> parseDType(std::string_view text) {
 }
 
 Expected<void> validate(const Problem &problem) {
-  if (problem.operation != Operation::Forward)
+  if (name(problem.operation) == "unknown")
     return Error{ErrorCode::InvalidArgument,
-                 fmt::format("operation: got {}, allowed: forward", static_cast<int>(problem.operation))};
+                 fmt::format("operation: got {}, allowed: forward, backward", static_cast<int>(problem.operation))};
+  if (problem.floatGradients && problem.operation != Operation::Backward)
+    return Error{ErrorCode::InvalidArgument, fmt::format("gradients: {} has none", name(problem.operation))};
   if (problem.blockSize < 2 || problem.blockSize > Problem::maxBlockSize)
     return Error{ErrorCode::InvalidArgument,
                  fmt::format("block size: got {}, allowed: 2 to {}", problem.blockSize, Problem::maxBlockSize)};
@@ -75,8 +80,8 @@ Expected<void> validate(const Problem &problem) {
 }
 
 std::string describe(const Problem &problem) {
-  return fmt::format("{} L={} D={} {}", name(problem.operation), problem.blockSize, problem.headDim,
-                     name(problem.dtype));
+  return fmt::format("{} L={} D={} {}{}", name(problem.operation), problem.blockSize, problem.headDim,
+                     name(problem.dtype), problem.floatGradients ? " gradients f32" : "");
 }
 
 } // namespace landmark

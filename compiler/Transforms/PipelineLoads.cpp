@@ -37,10 +37,18 @@ tile::BufferType bufferType(tile::LoadOp load, int64_t stages) {
 
 tile::SlotType slotType(tile::BufferType type) { return tile::SlotType::get(type.getContext(), type); }
 
-/// Whether every use of the load is as an operand of a dot, which can read shared memory.
-bool feedsDotsOnly(tile::LoadOp load) {
-  return llvm::all_of(load->getUses(), [](OpOperand &use) { return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() < 2; });
+/// Whether a use is as an operand of a dot, which can read shared memory.
+bool feedsDot(OpOperand &use) { return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() < 2; }
+
+/// Leaves the load to its dots: what else uses it gets a load of its own, into registers.
+void separateUses(tile::LoadOp load) {
+  if (llvm::none_of(load->getUses(), feedsDot) || llvm::all_of(load->getUses(), feedsDot))
+    return;
+  Operation *clone = OpBuilder(load).clone(*load);
+  load.getResult().replaceUsesWithIf(clone->getResult(0), [](OpOperand &use) { return !feedsDot(use); });
 }
+
+bool staysInRegisters(tile::LoadOp load) { return llvm::none_of(load->getUses(), feedsDot); }
 
 /// The loads of one loop, and what computes their addresses there.
 struct LoopLoads {
@@ -55,8 +63,8 @@ struct LoopLoads {
     BackwardSliceOptions options;
     options.filter = [&](Operation *op) { return op->getBlock() == loop.getBody(); };
     for (tile::LoadOp load : loop.getBody()->getOps<tile::LoadOp>()) {
-      if (!feedsDotsOnly(load))
-        return load.emitOpError("in a loop must feed tile.dot only");
+      if (staysInRegisters(load))
+        continue;
       loads.push_back(load);
       ringTypes.push_back(bufferType(load, stages));
       if (!ringTypes.back())
@@ -151,8 +159,6 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
 
   /// A load outside of loops: copied, waited for, and kept in registers where it is small.
   LogicalResult makeResident(tile::LoadOp load) {
-    if (!feedsDotsOnly(load))
-      return load.emitOpError("must feed tile.dot only");
     tile::BufferType place = bufferType(load, 1);
     if (!place)
       return failure();
@@ -180,9 +186,13 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
       getOperation()->emitError("tile-pipeline-loads takes 1 to 8 stages and 1 to 32 warps");
       return signalPassFailure();
     }
+    SmallVector<tile::LoadOp> all, outside;
+    getOperation()->walk([&](tile::LoadOp load) { all.push_back(load); });
+    llvm::for_each(all, separateUses);
     SmallVector<LoopLoads, 0> loops;
-    SmallVector<tile::LoadOp> outside;
     WalkResult result = getOperation()->walk([&](tile::LoadOp load) {
+      if (staysInRegisters(load))
+        return WalkResult::advance();
       auto loop = dyn_cast<scf::ForOp>(load->getParentOp());
       if (!loop && !isa<gpu::GPUFuncOp>(load->getParentOp())) {
         load.emitOpError("must stand directly in a loop or in the kernel");

@@ -63,8 +63,8 @@ static LogicalResult verifyView(Operation *op, MemRefType view, bool hasColumns)
 
 /// Checks shared by what reads a tile of rows from a view.
 static LogicalResult verifyRows(Operation *op, MemRefType view, ArrayRef<int64_t> shape, Type elementType) {
-  if (shape.size() < 2 || shape.size() > 3)
-    return op->emitOpError("reads tiles of rank 2 or 3, got rank ") << shape.size();
+  if (shape.size() < 2 || shape.size() > 3 || view.getRank() != 4)
+    return op->emitOpError("reads tiles of rank 2 or 3 from views of rank 4, got ranks ") << shape.size() << " and " << view.getRank();
   if (view.getElementType() != elementType)
     return op->emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << elementType;
   if (view.getShape().back() != shape.back())
@@ -73,6 +73,13 @@ static LogicalResult verifyRows(Operation *op, MemRefType view, ArrayRef<int64_t
 }
 
 LogicalResult LoadOp::verify() {
+  if (getResult().getType().getRank() == 1) {
+    if (getStride() || getCount() || getView().getType().getRank() != 3)
+      return emitOpError("reads a tile of rank 1 from consecutive rows of a view of rank 3");
+    if (getView().getType().getElementType() != getResult().getType().getElementType())
+      return emitOpError("element type of the view is ") << getView().getType().getElementType() << ", of the tile " << getResult().getType().getElementType();
+    return verifyView(*this, getView().getType(), /*hasColumns=*/false);
+  }
   if (getCount() && getResult().getType().getRank() != 3)
     return emitOpError("counts the tokens of blocks: of a tile of rank 3");
   auto type = getResult().getType();
@@ -100,6 +107,8 @@ LogicalResult StoreOp::verify() {
     return emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << type.getElementType();
   if (type.getRank() == 2 && view.getShape().back() != type.getShape().back())
     return emitOpError("rows of the view have ") << view.getShape().back() << " columns, rows of the tile " << type.getShape().back();
+  if (getTokens() && type.getRank() != 2)
+    return emitOpError("writes blocks of rows of a tile of rank 2");
   if (FragmentAttr layout = layoutOf(type); layout && type.getRank() == 1 && layout.getRoles().front() != Role::Row)
     return emitOpError("writes a value for every row, got ") << type;
   if (type.getRank() == 2 && failed(verifyMatrixLayout(*this, type)))
@@ -112,6 +121,8 @@ static LogicalResult verifyWgmma(DotOp op) {
   auto right = dyn_cast<SlotType>(op.getB().getType());
   if (!right || right.getBuffer().getSwizzle().getPanel() == 0)
     return op.emitOpError("by wgmma reads its right operand from panels in shared memory");
+  if (op.getTransposed())
+    return op.emitOpError("by wgmma takes no transposed left operand");
   auto left = dyn_cast<SlotType>(op.getA().getType());
   if (left ? left.getBuffer().getSwizzle().getPanel() == 0 || !op.getTranspose() : op.getTranspose())
     return op.emitOpError("by wgmma reads queries from panels in shared memory, weights from registers");
@@ -140,7 +151,13 @@ LogicalResult DotOp::verify() {
   if (!result.getElementType().isF32())
     return emitOpError("accumulates in f32, got ") << result.getElementType();
   SmallVector<int64_t> expected = {a.front()};
-  if (getTranspose()) {
+  if (getTransposed()) {
+    if (getTranspose() || b.size() != 2)
+      return emitOpError("with its left operand transposed takes a right operand of rank 2, not transposed");
+    if (a.front() != b.front())
+      return emitOpError("contracts the first dimensions, got sizes ") << a.front() << " and " << b.front();
+    expected = {llvm::product_of(a.drop_front()), b.back()};
+  } else if (getTranspose()) {
     if (a.size() != 2)
       return emitOpError("takes a left operand of rank 2 where it is transposed, got rank ") << a.size();
     if (a.back() != b.back())
@@ -309,6 +326,15 @@ LogicalResult FetchOp::verify() {
   if (getBarriers().getType().getStages() != tile.getStages())
     return emitOpError("needs as many barriers as the ring has stages");
   return success();
+}
+
+LogicalResult WriteOp::verify() {
+  BufferType buffer = getSlot().getType().getBuffer();
+  auto value = getValue().getType();
+  if (value.getRank() < 2 || buffer.getShape().size() != 2 || buffer.getElementType() != value.getElementType() ||
+      buffer.getRows() != value.getDimSize(0) || buffer.getColumns() != value.getNumElements() / value.getDimSize(0))
+    return emitOpError("needs a slot of the tile's rows, with its other dimensions as columns, got ") << value << " and " << buffer;
+  return verifyMatrixLayout(*this, value);
 }
 
 LogicalResult ReadOp::verify() {

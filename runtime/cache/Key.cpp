@@ -25,22 +25,28 @@ void addLengthPrefixed(llvm::SHA256 &hash, std::string_view text) {
   hash.update(llvm::StringRef(text));
 }
 
-/// The structured bindings stop compiling when a member is added: it then needs a field here.
+/// The structured binding stops compiling when a member is added: it then needs a field here.
 std::vector<Field> problemFields(const Problem &problem) {
-  const auto &[operation, blockSize, headDim, dtype] = problem;
+  const auto &[operation, blockSize, headDim, dtype, floatGradients] = problem;
   return {{"operation", std::string(name(operation))},
           {"block_size", std::to_string(blockSize)},
           {"head_dim", std::to_string(headDim)},
-          {"dtype", std::string(name(dtype))}};
+          {"dtype", std::string(name(dtype))},
+          {"float_gradients", std::to_string(floatGradients)}};
 }
 
-std::vector<Field> configFields(const Config &config) {
-  const auto &[queryTile, keyTile, warps, stages, unit] = config;
-  return {{"query_tile", std::to_string(queryTile)},
-          {"key_tile", std::to_string(keyTile)},
-          {"warps", std::to_string(warps)},
-          {"stages", std::to_string(stages)},
-          {"unit", unit == MatrixUnit::Wgmma ? "wgmma" : "mma"}};
+/// A config's own text, field by field; an error if that text does not say everything.
+Expected<std::vector<Field>> configFields(const Config &config) {
+  std::string text = describe(config);
+  auto back = parseConfig(text, {});
+  if (!back || *back != config)
+    return Error{ErrorCode::Unsupported, fmt::format("config: '{}' does not describe it whole", text)};
+  std::vector<Field> fields;
+  for (auto item : llvm::split(llvm::StringRef(text), ",")) {
+    auto [name, value] = item.split('=');
+    fields.push_back({name.str(), value.str()});
+  }
+  return fields;
 }
 
 } // namespace
@@ -66,7 +72,10 @@ Key::Key(std::vector<Field> fields) : fields(std::move(fields)) {
 
 Expected<Key> keyOf(const Problem &problem, const Config &config, const Target &target, const CompileOptions &options) {
   std::vector<Field> fields = {{"schema", schema}};
-  for (const auto &part : {problemFields(problem), configFields(config)})
+  auto schedule = configFields(config);
+  if (!schedule)
+    return schedule.error();
+  for (const auto &part : {problemFields(problem), *schedule})
     fields.insert(fields.end(), part.begin(), part.end());
   fields.push_back({"target", target.chip});
   if (target.isHost())

@@ -29,14 +29,36 @@ Manifest decode(const Json &json) {
     manifest.fields.push_back({name, value.get<std::string>()});
   const Json &kernel = json.at("kernel");
   manifest.kernel = kernel.at("name").get<std::string>();
-  manifest.sharedBytes = kernel.at("shared_bytes").get<int64_t>();
   manifest.threads = kernel.at("threads").get<int64_t>();
+  for (const Json &function : kernel.at("functions"))
+    manifest.functions.push_back({function.at("name").get<std::string>(), function.at("shared_bytes").get<int64_t>()});
+  for (const Json &map : kernel.at("tensor_maps"))
+    manifest.tensorMaps.push_back({map.at("argument").get<int64_t>(), map.at("rows").get<int64_t>(),
+                                   map.at("columns").get<int64_t>(), map.at("swizzle_bytes").get<int64_t>(),
+                                   map.at("every").get<int64_t>()});
   manifest.assembler = json.at("assembler").get<std::string>();
   for (const auto &[name, file] : json.at("files").items())
     manifest.files[name] = {file.at("bytes").get<int64_t>(), file.at("sha256").get<std::string>()};
   manifest.version = json.at("version").get<std::string>();
   manifest.made = json.at("made").get<std::string>();
   return manifest;
+}
+
+/// The structured bindings stop compiling when a member is added: it then needs a place here and in `decode`.
+Json encode(const Manifest &manifest) {
+  Json functions = Json::array(), maps = Json::array();
+  for (const auto &[name, sharedBytes, hostEntry] : manifest.functions)
+    functions.push_back({{"name", name}, {"shared_bytes", sharedBytes}});
+  for (const auto &[argument, rows, columns, swizzleBytes, every] : manifest.tensorMaps)
+    maps.push_back({{"argument", argument},
+                    {"rows", rows},
+                    {"columns", columns},
+                    {"swizzle_bytes", swizzleBytes},
+                    {"every", every}});
+  return {{"name", manifest.kernel},
+          {"threads", manifest.threads},
+          {"functions", std::move(functions)},
+          {"tensor_maps", std::move(maps)}};
 }
 
 } // namespace
@@ -55,7 +77,7 @@ std::string render(const Manifest &manifest) {
   Json json = {
       {"key", manifest.digest},
       {"fields", fields},
-      {"kernel", {{"name", manifest.kernel}, {"shared_bytes", manifest.sharedBytes}, {"threads", manifest.threads}}},
+      {"kernel", encode(manifest)},
       {"assembler", manifest.assembler},
       {"files", files},
       {"version", manifest.version},
@@ -109,7 +131,7 @@ Expected<Files> readFiles(const Directory &entry, const Manifest &manifest) {
 /// The structured binding stops compiling when a kernel gets another member: what a launch needs of it belongs in the
 /// manifest, and what is large in a file.
 Files filesOf(const Kernel &kernel) {
-  const auto &[problem, target, config, symbol, ptx, sharedBytes, threads, cubin, entry, code, object] = kernel;
+  const auto &[problem, target, config, symbol, ptx, threads, maps, cubin, functions, code, object] = kernel;
   Files files;
   for (auto [name, contents] : {std::pair{ptxName, &ptx}, {cubinName, &cubin}, {objectName, &object}})
     if (!contents->empty())
@@ -123,8 +145,10 @@ Manifest manifestOf(const Key &key, const Kernel &kernel, const std::string &ass
   for (const Field &field : key.fields)
     manifest.fields.push_back({field.name, field.shown()});
   manifest.kernel = kernel.name;
-  manifest.sharedBytes = kernel.sharedBytes;
   manifest.threads = kernel.threads;
+  for (const Kernel::Function &function : kernel.functions)
+    manifest.functions.push_back({function.name, function.sharedBytes});
+  manifest.tensorMaps = kernel.tensorMaps;
   manifest.assembler = assembler;
   for (const auto &[name, contents] : filesOf(kernel))
     manifest.files[name] = {int64_t(contents.size()), sha256(contents)};
@@ -141,8 +165,9 @@ Kernel kernelOf(const Manifest &manifest, Files files, const Problem &problem, c
   kernel.target = target;
   kernel.config = config;
   kernel.name = manifest.kernel;
-  kernel.sharedBytes = manifest.sharedBytes;
   kernel.threads = manifest.threads;
+  kernel.functions = manifest.functions;
+  kernel.tensorMaps = manifest.tensorMaps;
   kernel.ptx = std::move(files[ptxName]);
   kernel.cubin = std::move(files[cubinName]);
   kernel.hostObject = std::move(files[objectName]);

@@ -143,10 +143,11 @@ LANDMARK_C_EXPORT landmark_error *landmark_runtime_device(const landmark_runtime
 
 typedef struct landmark_problem {
   size_t size;
-  const char *operation; /* "forward" */
+  const char *operation; /* "forward" or "backward" */
   int64_t block_size;
   int64_t head_dim;
-  int32_t dtype; /* a landmark_dtype */
+  int32_t dtype;           /* a landmark_dtype */
+  int32_t float_gradients; /* backward: 1 where dq, dk and dv are float32 whatever dtype is */
 } landmark_problem;
 
 typedef struct landmark_compile_options {
@@ -203,6 +204,34 @@ LANDMARK_C_EXPORT landmark_error *landmark_prepared_launch(const landmark_prepar
 LANDMARK_C_EXPORT landmark_error *landmark_prepared_launch_on(const landmark_prepared *prepared, void *q, void *k,
                                                               void *v, void *o, float *lse, void *stream);
 
+/* ----------------------------------------------------------------------------------------------------- backward */
+
+/* Gradients of landmark attention, of what landmark_forward computed from q, k and v, given that of its output:
+ *
+ *     q, o, d_o, dq  [batch, query heads, query length, D]
+ *     k, v, dk, dv   [batch, key/value heads, key length, D]   dk and dv are sums over the query heads of a group
+ *     lse            [batch, query heads, query length]        as landmark_forward left it, like o
+ *     dlse           the same shape: gradient of lse, where that is an output too (float32); rank 0: none
+ *     delta          the same shape: scratch that is overwritten (float32)
+ *
+ * q, k, v, o and d_o have one type; dq, dk and dv have that type too, or are all float32. The outputs and delta share no
+ * memory with anything else. Two calls with the same arguments give the same bits. */
+typedef struct landmark_backward_arguments {
+  size_t size;
+  landmark_tensor q, k, v, o, lse, d_o, dq, dk, dv, delta;
+  int64_t block_size; /* these four: what landmark_forward was told */
+  int64_t phase;
+  float scale;
+  int64_t q_offset;
+  landmark_tensor dlse;
+} landmark_backward_arguments;
+
+LANDMARK_C_EXPORT void landmark_backward_arguments_init(landmark_backward_arguments *arguments);
+
+/* Checks, compiles if needed, launches; `stream` as in landmark_forward. */
+LANDMARK_C_EXPORT landmark_error *landmark_backward(landmark_runtime *runtime,
+                                                    const landmark_backward_arguments *arguments, void *stream);
+
 /* ----------------------------------------------------------------------------------------------------- compiling */
 
 typedef struct landmark_text landmark_text;
@@ -219,6 +248,7 @@ LANDMARK_C_EXPORT size_t landmark_text_size(const landmark_text *text);      /* 
 /* Compiles a problem's kernel for a runtime's device, or takes it from where it is kept, so that a later call of the
  * problem does not wait for it. */
 LANDMARK_C_EXPORT landmark_error *landmark_forward_load(landmark_runtime *runtime, const landmark_problem *problem);
+LANDMARK_C_EXPORT landmark_error *landmark_backward_load(landmark_runtime *runtime, const landmark_problem *problem);
 
 #if defined(__cplusplus)
 }

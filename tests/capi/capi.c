@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  *
  * A program in plain C: compiles, runs on the host and on a GPU if there is one, and is refused what is wrong. Every
- * value is 1, so every output must be 1: the weights of a row sum to 1. */
+ * value is 1, so every output must be 1: the weights of a row sum to 1. Then no logit has a gradient, and dv sums the
+ * weights of all rows. */
 #include <landmark.h>
 
 #include <math.h>
@@ -87,6 +88,47 @@ static void check_ones(const landmark_buffer *buffer) {
   free(values);
 }
 
+static void run_backward(landmark_runtime *runtime, landmark_device *device, const call *forward) {
+  const int64_t q[] = {batch, heads, rows, columns}, kv[] = {batch, kv_heads, rows, columns};
+  const int64_t all = (int64_t)batch * heads * rows * columns, some = (int64_t)batch * kv_heads * rows * columns;
+  landmark_backward_arguments arguments;
+  landmark_buffer *made[5];
+  float *values = malloc(all * sizeof(float));
+  double sum = 0;
+  int64_t i, part;
+  landmark_backward_arguments_init(&arguments);
+  arguments.q = forward->arguments.q;
+  arguments.k = forward->arguments.k;
+  arguments.v = forward->arguments.v;
+  arguments.o = forward->arguments.o;
+  arguments.lse = forward->arguments.lse;
+  arguments.block_size = block;
+  made[0] = ones(device, all, q, 4, &arguments.d_o);
+  made[1] = ones(device, all, q, 4, &arguments.dq);
+  made[2] = ones(device, some, kv, 4, &arguments.dk);
+  made[3] = ones(device, some, kv, 4, &arguments.dv);
+  made[4] = ones(device, all / columns, q, 3, &arguments.delta);
+  for (part = 1; part < 5; ++part)
+    done("fill", landmark_buffer_fill(made[part], 0xff));
+  done("backward", landmark_backward(runtime, &arguments, NULL));
+  done("synchronize", landmark_device_synchronize(device));
+  done("download", landmark_buffer_download(made[1], values, all * sizeof(float), 0));
+  for (i = 0; i < all; ++i)
+    check("dq is wrong", fabsf(values[i]) < 2e-3f);
+  done("download", landmark_buffer_download(made[2], values, some * sizeof(float), 0));
+  for (i = 0; i < some; ++i)
+    check("dk is wrong", fabsf(values[i]) < 2e-2f);
+  done("download", landmark_buffer_download(made[3], values, some * sizeof(float), 0));
+  for (i = 0; i < some; ++i)
+    sum += values[i];
+  check("dv is wrong", fabs(sum / all - 1) < 2e-3);
+  arguments.dlse = arguments.q;
+  refused("dlse", landmark_backward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "dlse: got rank 4");
+  for (part = 0; part < 5; ++part)
+    landmark_buffer_free(made[part]);
+  free(values);
+}
+
 static void run_on(const char *name, const char *cache) {
   landmark_device *device = NULL;
   landmark_runtime *runtime = NULL;
@@ -101,6 +143,7 @@ static void run_on(const char *name, const char *cache) {
   first = make_call(device);
   done("forward", landmark_forward(runtime, &first.arguments, NULL));
   check_ones(first.o);
+  run_backward(runtime, device, &first);
 
   second = make_call(device);
   landmark_compile_options_init(&schedule);
@@ -188,6 +231,9 @@ static void stay_strict(const char *cache) {
   problem.head_dim = columns;
   problem.dtype = LANDMARK_F32;
   done("kept", landmark_forward_load(runtime, &problem));
+  refused("operation", landmark_backward_load(runtime, &problem), LANDMARK_INVALID_ARGUMENT, "forward");
+  problem.operation = "backward";
+  done("kept", landmark_backward_load(runtime, &problem));
   landmark_runtime_free(runtime);
   landmark_device_free(device);
 }

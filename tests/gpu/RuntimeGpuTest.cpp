@@ -2,7 +2,7 @@
 //
 // The runtime on a GPU: machine code on disk, prepared launches, graphs, tuning.
 #include "../unit/TemporaryFolder.h"
-#include "ForwardKernel.h"
+#include "LoadedKernel.h"
 #include "OnDevice.h"
 #include "cuda/Assemble.h"
 #include "tune/Tuner.h"
@@ -91,7 +91,7 @@ TEST_CASE("machine code that the driver refuses is assembled from the PTX") {
   auto compiled = Compiler().compile(random.problem, device.target());
   REQUIRE(compiled);
   compiled->cubin = "no machine code at all";
-  auto kernel = ForwardLoader::load(*compiled, device, nullptr);
+  auto kernel = KernelHandle::load<ForwardKernel>(*compiled, device, nullptr);
   REQUIRE(kernel);
   REQUIRE(kernel->launch(there.arguments()));
   there.download(random);

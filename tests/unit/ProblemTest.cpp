@@ -38,6 +38,7 @@ TEST_CASE("element types are read in every usual spelling") {
 
 TEST_CASE("operations are read by name") {
   CHECK(*parseOperation("forward") == Operation::Forward);
+  CHECK(*parseOperation("backward") == Operation::Backward);
   CHECK_THAT(parseOperation("sideways").error().message, Contains("'sideways'") && Contains("forward"));
 }
 
@@ -56,11 +57,14 @@ TEST_CASE("a problem's ranges are checked at both ends") {
     CHECK_THAT(message({.headDim = headDim}), Contains("head dimension: got " + std::to_string(headDim)));
   CHECK_THAT(message({.dtype = static_cast<DType>(7)}), Contains("dtype"));
   CHECK_THAT(message({.operation = static_cast<Operation>(7)}), Contains("operation"));
+  CHECK(message({.operation = Operation::Backward, .floatGradients = true}) == "");
+  CHECK_THAT(message({.floatGradients = true}), Contains("gradients"));
 }
 
 TEST_CASE("a problem describes itself") {
   CHECK(describe(Problem{}) == "forward L=64 D=128 bf16");
   CHECK(describe({Operation::Forward, 51, 80, DType::F32}) == "forward L=51 D=80 f32");
+  CHECK(describe({Operation::Backward, 51, 80, DType::F16, true}) == "backward L=51 D=80 f16 gradients f32");
 }
 
 TEST_CASE("targets are named as the assembler names them") {

@@ -43,8 +43,33 @@ void TileEmitter::copyRow(Value view, ValueRange row, Value buffer, Value offset
   vector::StoreOp::create(b, last, buffer, add(offset, index(whole)));
 }
 
+/// One element of every row.
+void TileEmitter::loadRows(tile::LoadOp op) {
+  using arith::CmpIPredicate;
+  TileLayout layout = layoutOf(op.getResult());
+  Value buffer = buffers[op.getResult()] = allocateFor(op.getResult());
+  Value view = values.lookup(op.getView()), batch = values.lookup(op.getBatch()), head = values.lookup(op.getHead());
+  Type element = cast<MemRefType>(view.getType()).getElementType();
+  forLoop(0, layout.shape[0], 1, [&](Value i) {
+    Value row = arith::AddIOp::create(b, values.lookup(op.getRow()), i);
+    Value fromLow = arith::CmpIOp::create(b, CmpIPredicate::sge, row, values.lookup(op.getLow()));
+    Value belowHigh = arith::CmpIOp::create(b, CmpIPredicate::slt, row, values.lookup(op.getHigh()));
+    auto branch = scf::IfOp::create(b, b.getF32Type(), arith::AndIOp::create(b, fromLow, belowHigh), /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    Value read = memref::LoadOp::create(b, view, ValueRange{batch, head, row});
+    scf::YieldOp::create(b, element.isF32() ? read : Value(arith::ExtFOp::create(b, b.getF32Type(), read)));
+    b.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(b, Value(arith::ConstantOp::create(b, b.getF32FloatAttr(0.0f))));
+    b.setInsertionPointAfter(branch);
+    memref::StoreOp::create(b, branch.getResult(0), buffer, i);
+  });
+}
+
 void TileEmitter::load(tile::LoadOp op) {
   using arith::CmpIPredicate;
+  if (op.getResult().getType().getRank() == 1)
+    return loadRows(op);
   TileLayout layout = layoutOf(op.getResult());
   Value buffer = buffers[op.getResult()] = allocateFor(op.getResult());
   Value view = values.lookup(op.getView()), batch = values.lookup(op.getBatch()), head = values.lookup(op.getHead());
@@ -82,6 +107,21 @@ void TileEmitter::load(tile::LoadOp op) {
   });
 }
 
+/// Row of the view that row `i` of a tile of blocks goes to; the insertion point moves to where it is known to be there.
+Value TileEmitter::enterBlockRow(tile::StoreOp op, Value i) {
+  using arith::CmpIPredicate;
+  Value tokens = values.lookup(op.getTokens()), stride = values.lookup(op.getStride());
+  Value token = arith::RemUIOp::create(b, i, tokens);
+  Value start = arith::MulIOp::create(b, arith::DivUIOp::create(b, i, tokens), stride);
+  Value row = arith::AddIOp::create(b, values.lookup(op.getRow()), arith::AddIOp::create(b, start, token));
+  Value there = arith::AndIOp::create(b, arith::CmpIOp::create(b, CmpIPredicate::slt, token, stride),
+                                      arith::AndIOp::create(b, arith::CmpIOp::create(b, CmpIPredicate::sge, row, index(0)),
+                                                            arith::CmpIOp::create(b, CmpIPredicate::slt, row, values.lookup(op.getHigh()))));
+  auto branch = scf::IfOp::create(b, there);
+  b.setInsertionPointToStart(branch.thenBlock());
+  return row;
+}
+
 void TileEmitter::store(tile::StoreOp op) {
   TileLayout layout = layoutOf(op.getValue());
   Value view = values.lookup(op.getView()), batch = values.lookup(op.getBatch()), head = values.lookup(op.getHead());
@@ -95,12 +135,14 @@ void TileEmitter::store(tile::StoreOp op) {
   };
 
   Value left = arith::SubIOp::create(b, values.lookup(op.getHigh()), first);
-  Value rows = arith::MinSIOp::create(b, left, index(layout.shape[0]));
+  Value rows = op.getTokens() ? index(layout.shape[0]) : Value(arith::MinSIOp::create(b, left, index(layout.shape[0])));
   auto loop = scf::ForOp::create(b, index(0), rows, index(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   Value i = loop.getInductionVar();
   SmallVector<Value> row = {batch, head, arith::AddIOp::create(b, first, i)};
+  if (op.getTokens())
+    row.back() = enterBlockRow(op, i);
   if (layout.shape.size() == 1) {
     evaluated.clear();
     memref::StoreOp::create(b, narrow(evaluate(op.getValue(), Point{{i}}), 1), view, row);

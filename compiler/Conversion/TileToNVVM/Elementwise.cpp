@@ -178,13 +178,15 @@ struct LowerIota : TilePattern<tile::IotaOp> {
   }
 };
 
-/// To 16 bits in pairs, one instruction each.
+/// To and from 16 bits in pairs, one instruction each.
 struct LowerCast : TilePattern<tile::CastOp> {
   using TilePattern::TilePattern;
   FailureOr<SmallVector<Value>> lower(tile::CastOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
     auto type = op.getResult().getType();
+    if (isPaired(op.getSource().getType()) && type.getElementType().isF32())
+      return widen(adaptor, b);
     if (!isPaired(type) || !op.getSource().getType().getElementType().isF32())
-      return op.emitOpError("lowers f32 to 16 bits in tiles with columns, got ") << op.getSource().getType() << " to " << type;
+      return op.emitOpError("converts f32 to 16 bits and back in tiles with columns, got ") << op.getSource().getType() << " to " << type;
     // By the intrinsic: LLVM would move a truncation behind a loop's entry, and have the loop carry twice the registers.
     auto intrinsic = b.getStringAttr(type.getElementType().isF16() ? "llvm.nvvm.ff2f16x2.rn" : "llvm.nvvm.ff2bf16x2.rn");
     auto pair = VectorType::get({2}, type.getElementType());
@@ -192,6 +194,16 @@ struct LowerCast : TilePattern<tile::CastOp> {
     for (size_t i = 0; i < adaptor.getSource().size(); i += 2) // the first operand becomes the upper half
       values.push_back(
           LLVM::CallIntrinsicOp::create(b, pair, intrinsic, ValueRange{adaptor.getSource()[i + 1], adaptor.getSource()[i]}).getResult(0));
+    return values;
+  }
+
+  static SmallVector<Value> widen(OneToNOpAdaptor adaptor, ThreadBuilder &b) {
+    SmallVector<Value> values;
+    for (Value pair : adaptor.getSource()) {
+      Value wide = arith::ExtFOp::create(b, VectorType::get({2}, b.getF32Type()), pair);
+      for (int64_t e = 0; e < 2; ++e)
+        values.push_back(vector::ExtractOp::create(b, wide, e));
+    }
     return values;
   }
 };

@@ -14,12 +14,12 @@
 
 namespace landmark {
 
-enum class Operation { Forward };
+enum class Operation { Forward, Backward };
 
 /// Element type of q, k, v and o. Logits, statistics and accumulators are float32 for all of them (C7).
 enum class DType { BF16, F16, F32 };
 
-LANDMARK_API std::string_view name(Operation operation); ///< "forward"
+LANDMARK_API std::string_view name(Operation operation); ///< "forward", "backward"
 LANDMARK_API std::string_view name(DType dtype);         ///< "bf16", "f16", "f32"
 LANDMARK_API int64_t byteSize(DType dtype);
 LANDMARK_API Expected<Operation> parseOperation(std::string_view text);
@@ -30,6 +30,9 @@ struct Problem {
   int64_t blockSize = 64; ///< L: tokens of a block, its landmark included; 2 .. maxBlockSize
   int64_t headDim = 128;  ///< D: a multiple of 8 from 16 to 256
   DType dtype = DType::BF16;
+  bool floatGradients = false; ///< backward: dq, dk and dv are float32 whatever `dtype` is
+
+  DType gradientType() const { return floatGradients ? DType::F32 : dtype; } ///< of dq, dk and dv
 
   static constexpr int64_t maxBlockSize = 1 << 20;
   bool operator==(const Problem &) const = default;
@@ -38,7 +41,7 @@ struct Problem {
 /// Whether the values lie in the ranges given above; the error names the field, its value and what is allowed.
 LANDMARK_API Expected<void> validate(const Problem &problem);
 
-/// "forward L=64 D=128 bf16"
+/// "forward L=64 D=128 bf16", "backward L=64 D=128 bf16 gradients f32"
 LANDMARK_API std::string describe(const Problem &problem);
 
 } // namespace landmark

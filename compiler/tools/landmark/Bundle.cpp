@@ -2,7 +2,7 @@
 #include "Bundle.h"
 
 #include "Command.h"
-#include "ForwardKernel.h"
+#include "LoadedKernel.h"
 #include "Progress.h"
 #include "ThreadPool.h"
 #include "compiler/Driver/Ptxas.h"
@@ -21,7 +21,7 @@ using Json = nlohmann::ordered_json;
 
 Error refuse(std::string why) { return {ErrorCode::InvalidArgument, "--all-configs: " + std::move(why)}; }
 
-constexpr const char *members[] = {"operation", "block_size", "head_dim", "dtype", "target", "config"};
+constexpr const char *members[] = {"operation", "block_size", "head_dim", "dtype", "gradient_dtype", "target", "config"};
 
 /// One object for each combination of the arrays' elements.
 std::vector<Json> expand(const Json &entry) {
@@ -59,15 +59,18 @@ Expected<int64_t> numberOf(const Json &entry, const char *name, int64_t fallback
 Expected<Problem> problemOf(const Json &entry) {
   const ProblemOptions defaults;
   ProblemOptions problem;
-  auto operation = textOf(entry, "operation", defaults.operation), dtype = textOf(entry, "dtype", defaults.dtype);
+  for (auto [name, fallback, member] : {std::tuple{"operation", &defaults.operation, &problem.operation},
+                                        {"dtype", &defaults.dtype, &problem.dtype},
+                                        {"gradient_dtype", &defaults.gradientType, &problem.gradientType}}) {
+    auto text = textOf(entry, name, *fallback);
+    if (!text)
+      return text.error();
+    *member = std::move(*text);
+  }
   auto blockSize = numberOf(entry, "block_size", defaults.blockSize),
        headDim = numberOf(entry, "head_dim", defaults.headDim);
-  if (!operation || !dtype)
-    return operation ? dtype.error() : operation.error();
   if (!blockSize || !headDim)
     return blockSize ? headDim.error() : blockSize.error();
-  problem.operation = *operation;
-  problem.dtype = *dtype;
   problem.blockSize = *blockSize;
   problem.headDim = *headDim;
   return problem.parse();

@@ -44,6 +44,7 @@ struct ProblemOptions {
   int64_t blockSize = 64;
   int64_t headDim = 128;
   std::string dtype = "bf16";
+  std::string gradientType;
 
   void addTo(CLI::App &app);
   Expected<Problem> parse() const;
@@ -51,6 +52,11 @@ struct ProblemOptions {
 
 /// Declares the positional argument that names the operation.
 void addOperation(CLI::App &app, std::string &operation);
+
+/// Declares --gradient-dtype.
+void addGradientType(CLI::App &app, std::string &type);
+/// Whether gradients are to be float32 beside inputs of `dtype`; `type` is the option's text, empty for none.
+Expected<bool> parseGradientType(const std::string &type, Operation operation, DType dtype);
 
 /// --config, --template, --template-dir, --dump and --resume.
 struct KernelOptions {
