@@ -286,7 +286,7 @@ double gradientTolerance(DType dtype, Target::Kind kind) {
   case DType::F32:
     break;
   }
-  return kind == Target::Kind::Host ? 2e-5 : 6e-3;
+  return kind == Target::Kind::Host ? 2e-5 : 8e-3;
 }
 
 } // namespace landmark
