@@ -32,15 +32,17 @@ Expected<int64_t> check(const ForwardArguments &arguments, const Kernel &kernel,
   return launchPrograms(arguments, kernel.config);
 }
 
-/// Encodes the tensor maps that the kernel takes, if any; not all views can be described by one.
-Expected<void> encodeMaps(PackedArguments &packed, const LoadedKernel &kernel, const ForwardArguments &arguments) {
-  if (kernel.kernel.tensorMaps.empty())
+/// Gives the tensor maps that the kernel takes, if any, to a call: encoded, or made of those of a call with the same
+/// shapes and strides. Not all views can be described by one.
+Expected<void> addMaps(PackedArguments &packed, const LoadedKernel &kernel, const ForwardArguments &arguments,
+                       const PackedArguments *encoded = nullptr) {
+  const std::vector<TensorMap> &maps = kernel.kernel.tensorMaps;
+  if (maps.empty())
     return {};
   if (auto described = checkTensorMaps(arguments); !described)
     return described;
-  const DeviceState &on = *kernel.device.state();
-  cuda::ContextScope scope(*on.driver, on.context);
-  return scope.status() ? packed.encodeMaps(*on.driver, kernel.kernel.tensorMaps, arguments) : scope.status();
+  const cuda::Driver &driver = *kernel.device.state()->driver;
+  return encoded ? packed.moveMaps(driver, maps, arguments, *encoded) : packed.encodeMaps(driver, maps, arguments);
 }
 
 Expected<void> launchPacked(const LoadedKernel &kernel, PackedArguments &packed, int64_t programs, void *stream) {
@@ -92,8 +94,8 @@ Expected<void> ForwardKernel::launch(const ForwardArguments &arguments, void *st
   if (auto legal = checkStream(shared->device, stream); !legal || *programs == 0)
     return legal;
   PackedArguments packed(arguments, sectionOf(arguments, shared->device));
-  if (auto encoded = encodeMaps(packed, *shared, arguments); !encoded)
-    return encoded;
+  if (auto added = addMaps(packed, *shared, arguments); !added)
+    return added;
   return launchPacked(*shared, packed, *programs, stream);
 }
 
@@ -104,8 +106,8 @@ Expected<PreparedForward> ForwardKernel::prepare(const ForwardArguments &argumen
   auto prepared = std::make_shared<PreparedForward::State>(shared, arguments, *programs,
                                                            sectionOf(arguments, shared->device));
   if (*programs > 0)
-    if (auto encoded = encodeMaps(prepared->packed, *shared, arguments); !encoded)
-      return encoded.error();
+    if (auto added = addMaps(prepared->packed, *shared, arguments); !added)
+      return added.error();
   return PreparedForward(std::move(prepared));
 }
 
@@ -123,8 +125,8 @@ Expected<void> PreparedForward::launch(const ForwardPointers &pointers, void *st
   if (!arguments)
     return arguments.error();
   PackedArguments packed(*arguments, shared->section);
-  if (auto encoded = encodeMaps(packed, kernel, *arguments); !encoded)
-    return encoded;
+  if (auto added = addMaps(packed, kernel, *arguments, &shared->packed); !added)
+    return added;
   return launchPacked(kernel, packed, shared->programs, stream);
 }
 

@@ -106,4 +106,15 @@ Expected<void> PackedArguments::encodeMaps(const cuda::Driver &driver, const std
   return {};
 }
 
+Expected<void> PackedArguments::moveMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted,
+                                         const ForwardArguments &arguments, const PackedArguments &encoded) {
+  for (std::size_t number = 0; number < wanted.size(); ++number) {
+    maps[number] = encoded.maps[number];
+    if (auto moved = move(driver, wanted[number], arguments, maps[number]); !moved)
+      return moved;
+    table.add(maps[number]);
+  }
+  return {};
+}
+
 } // namespace landmark

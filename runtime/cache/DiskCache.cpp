@@ -219,6 +219,16 @@ Expected<Pruned> DiskCache::evict(int64_t limit, const std::string &spared) cons
   return pruned;
 }
 
+/// Those of entries that are not there, unless somebody holds them.
+void DiskCache::removeLocks() const {
+  auto locks = top.folder(locksFolder);
+  auto names = locks ? locks->names() : locks.error();
+  for (const std::string &name : names ? *names : std::vector<std::string>())
+    if (!kernels.folder(name))
+      if (auto lock = FileLock::acquire(*locks, name, 0))
+        lock->discard();
+}
+
 Expected<Pruned> DiskCache::clear() const {
   auto names = kernels.names();
   if (!names)
@@ -232,11 +242,7 @@ Expected<Pruned> DiskCache::clear() const {
     pruned.entries += isDigest(name);
     pruned.bytes += bytes;
   }
-  auto locks = top.folder(locksFolder);
-  auto held = locks ? locks->names() : Expected<std::vector<std::string>>(std::vector<std::string>());
-  for (const std::string &name : held ? *held : std::vector<std::string>())
-    if (auto lock = FileLock::acquire(*locks, name, 0))
-      lock->discard();
+  removeLocks();
   return pruned;
 }
 
@@ -258,6 +264,7 @@ Expected<Pruned> DiskCache::prune(int64_t limit) const {
   auto evicted = evict(limit, "");
   if (!evicted)
     return evicted.error();
+  removeLocks();
   return Pruned{pruned.entries + evicted->entries, pruned.bytes + evicted->bytes};
 }
 

@@ -59,6 +59,7 @@ private:
   Listed examine(const std::string &digest, bool verify) const;
   Expected<void> discard(const std::string &digest) const;
   Expected<Pruned> evict(int64_t limit, const std::string &spared) const;
+  void removeLocks() const;
   void removeLeftovers(std::string_view prefix, int64_t olderThan) const;
 
   Directory top, kernels;

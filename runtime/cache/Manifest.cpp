@@ -22,6 +22,34 @@ std::string dump(const Json &json) { return json.dump(1, ' ', false, Json::error
 
 Error damaged(std::string why) { return {ErrorCode::IoError, std::move(why)}; }
 
+/// The structured bindings stop compiling when a member is added: it then needs a place here.
+Json encode(const Kernel::Function &function) {
+  const auto &[name, sharedBytes, hostEntry] = function;
+  return {{"name", name}, {"shared_bytes", sharedBytes}};
+}
+
+Json encode(const TensorMap &map) {
+  const auto &[argument, rows, columns, swizzleBytes, every] = map;
+  return {
+      {"argument", argument}, {"rows", rows}, {"columns", columns}, {"swizzle_bytes", swizzleBytes}, {"every", every}};
+}
+
+Kernel::Function decodeFunction(const Json &json) {
+  return {json.at("name").get<std::string>(), json.at("shared_bytes").get<int64_t>()};
+}
+
+TensorMap decodeMap(const Json &json) {
+  auto number = [&](const char *name) { return json.at(name).get<int64_t>(); };
+  return {number("argument"), number("rows"), number("columns"), number("swizzle_bytes"), number("every")};
+}
+
+template <typename Member> Json encodeAll(const std::vector<Member> &members) {
+  Json all = Json::array();
+  for (const Member &member : members)
+    all.push_back(encode(member));
+  return all;
+}
+
 Manifest decode(const Json &json) {
   Manifest manifest;
   manifest.digest = json.at("key").get<std::string>();
@@ -31,34 +59,15 @@ Manifest decode(const Json &json) {
   manifest.kernel = kernel.at("name").get<std::string>();
   manifest.threads = kernel.at("threads").get<int64_t>();
   for (const Json &function : kernel.at("functions"))
-    manifest.functions.push_back({function.at("name").get<std::string>(), function.at("shared_bytes").get<int64_t>()});
+    manifest.functions.push_back(decodeFunction(function));
   for (const Json &map : kernel.at("tensor_maps"))
-    manifest.tensorMaps.push_back({map.at("argument").get<int64_t>(), map.at("rows").get<int64_t>(),
-                                   map.at("columns").get<int64_t>(), map.at("swizzle_bytes").get<int64_t>(),
-                                   map.at("every").get<int64_t>()});
+    manifest.tensorMaps.push_back(decodeMap(map));
   manifest.assembler = json.at("assembler").get<std::string>();
   for (const auto &[name, file] : json.at("files").items())
     manifest.files[name] = {file.at("bytes").get<int64_t>(), file.at("sha256").get<std::string>()};
   manifest.version = json.at("version").get<std::string>();
   manifest.made = json.at("made").get<std::string>();
   return manifest;
-}
-
-/// The structured bindings stop compiling when a member is added: it then needs a place here and in `decode`.
-Json encode(const Manifest &manifest) {
-  Json functions = Json::array(), maps = Json::array();
-  for (const auto &[name, sharedBytes, hostEntry] : manifest.functions)
-    functions.push_back({{"name", name}, {"shared_bytes", sharedBytes}});
-  for (const auto &[argument, rows, columns, swizzleBytes, every] : manifest.tensorMaps)
-    maps.push_back({{"argument", argument},
-                    {"rows", rows},
-                    {"columns", columns},
-                    {"swizzle_bytes", swizzleBytes},
-                    {"every", every}});
-  return {{"name", manifest.kernel},
-          {"threads", manifest.threads},
-          {"functions", std::move(functions)},
-          {"tensor_maps", std::move(maps)}};
 }
 
 } // namespace
@@ -77,7 +86,11 @@ std::string render(const Manifest &manifest) {
   Json json = {
       {"key", manifest.digest},
       {"fields", fields},
-      {"kernel", encode(manifest)},
+      {"kernel",
+       {{"name", manifest.kernel},
+        {"threads", manifest.threads},
+        {"functions", encodeAll(manifest.functions)},
+        {"tensor_maps", encodeAll(manifest.tensorMaps)}}},
       {"assembler", manifest.assembler},
       {"files", files},
       {"version", manifest.version},

@@ -60,6 +60,7 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.funcSetAttribute, "cuFuncSetAttribute");
   load(driver.launchKernel, "cuLaunchKernel");
   load(driver.tensorMapEncodeTiled, "cuTensorMapEncodeTiled");
+  load(driver.tensorMapReplaceAddress, "cuTensorMapReplaceAddress");
   load(driver.memAlloc, "cuMemAlloc");
   load(driver.memFree, "cuMemFree");
   load(driver.memcpyHtoD, "cuMemcpyHtoD");

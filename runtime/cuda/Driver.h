@@ -86,6 +86,7 @@ struct Driver {
   Result (*tensorMapEncodeTiled)(TensorMapBytes *, int type, unsigned rank, void *address, const std::uint64_t *sizes,
                                  const std::uint64_t *strides, const std::uint32_t *box, const std::uint32_t *steps,
                                  int interleave, int swizzle, int promotion, int fill);
+  Result (*tensorMapReplaceAddress)(TensorMapBytes *, void *address);
 
   Result (*memAlloc)(Address *, std::size_t bytes);
   Result (*memFree)(Address);

@@ -122,8 +122,14 @@ std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &
   return std::nullopt;
 }
 
+bool anyResults(const Knobs &knobs) {
+  std::error_code none;
+  return knobs.tune != TuneMode::Off && !knobs.cacheDir.empty() &&
+         std::filesystem::is_directory(knobs.cacheDir / folderName, none);
+}
+
 Config scheduleFor(const Problem &problem, const Device &device, const Knobs &knobs) {
-  if (knobs.tune != TuneMode::Off && !knobs.cacheDir.empty())
+  if (anyResults(knobs))
     if (auto tuned = find(knobs.cacheDir, device, problem))
       return *tuned;
   return defaultConfig(problem, device.target());

@@ -47,6 +47,9 @@ Expected<void> save(const std::filesystem::path &cacheDir, const Device &device,
 /// measured, where the file is not to be believed (another's, or damaged), or where the config is not legal any more.
 std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &device, const Problem &problem);
 
+/// Whether there may be results to find.
+bool anyResults(const Knobs &knobs);
+
 /// The schedule for a problem on a device: as tuned if `knobs` say so, else the shipped default.
 Config scheduleFor(const Problem &problem, const Device &device, const Knobs &knobs);
 

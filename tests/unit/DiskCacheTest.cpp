@@ -38,6 +38,7 @@ Kernel fakeKernel(const std::string &text) {
   kernel.functions = {{"landmark_forward_a", 1234}, {"landmark_forward_b", 56}};
   kernel.tensorMaps = {{1, 64, 32, 128, 51}};
   kernel.threads = 128;
+  kernel.tensorMaps = {{0, 64, 128, 128, 1}, {1, 2, 64, 32, 51}};
   return kernel;
 }
 
@@ -144,6 +145,7 @@ TEST_CASE("an entry comes back as it went in, and belongs to its user alone") {
   CHECK(kernel.functions[1].sharedBytes == 56);
   CHECK(kernel.tensorMaps == original.tensorMaps);
   CHECK(kernel.threads == 128);
+  CHECK(kernel.tensorMaps == original.tensorMaps);
   CHECK(found->first.assembler == "test");
   CHECK(fs::status(entryOf(folder, "a")).permissions() == fs::perms::owner_all);
   for (const auto &file : fs::directory_iterator(entryOf(folder, "a")))
@@ -288,6 +290,9 @@ TEST_CASE("pruning removes what is damaged and what dead processes left") {
     fs::create_directory(place), fs::permissions(place, fs::perms::owner_all);
   timespec old[2] = {{1000, 0}, {1000, 0}};
   REQUIRE(::utimensat(AT_FDCWD, stale.c_str(), old, 0) == 0);
+  REQUIRE(cache.lock(keyNamed("a")));
+  REQUIRE(cache.lock(keyNamed("gone")));
+  auto held = cache.lock(keyNamed("held"));
   auto pruned = cache.prune(noLimit);
   REQUIRE(pruned);
   CHECK(pruned->entries == 1);
@@ -296,6 +301,9 @@ TEST_CASE("pruning removes what is damaged and what dead processes left") {
   CHECK_FALSE(fs::exists(stale));
   CHECK_FALSE(fs::exists(kernels / ".trash-x"));
   CHECK(fs::exists(young));
+  CHECK(fs::exists(folder.path / "locks" / keyNamed("a").digest));
+  CHECK_FALSE(fs::exists(folder.path / "locks" / keyNamed("gone").digest));
+  CHECK(fs::exists(folder.path / "locks" / keyNamed("held").digest));
   REQUIRE(cache.clear());
   CHECK(fs::is_empty(kernels));
 }

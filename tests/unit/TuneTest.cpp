@@ -67,6 +67,13 @@ TEST_CASE("neighbours are one step apart") {
   CHECK_FALSE(areNeighbours(base, base));
   CHECK_FALSE(areNeighbours(base, {192, 128, 12, 2}));
   CHECK_FALSE(areNeighbours(base, {128, 128, 8, 3}));
+  Config tma{128, 64, 8, 2, MatrixUnit::Wgmma, Loads::Tma, true, true, false}, other = tma;
+  CHECK(areNeighbours(base, tma));
+  other.pingPong = true;
+  CHECK(areNeighbours(tma, other));
+  CHECK(areNeighbours(base, other));
+  other.overlap = false;
+  CHECK_FALSE(areNeighbours(tma, other));
 }
 
 TEST_CASE("tuning measures some configs, names the reason for the others, and is used afterwards") {

@@ -43,10 +43,10 @@ std::string describe(const Listed &entry) {
   if (!entry.manifest)
     return "-";
   const cache::Manifest &manifest = *entry.manifest;
-  return fmt::format("{} L={} D={} {} {} q{} k{} w{} s{} {}", manifest.field("operation"), manifest.field("block_size"),
+  return fmt::format("{} L={} D={} {} {} q{} k{} w{} s{} {} {}", manifest.field("operation"), manifest.field("block_size"),
                      manifest.field("head_dim"), manifest.field("dtype"), manifest.field("target"),
                      manifest.field("query_tile"), manifest.field("key_tile"), manifest.field("warps"),
-                     manifest.field("stages"), manifest.field("unit"));
+                     manifest.field("stages"), manifest.field("unit"), manifest.field("loads"));
 }
 
 std::string when(int64_t nanoseconds) {

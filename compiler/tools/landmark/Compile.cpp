@@ -37,6 +37,8 @@ Expected<Target> chooseTarget(const std::string &text) {
 Config chooseConfig(const Problem &problem, const Target &target, const CompileOptions &options, const Knobs &knobs) {
   if (options.config)
     return *options.config;
+  if (!tune::anyResults(knobs))
+    return defaultConfig(problem, target); // without asking for a device, which takes a while
   Device device = target.isHost() ? Device::host() : Device::best();
   return device.target() == target ? tune::scheduleFor(problem, device, knobs) : defaultConfig(problem, target);
 }
