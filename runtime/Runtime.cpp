@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "landmark/Runtime.h"
 
-#include "ForwardKernel.h"
 #include "Knobs.h"
+#include "LoadedKernel.h"
 #include "SingleFlight.h"
 #include "TensorMaps.h"
 
@@ -21,7 +21,7 @@ struct Key {
   std::string resumeText;
 
   auto fields() const {
-    return std::tie(problem.operation, problem.blockSize, problem.headDim, problem.dtype, config, templateFile, templateDir, resumeStage, resumeText);
+    return std::tie(problem.operation, problem.blockSize, problem.headDim, problem.dtype, problem.topK, config, templateFile, templateDir, resumeStage, resumeText);
   }
   bool operator<(const Key &other) const { return fields() < other.fields(); }
 };
@@ -31,21 +31,20 @@ struct Key {
 struct Runtime::State {
   explicit State(Device device) : device(std::move(device)), pool(std::make_shared<ThreadPool>(knobs.threads)) {}
 
-  Expected<ForwardKernel> build(const Problem &problem, const CompileOptions &options) {
+  Expected<std::shared_ptr<const LoadedKernel>> build(const Problem &problem, const CompileOptions &options) {
     auto kernel = Compiler().compile(problem, device.target(), options);
     if (!kernel)
       return kernel.error();
-    auto built = std::make_shared<ForwardKernel::State>(std::move(*kernel), device, pool);
-    if (!device.isHost())
-      if (auto loaded = built->load(); !loaded)
-        return loaded.error();
-    return ForwardKernel(std::move(built));
+    auto built = std::make_shared<LoadedKernel>(std::move(*kernel), device, pool);
+    if (auto loaded = built->load(); !loaded)
+      return loaded.error();
+    return std::shared_ptr<const LoadedKernel>(std::move(built));
   }
 
   const Device device;
   const Knobs knobs = Knobs::fromEnvironment();
   const std::shared_ptr<ThreadPool> pool;
-  SingleFlight<Key, ForwardKernel> kernels;
+  SingleFlight<Key, std::shared_ptr<const LoadedKernel>> kernels;
 };
 
 Runtime::Runtime(Device device) : state(std::make_unique<State>(std::move(device))) {}
@@ -56,6 +55,15 @@ Runtime &Runtime::operator=(Runtime &&) noexcept = default;
 const Device &Runtime::device() const { return state->device; }
 
 Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOptions &options) {
+  if (problem.operation != Operation::Forward)
+    return Error{ErrorCode::InvalidArgument, "operation: got a step of retrieval; a ForwardKernel computes forward"};
+  auto kernel = kernelFor(problem, options);
+  if (!kernel)
+    return kernel.error();
+  return ForwardKernel(std::move(*kernel));
+}
+
+Expected<std::shared_ptr<const LoadedKernel>> Runtime::kernelFor(const Problem &problem, const CompileOptions &options) {
   if (auto legal = validate(problem); !legal)
     return legal.error();
   CompileOptions complete = state->knobs.complete(options);

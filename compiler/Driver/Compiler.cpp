@@ -21,7 +21,7 @@
 namespace landmark {
 namespace {
 
-constexpr const char *kernelName = "landmark_forward";
+std::string symbolOf(const Problem &problem) { return fmt::format("landmark_{}", name(problem.operation)); }
 
 mlir::Type elementType(mlir::MLIRContext *context, DType dtype) {
   switch (dtype) {
@@ -76,7 +76,7 @@ class Compilation {
 public:
   /// Until the schedule is made, the model's shared memory counts: what a kernel resumed behind it needs.
   Compilation(mlir::MLIRContext &context, const Problem &problem, const Target &target, const CompileOptions &options, const Config &config)
-      : context(context), problem(problem), target(target), options(options), config(config), diagnostics(&context),
+      : context(context), problem(problem), target(target), options(options), config(config), kernelName(symbolOf(problem)), diagnostics(&context),
         sharedBytesUsed(options.resumeStage > Stage::Scheduled ? sharedBytes(config, problem, target) : 0) {}
 
   /// Runs to `last`, a stage that is a module.
@@ -160,8 +160,12 @@ private:
     module = mlir::ModuleOp::create(builder.getUnknownLoc());
     builder.setInsertionPointToStart(module->getBody());
     auto schedule = ir::ConfigAttr::get(&context, config.queryTile, config.keyTile, config.warps, config.stages);
-    ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName, problem.blockSize, problem.headDim,
-                          elementType(&context, problem.dtype), schedule);
+    if (isRetrieval(problem.operation))
+      ir::RetrieveOp::create(builder, builder.getUnknownLoc(), kernelName, name(problem.operation), problem.blockSize, problem.headDim, problem.topK,
+                             elementType(&context, problem.dtype), schedule);
+    else
+      ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName, problem.blockSize, problem.headDim,
+                            elementType(&context, problem.dtype), schedule);
     if (mlir::failed(mlir::verify(*module)))
       return diagnostics.failure("the request is not valid");
     return dumpModule();
@@ -242,6 +246,7 @@ private:
   const Target &target;
   const CompileOptions &options;
   const Config &config;
+  const std::string kernelName;
   DiagnosticCollector diagnostics;
   int64_t sharedBytesUsed;
   std::vector<TensorMap> tensorMaps;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "landmark/Config.h"
+#include "compiler/Driver/RetrievalConfig.h"
 
 #include <fmt/format.h>
 
@@ -101,6 +102,8 @@ int64_t threads(const Config &config, const Target &target) {
 }
 
 Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
+  if (isRetrieval(problem.operation))
+    return defaultRetrievalConfig(problem, target);
   int64_t padded = paddedBlock(problem);
   auto wholeBlocks = [&](int64_t keys) { return keysNear(problem, std::min<int64_t>(keys, padded <= maxKeyTile ? keys : 64)); };
   if (target.isHost())
@@ -132,6 +135,8 @@ Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
 int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {
   if (target.isHost())
     return 0;
+  if (isRetrieval(problem.operation))
+    return retrievalSharedBytes(config, problem);
   int64_t rings = isLongBlock(problem, config) ? 3 : 2; // K and V; for long blocks K of the first pass as well
   int64_t rows = config.queryTile + rings * config.stages * config.keyTile;
   int64_t barriers = config.loads == Loads::Tma ? 16 * (1 + 2 * config.stages) : 0; // full and empty ones, of Q, K and V
@@ -141,6 +146,8 @@ int64_t sharedBytes(const Config &config, const Problem &problem, const Target &
 Expected<void> validate(const Config &config, const Problem &problem, const Target &target) {
   if (auto valid = validate(problem); !valid)
     return valid.error();
+  if (isRetrieval(problem.operation))
+    return validateRetrieval(config, problem, target);
   int64_t padded = paddedBlock(problem);
   if (config.keyTile < 8 || config.keyTile > maxKeyTile)
     return illegal("key_tile", config.keyTile, fmt::format("must be 8 to {}", maxKeyTile), std::clamp<int64_t>(config.keyTile, 8, maxKeyTile));

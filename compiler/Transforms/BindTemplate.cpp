@@ -3,6 +3,7 @@
 // From a request to the template bound to it: type aliases before the text, constants for its parameters.
 #include "compiler/Transforms/CheckDims.h"
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/RetrievalTemplates.h"
 #include "compiler/Transforms/Templates.h"
 #include "dialects/Landmark/Landmark.h"
 
@@ -23,21 +24,34 @@ using namespace landmark;
 
 namespace {
 
+DType dtypeOf(Type type) { return type.isBF16() ? DType::BF16 : type.isF16() ? DType::F16 : DType::F32; }
+
 Problem problemOf(ir::ForwardOp request) {
   Problem problem;
   problem.blockSize = request.getBlockSize();
   problem.headDim = request.getHeadDim();
-  problem.dtype = request.getType().isBF16() ? DType::BF16 : request.getType().isF16() ? DType::F16 : DType::F32;
+  problem.dtype = dtypeOf(request.getType());
   return problem;
 }
 
-Config configOf(ir::ForwardOp request) {
-  ir::ConfigAttr config = request.getConfig();
+Problem problemOf(ir::RetrieveOp request) {
+  Problem problem;
+  problem.operation = *parseOperation(request.getStep().str()); // the verifier knows the steps
+  problem.blockSize = request.getBlockSize();
+  problem.headDim = request.getHeadDim();
+  problem.topK = request.getTopK();
+  problem.dtype = dtypeOf(request.getType());
+  return problem;
+}
+
+Config configOf(ir::ConfigAttr config) {
   return {config.getQueryTile(), config.getKeyTile(), config.getWarps(), config.getStages()};
 }
 
 /// The types that the runtime passes, in order; a template of another signature would read garbage.
 LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Problem &problem) {
+  if (isRetrieval(problem.operation))
+    return verifyRetrievalSignature(kernel, problem);
   MLIRContext *context = kernel.getContext();
   int64_t any = ShapedType::kDynamic;
   Type element = problem.dtype == DType::BF16  ? Type(BFloat16Type::get(context))
@@ -76,10 +90,10 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
   using Base::Base;
 
   /// The template, parsed with the request's aliases before it.
-  OwningOpRef<ModuleOp> parse(ir::ForwardOp request, const Problem &problem, const Config &config) {
+  OwningOpRef<ModuleOp> parse(mlir::Operation *request, const Problem &problem, const Config &config) {
     Expected<Template> source = findTemplate(templateName(problem, config), templateFile, templateDir);
     if (!source) {
-      request.emitError(source.error().message);
+      request->emitError(source.error().message);
       return nullptr;
     }
     llvm::SourceMgr sources;
@@ -87,11 +101,22 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
     return parseSourceFile<ModuleOp>(sources, ParserConfig(&getContext()));
   }
 
-  LogicalResult bind(ir::ForwardOp request) {
-    Problem problem = problemOf(request);
-    Config config = configOf(request);
+  /// What the shapes of a template's tiles take for granted.
+  static LogicalResult verifyTiles(mlir::Operation *request, const Problem &problem, const Config &config) {
+    if (isRetrieval(problem.operation)) {
+      int64_t columns = retrievalColumns(problem);
+      return config.keyTile == columns ? success() : request->emitError("key_tile must be ") << columns << ", got " << config.keyTile;
+    }
     if (!isLongBlock(problem, config) && config.keyTile % paddedBlock(problem) != 0)
-      return request.emitError("key_tile must be a multiple of the padded block size ") << paddedBlock(problem) << ", got " << config.keyTile;
+      return request->emitError("key_tile must be a multiple of the padded block size ") << paddedBlock(problem) << ", got " << config.keyTile;
+    return success();
+  }
+
+  template <typename Request> LogicalResult bind(Request request) {
+    Problem problem = problemOf(request);
+    Config config = configOf(request.getConfig());
+    if (failed(verifyTiles(request, problem, config)))
+      return failure();
     OwningOpRef<ModuleOp> bound = parse(request, problem, config);
     if (!bound)
       return failure();
@@ -112,8 +137,13 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
   }
 
   void runOnOperation() override {
-    SmallVector<ir::ForwardOp> requests(getOperation().getOps<ir::ForwardOp>());
-    for (ir::ForwardOp request : requests)
+    bindAll<ir::ForwardOp>();
+    bindAll<ir::RetrieveOp>();
+  }
+
+  template <typename Request> void bindAll() {
+    SmallVector<Request> requests(getOperation().getOps<Request>());
+    for (Request request : requests)
       if (failed(bind(request)))
         return signalPassFailure();
   }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What templates say of landmark attention, in terms of tile, arith and math. The formulas stand with the operations (LandmarkOps.td).
+#include "compiler/Transforms/ExpandOps.h"
 #include "compiler/Transforms/Passes.h"
-#include "compiler/Transforms/TileBuilder.h"
-#include "dialects/Landmark/Landmark.h"
 #include "landmark/Problem.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -23,17 +22,6 @@ using namespace landmark;
 using arith::CmpIPredicate;
 
 namespace {
-
-/// Expands one operation: `expand(op, builder)` yields the values that replace it.
-template <typename Op, auto expand> struct Expansion : OpRewritePattern<Op> {
-  using OpRewritePattern<Op>::OpRewritePattern;
-  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
-    TileBuilder builder(op.getLoc(), rewriter);
-    SmallVector<Value> values = expand(op, builder);
-    rewriter.replaceOp(op, values);
-    return success();
-  }
-};
 
 //===-- Geometry ----------------------------------------------------------------------------------------------------===//
 
@@ -73,8 +61,10 @@ SmallVector<Value> expandBlockRange(ir::BlockRangeOp op, TileBuilder &b) {
 
 SmallVector<Value> expandLocate(ir::LocateOp op, TileBuilder &b) {
   auto type = op.getBlocks().getType();
-  Value first = b.toI32(b.add(op.getFirst(), op.getPhase()));
-  Value places = b.add(b.splat(first, type), b.iota(type.getDimSize(0)));
+  Value first = b.toI32(b.add(op.getFirst(), op.getPhase())), rows = b.iota(type.getDimSize(0));
+  if (op.getStep())
+    rows = b.mul(rows, b.splatLike(b.toI32(op.getStep()), rows));
+  Value places = b.add(b.splat(first, type), rows);
   Value blockSize = b.splat(b.toI32(op.getBlockSize()), type);
   return {b.divide(places, blockSize), b.remainder(places, blockSize)};
 }
@@ -179,21 +169,6 @@ SmallVector<Value> expandPastGates(ir::PastGatesOp op, TileBuilder &b) {
 
 //===-- Softmax -----------------------------------------------------------------------------------------------------===//
 
-/// A maximum to subtract: 0 where nothing was seen, since -inf - -inf is no number.
-Value finite(TileBuilder &b, Value maximum) {
-  Value none = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
-  return b.select(none, b.floatSplatLike(0.0f, maximum), maximum);
-}
-
-/// Logits with -inf in place of what is not seen.
-Value seenLogits(TileBuilder &b, Value seen, Value logits) { return b.select(seen, logits, b.floatSplatLike(-INFINITY, logits)); }
-
-/// exp2(logits * factor - offset), the offset given for the leading dimensions of the logits.
-Value exponentials(TileBuilder &b, Value logits, Value offset, Value factor) {
-  Value scaled = b.mulf(logits, b.splatLike(factor, logits));
-  return b.exp2(b.subf(scaled, b.broadcastLeading(offset, logits)));
-}
-
 SmallVector<Value> expandStats(ir::StatsOp op, TileBuilder &b) {
   Value factor = b.splatLike(op.getFactor(), op.getMax());
   SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(1, op.getLogits().getType().getRank()));
@@ -259,6 +234,8 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
     WalkResult checked = getOperation()->walk([](mlir::Operation *op) -> WalkResult {
       if (auto weights = dyn_cast<ir::WeightsOp>(op))
         return verifyBlockSize(op, weights.getBlockSize(), weights.getLogits().getType().getDimSize(2));
+      if (auto online = dyn_cast<ir::OnlineOp>(op))
+        return verifyBlockSize(op, online.getBlockSize(), online.getLogits().getType().getDimSize(2));
       if (auto gate = dyn_cast<ir::GateLogitOp>(op))
         return verifyBlockSize(op, gate.getBlockSize(), Problem::maxBlockSize);
       return WalkResult::advance();
@@ -271,6 +248,7 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
                  Expansion<ir::GatesOp, expandGates>, Expansion<ir::PastGatesOp, expandPastGates>, Expansion<ir::StatsOp, expandStats>,
                  Expansion<ir::LogSumExpOp, expandLogSumExp>, Expansion<ir::WeightsOp, expandWeights>, Expansion<ir::GateLogitOp, expandGateLogit>,
                  Expansion<ir::BlockFactorOp, expandBlockFactor>, Expansion<ir::SpreadOp, expandSpread>>(&getContext());
+    populateRetrievalExpansions(patterns);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Transforms/Templates.h"
+#include "compiler/Transforms/RetrievalTemplates.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -36,6 +37,8 @@ int64_t tileBlocks(const Problem &problem, const Config &config) {
 } // namespace
 
 std::string templateName(const Problem &problem, const Config &config) {
+  if (isRetrieval(problem.operation))
+    return fmt::format("{}.mlir", name(problem.operation == Operation::AttendPart ? Operation::Attend : problem.operation));
   return isLongBlock(problem, config) ? "forward_long.mlir" : "forward.mlir";
 }
 
@@ -56,6 +59,8 @@ Expected<Template> findTemplate(const std::string &name, const std::string &file
 }
 
 std::string typeAliases(const Problem &problem, const Config &config) {
+  if (isRetrieval(problem.operation))
+    return retrievalAliases(problem, config);
   int64_t rows = config.queryTile, blocks = tileBlocks(problem, config), tokens = config.keyTile / blocks;
   int64_t gates = config.keyTile, dim = problem.headDim;
   std::string_view type = name(problem.dtype);
@@ -94,6 +99,7 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"key_tile", config.keyTile},
       {"tile_blocks", tileBlocks(problem, config)},
       {"tile_landmarks", config.keyTile},
+      {"top_k", problem.topK},
   };
   auto found = values.find(name);
   if (found != values.end())

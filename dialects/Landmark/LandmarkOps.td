@@ -86,13 +86,13 @@ def Landmark_BlockRangeOp : Landmark_Op<"block_range", [Pure]> {
 def Landmark_LocateOp : Landmark_Op<"locate", [Pure]> {
   let summary = "block of each query row, and place in it";
   let description = [{
-    For the row at position `first + i`: `blocks[i] = (first + i + phase) / L`, `tokens[i]` the remainder.
+    For the row at position `first + i * step` (`step` is 1 where it is not given): `blocks[i] = (first + i * step + phase) / L`, `tokens[i]` the remainder.
 
     Example: `%blocks, %tokens = landmark.locate %first phase %phase block %L : tensor<128xi32>`
   }];
-  let arguments = (ins Index:$first, Index:$phase, Index:$block_size);
+  let arguments = (ins Index:$first, Optional<Index>:$step, Index:$phase, Index:$block_size);
   let results = (outs Tile_Tile:$blocks, Tile_Tile:$tokens);
-  let assemblyFormat = "$first `phase` $phase `block` $block_size attr-dict `:` type($blocks) `,` type($tokens)";
+  let assemblyFormat = "$first (`step` $step^)? `phase` $phase `block` $block_size attr-dict `:` type($blocks) `,` type($tokens)";
   let hasVerifier = 1;
 }
 
@@ -275,5 +275,7 @@ def Landmark_WeightsOp : Landmark_Op<"weights", [Pure, AllTypesMatch<["logits", 
   }];
   let hasVerifier = 1;
 }
+
+include "dialects/Landmark/RetrievalOps.td"
 
 #endif

@@ -90,9 +90,27 @@ def Tile_StoreOp : Tile_Op<"store"> {
 
     Example: `tile.store %o, %O[%batch, %head, %row] below %rows : tensor<128x128xbf16>, !view`
   }];
-  let arguments = (ins Tile_Tile:$value, Arg<MemRefRankOf<[BF16, F16, F32], [3, 4]>, "view", [MemWrite]>:$view, Index:$batch, Index:$head, Index:$row, Index:$high);
+  let arguments = (ins Tile_Tile:$value, Arg<MemRefRankOf<[BF16, F16, F32, I32], [3, 4]>, "view", [MemWrite]>:$view, Index:$batch, Index:$head, Index:$row, Index:$high);
   let assemblyFormat = [{
     $value `,` $view `[` $batch `,` $head `,` $row `]` `below` $high attr-dict `:` type($value) `,` type($view)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_FetchOp : Tile_Op<"fetch", [TypesMatchWith<"the fill has the element type of the tile", "result", "fill",
+                                                     "::llvm::cast<::mlir::RankedTensorType>($_self).getElementType()">]> {
+  let summary = "read a tile of rows from a view into registers";
+  let description = [{
+    As `tile.store` writes: row `r` of the tile is row `row + r` of the view where that is below `high`, and `fill` elsewhere; a tile of rank 1 holds one element a row. For
+    what is computed on, not multiplied: operands of `tile.dot` are loaded.
+
+    Example: `%v = tile.fetch %V[%batch, %head, %row] below %rows else %none : !view -> tensor<16x8xf32>`
+  }];
+  let arguments = (ins Arg<MemRefRankOf<[F32, I32], [3, 4]>, "view", [MemRead]>:$view, Index:$batch, Index:$head, Index:$row, Index:$high,
+                       AnyTypeOf<[F32, I32]>:$fill);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $view `[` $batch `,` $head `,` $row `]` `below` $high `else` $fill attr-dict `:` type($view) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -141,6 +159,8 @@ def Tile_DotWaitOp : Tile_Op<"dot_wait", [AllTypesMatch<["product", "result"]>, 
 def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
   let summary = "combine a tile along dimensions";
   let description = [{
+    Elements are f32, or i32, whose order is the signed one.
+
     Example: `%m = tile.reduce max %s along [1, 2] : tensor<128x1x64xf32> -> tensor<128xf32>`
   }];
   let arguments = (ins Tile_ReductionKindAttr:$kind, Tile_Tile:$source, DenseI64ArrayAttr:$dims);

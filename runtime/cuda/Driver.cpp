@@ -60,6 +60,17 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.memcpyHtoD, "cuMemcpyHtoD");
   load(driver.memcpyDtoH, "cuMemcpyDtoH");
   load(driver.memsetD8, "cuMemsetD8");
+  load(driver.memcpyAsync, "cuMemcpyAsync");
+  load(driver.memcpyHtoDAsync, "cuMemcpyHtoDAsync");
+  load(driver.memcpy2DAsync, "cuMemcpy2DAsync");
+  load(driver.memGetAllocationGranularity, "cuMemGetAllocationGranularity");
+  load(driver.memAddressReserve, "cuMemAddressReserve");
+  load(driver.memAddressFree, "cuMemAddressFree");
+  load(driver.memCreate, "cuMemCreate");
+  load(driver.memRelease, "cuMemRelease");
+  load(driver.memMap, "cuMemMap");
+  load(driver.memUnmap, "cuMemUnmap");
+  load(driver.memSetAccess, "cuMemSetAccess");
   load(driver.pointerGetAttribute, "cuPointerGetAttribute");
   load(driver.streamCreate, "cuStreamCreate");
   load(driver.streamDestroy, "cuStreamDestroy");

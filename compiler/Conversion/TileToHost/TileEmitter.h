@@ -108,11 +108,13 @@ private:
   Value repeat(Value scalar, const Point &point);
   Value maximum(Value x, Value y);
   Value combine(tile::ReductionKind kind, Value x, Value y);
+  mlir::TypedAttr neutral(tile::ReductionKind kind, mlir::Type element);
   Value combineElements(tile::ReductionKind kind, Value vector);
 
   // Memory outside (Memory.cpp).
   void load(tile::LoadOp op);
   void store(tile::StoreOp op);
+  void fetch(tile::FetchOp op);
   void copyRow(Value view, mlir::ValueRange row, Value buffer, Value offset, int64_t columns, int64_t width);
 
   // Products (Dot.cpp).

@@ -197,6 +197,13 @@ struct LowerFence : OpConversionPattern<tile::FenceOp> {
   }
 };
 
+/// Column of a thread's register; 0 where a row is one element.
+Value columnOf(ThreadBuilder &b, const FragmentLayout &layout, int64_t columnRegister) {
+  if (!layout.columns)
+    return b.i32(0);
+  return b.add(b.shiftLeft(b.inQuad(), 1), b.i32(FragmentLayout::columnConstant(columnRegister)));
+}
+
 /// Rows and columns of a tile from registers to global memory.
 struct LowerStore : OpConversionPattern<tile::StoreOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -243,17 +250,45 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
       }
   }
 
-  static Value columnOf(ThreadBuilder &b, const FragmentLayout &layout, int64_t columnRegister) {
-    if (!layout.columns)
-      return b.i32(0);
-    return b.add(b.shiftLeft(b.inQuad(), 1), b.i32(FragmentLayout::columnConstant(columnRegister)));
+};
+
+/// The rows of a tile that are there from global memory to registers.
+struct LowerFetch : OpConversionPattern<tile::FetchOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(tile::FetchOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    auto type = op.getResult().getType();
+    FragmentLayout layout = layoutOf(type);
+    if (!layout.rows || layout.blocks)
+      return op.emitOpError("lowers tiles of rows, or of rows and columns");
+    GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
+    Value firstRow = b.add(b.toI32(op.getRow()), b.firstRow(layout));
+    int64_t perRow = layout.columnRegisters();
+    SmallVector<Value> values;
+    for (int64_t i = 0; i < layout.rowRegisters(); ++i) {
+      Value row = b.add(firstRow, b.i32(FragmentLayout::rowConstant(i)));
+      auto read = scf::IfOp::create(
+          b, b.less(row, b.toI32(op.getHigh())),
+          [&](OpBuilder &builder, Location loc) {
+            ThreadBuilder inner(loc, builder);
+            SmallVector<Value> elements;
+            for (int64_t column = 0; column < perRow; ++column)
+              elements.push_back(LLVM::LoadOp::create(inner, type.getElementType(), rows.pointer(inner, row, columnOf(inner, layout, column))));
+            scf::YieldOp::create(inner, elements);
+          },
+          [&](OpBuilder &builder, Location loc) { scf::YieldOp::create(builder, loc, SmallVector<Value>(perRow, adaptor.getFill())); });
+      llvm::append_range(values, read.getResults());
+    }
+    rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
+    return success();
   }
 };
 
 } // namespace
 
 void populateMemoryPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerCopy, LowerCommit, LowerWait, LowerFence, LowerStore>(converter, patterns.getContext());
+  patterns.add<LowerCopy, LowerCommit, LowerWait, LowerFence, LowerStore, LowerFetch>(converter, patterns.getContext());
 }
 
 } // namespace landmark

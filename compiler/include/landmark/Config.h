@@ -35,6 +35,9 @@ struct Config {
 /// Columns that one block takes in a key tile: the block size rounded up to the 8 columns of a matrix instruction.
 LANDMARK_API int64_t paddedBlock(const Problem &problem);
 
+/// Columns of a tile of a retrieval kernel: a block's, or the landmarks of a page.
+LANDMARK_API int64_t retrievalColumns(const Problem &problem);
+
 /// Whether a block is longer than a key tile, which takes another template (templates/forward_long.mlir).
 LANDMARK_API bool isLongBlock(const Problem &problem, const Config &config);
 

@@ -164,6 +164,8 @@ Expected<void> bench(const Options &options) {
   auto problem = options.problem.parse();
   if (!problem)
     return problem.error();
+  if (auto allowed = requireForward(problem->operation); !allowed)
+    return allowed;
   auto device = Device::parse(options.device);
   if (!device)
     return device.error();

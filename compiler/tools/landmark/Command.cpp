@@ -30,6 +30,12 @@ void addOperation(CLI::App &app, std::string &operation) {
   app.add_option("operation", operation, "What to compute: forward")->required();
 }
 
+Expected<void> requireForward(Operation operation) {
+  if (operation == Operation::Forward)
+    return {};
+  return Error{ErrorCode::InvalidArgument, fmt::format("operation: got '{}', allowed here: forward", name(operation))};
+}
+
 void ProblemOptions::addTo(CLI::App &app) {
   addOperation(app, operation);
   app.add_option("--head-dim,-D", headDim, "Head dimension: a multiple of 8 from 16 to 256")->capture_default_str();
@@ -45,7 +51,7 @@ Expected<Problem> ProblemOptions::parse() const {
   auto parsedType = parseDType(dtype);
   if (!parsedType)
     return parsedType.error();
-  Problem problem{*parsedOperation, blockSize, headDim, *parsedType};
+  Problem problem{*parsedOperation, blockSize, headDim, *parsedType, isRetrieval(*parsedOperation) ? topK : 0};
   if (auto legal = validate(problem); !legal)
     return legal.error();
   return problem;

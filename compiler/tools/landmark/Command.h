@@ -42,10 +42,14 @@ struct ProblemOptions {
   int64_t blockSize = 64;
   int64_t headDim = 128;
   std::string dtype = "bf16";
+  int64_t topK = 4; ///< of the steps of retrieval
 
   void addTo(CLI::App &app);
   Expected<Problem> parse() const;
 };
+
+/// Refuses all operations but forward, for commands that run a kernel on inputs of its own.
+Expected<void> requireForward(Operation operation);
 
 /// Declares the positional argument that names the operation.
 void addOperation(CLI::App &app, std::string &operation);

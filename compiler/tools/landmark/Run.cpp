@@ -148,8 +148,11 @@ Expected<void> save(const std::string &path, Outputs outputs, const Inputs &inpu
 }
 
 Expected<void> run(const Options &options) {
-  if (auto operation = parseOperation(options.operation); !operation)
+  auto operation = parseOperation(options.operation);
+  if (!operation)
     return operation.error();
+  if (auto allowed = requireForward(*operation); !allowed)
+    return allowed;
   auto device = Device::parse(options.device);
   if (!device)
     return device.error();

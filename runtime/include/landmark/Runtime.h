@@ -50,6 +50,8 @@ LANDMARK_API Expected<void> validate(const ForwardArguments &arguments, const De
 /// The kernel that the arguments need.
 LANDMARK_API Problem problemOf(const ForwardArguments &arguments);
 
+class LoadedKernel;
+
 /// A compiled forward kernel on its device. A cheap handle; safe to use from many threads at once. It stays valid when
 /// its Runtime is gone.
 class LANDMARK_API ForwardKernel {
@@ -67,9 +69,8 @@ public:
 
 private:
   friend class Runtime;
-  struct State;
-  explicit ForwardKernel(std::shared_ptr<const State> state) : shared(std::move(state)) {}
-  std::shared_ptr<const State> shared;
+  explicit ForwardKernel(std::shared_ptr<const LoadedKernel> kernel) : shared(std::move(kernel)) {}
+  std::shared_ptr<const LoadedKernel> shared;
 };
 
 /// One device with the kernels compiled for it so far. Safe to use from many threads at once: a kernel that several ask
@@ -92,6 +93,9 @@ public:
   Expected<void> forward(const ForwardArguments &arguments, void *stream = nullptr);
 
 private:
+  friend class Retrieval;
+  Expected<std::shared_ptr<const LoadedKernel>> kernelFor(const Problem &problem, const CompileOptions &options);
+
   struct State;
   std::unique_ptr<State> state;
 };

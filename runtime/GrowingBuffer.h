@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LANDMARK_RUNTIME_GROWINGBUFFER_H
+#define LANDMARK_RUNTIME_GROWINGBUFFER_H
+
+#include "DeviceState.h"
+
+#include <vector>
+
+namespace landmark {
+
+/// Memory of a device that grows in place: addresses are reserved for all it may become and stay the same, so kernels
+/// and graphs that know them need not be told.
+class GrowingBuffer {
+public:
+  /// Reserves addresses for `mostBytes`, without memory behind them. `what` names the buffer in errors.
+  static Expected<GrowingBuffer> reserve(const Device &device, int64_t mostBytes, const char *what);
+  GrowingBuffer() = default;
+  GrowingBuffer(GrowingBuffer &&other) noexcept;
+  GrowingBuffer &operator=(GrowingBuffer &&other) noexcept;
+  ~GrowingBuffer();
+
+  std::byte *data() const { return base; }
+  int64_t size() const { return bytes; }
+
+  /// Puts memory behind the first `wanted` bytes, rounded up to what the device gives; what is there stays. No change
+  /// on failure.
+  Expected<void> grow(int64_t wanted);
+
+private:
+  Expected<void> growHost(int64_t wanted);
+  Expected<void> growDevice(int64_t wanted);
+
+  std::shared_ptr<const DeviceState> owner;
+  const char *what = "";
+  std::byte *base = nullptr;
+  int64_t reserved = 0, bytes = 0, granularity = 1;
+  struct Piece {
+    cuda::Allocation handle;
+    int64_t offset, size;
+  };
+  std::vector<Piece> pieces; ///< GPU only
+};
+
+} // namespace landmark
+#endif
