@@ -54,7 +54,7 @@ gpu.module @kernels {
         %m0 = arith.constant dense<0xFF800000> : !row
         %l0 = arith.constant dense<0.0> : !row
         %unit = arith.constant 1.0 : f32
-        %m, %l = landmark.stats %m0, %l0 add %lse_parts seen %is_part factor %unit : !row, !g_tile, !gates
+        %m, %l = landmark.stats %m0, %l0 add %lse_parts seen %is_part factor %unit exact : !row, !g_tile, !gates
         %lse = landmark.log_sum_exp %m, %l factor %unit : !row
         %lse_columns = tile.broadcast %lse to [0] : !row -> !g_tile
         %c_tile = tensor.splat %c : !g_tile

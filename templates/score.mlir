@@ -59,7 +59,7 @@ gpu.module @kernels {
       %logits_tile = arith.addi %first_tile, %place : index
       tile.store %s, %LOGITS[%logits_tile, %outer, %row] below %row_end : !g_tile, !logits_view
       %seen = landmark.candidates at %b below %limit : !row_index -> !gates
-      %m_next, %l_next = landmark.stats %m, %l add %s seen %seen factor %c : !row, !g_tile, !gates
+      %m_next, %l_next = landmark.stats %m, %l add %s seen %seen factor %c exact : !row, !g_tile, !gates
       scf.yield %m_next, %l_next : !row, !row
     }
 

@@ -174,6 +174,11 @@ SmallVector<Value> expandStats(ir::StatsOp op, TileBuilder &b) {
   SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(1, op.getLogits().getType().getRank()));
   Value logits = seenLogits(b, op.getSeen(), op.getLogits());
   Value maximum = b.maxf(op.getMax(), b.reduce(tile::ReductionKind::Max, logits, dims));
+  if (op.getExact()) {
+    Value kept = b.exp2(b.mulf(b.subf(op.getMax(), finite(b, maximum)), factor));
+    Value added = b.reduce(tile::ReductionKind::Sum, exactExponentials(b, logits, maximum, op.getFactor()), dims);
+    return {maximum, b.addf(b.mulf(op.getSum(), kept), added)};
+  }
   Value offset = b.mulf(finite(b, maximum), factor);
   Value kept = b.mulf(op.getSum(), b.exp2(b.subf(b.mulf(op.getMax(), factor), offset)));
   Value added = b.reduce(tile::ReductionKind::Sum, exponentials(b, logits, offset, op.getFactor()), dims);

@@ -39,6 +39,13 @@ inline mlir::Value exponentials(TileBuilder &b, mlir::Value logits, mlir::Value 
   return b.exp2(b.subf(scaled, b.broadcastLeading(offset, logits)));
 }
 
+/// exp2((logits - maximum) * factor), the maximum given for the leading dimensions: 1 for the maximum itself, however
+/// large it is.
+inline mlir::Value exactExponentials(TileBuilder &b, mlir::Value logits, mlir::Value maximum, mlir::Value factor) {
+  mlir::Value distance = b.subf(logits, b.broadcastLeading(finite(b, maximum), logits));
+  return b.exp2(b.mulf(distance, b.splatLike(factor, logits)));
+}
+
 /// The operations of retrieval (RetrievalOps.td).
 void populateRetrievalExpansions(mlir::RewritePatternSet &patterns);
 

@@ -159,7 +159,7 @@ SmallVector<Value> expandOnline(ir::OnlineOp op, TileBuilder &b) {
   Value maximum = b.reduce(ReductionKind::Max, logits, {2});
   Value none = b.floatSplatLike(-INFINITY, maximum), factor = b.splatLike(op.getFactor(), maximum);
   Value shift = b.mulf(finite(b, maximum), factor);
-  Value inner = exponentials(b, logits, shift, op.getFactor());
+  Value inner = exactExponentials(b, logits, maximum, op.getFactor());
   Value logSum = b.log2(b.reduce(ReductionKind::Sum, inner, {2}));
   Value gate = b.mulf(b.column(op.getLogits(), landmark), factor);
   Value term = b.select(b.equals(maximum, none), none, b.select(op.getOwn(), b.addf(shift, logSum), gate));

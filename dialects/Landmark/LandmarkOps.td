@@ -179,14 +179,15 @@ def Landmark_StatsOp : Landmark_Op<"stats", [Pure, AllTypesMatch<["max", "sum", 
   let summary = "add logits to running softmax statistics";
   let description = [{
     `max` is the running maximum of raw logits (-inf where none was seen yet), `sum` the sum of `exp2((logit - max) * factor)`. Logits that are not
-    `seen` do not count. `factor` must be positive.
+    `seen` do not count. `factor` must be positive. With `exact` the maximum is subtracted before the product with the factor: an operation more for each logit, and no
+    rounding error of a huge one is magnified.
 
     Example: `%m1, %l1 = landmark.stats %m0, %l0 add %s seen %mask factor %c : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>`
   }];
-  let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, Tile_Tile:$logits, Tile_Tile:$seen, F32:$factor);
+  let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, Tile_Tile:$logits, Tile_Tile:$seen, F32:$factor, UnitAttr:$exact);
   let results = (outs Tile_Tile:$new_max, Tile_Tile:$new_sum);
   let assemblyFormat = [{
-    $max `,` $sum `add` $logits `seen` $seen `factor` $factor attr-dict `:` type($max) `,` type($logits) `,` type($seen)
+    $max `,` $sum `add` $logits `seen` $seen `factor` $factor (`exact` $exact^)? attr-dict `:` type($max) `,` type($logits) `,` type($seen)
   }];
   let hasVerifier = 1;
 }

@@ -69,6 +69,11 @@ public:
   /// Runs queries [first, first + count) of all sequences, whose tokens after those are not yet appended.
   RetrievalOutput run(Retrieval &retrieval, int64_t first, int64_t count);
   Retrieval retrieval(int64_t maxQueries);
+  /// Takes a sequence of the cache, of `length` tokens, as sequence `index`.
+  void adopt(size_t index, int64_t id, int64_t length) {
+    ids[index] = id;
+    lengths[index] = length;
+  }
 
 private:
   Runtime &runtime;

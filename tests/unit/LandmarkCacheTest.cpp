@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The cache against a simple model of it: every sequence a list of numbered tokens.
+#include "landmark/LandmarkCache.h"
 #include "Random.h"
 #include "Safetensors.h"
-#include "landmark/LandmarkCache.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -16,7 +16,8 @@ namespace {
 
 constexpr int64_t headDim = 16;
 
-/// Keys, or values, of tokens given by their numbers: column 0 holds the number, column 1 the head, column 2 which of the two.
+/// Keys, or values, of tokens given by their numbers: column 0 holds the number, column 1 the head, column 2 which of
+/// the two.
 HostTensor rowsOf(const std::vector<int32_t> &tokens, int64_t heads, int which) {
   int64_t count = int64_t(tokens.size());
   HostTensor tensor = HostTensor::zeros(DType::F32, {1, heads, count, headDim});
