@@ -80,6 +80,12 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.eventSynchronize, "cuEventSynchronize");
   load(driver.eventElapsedTime, "cuEventElapsedTime");
   load(driver.eventDestroy, "cuEventDestroy");
+  load(driver.streamBeginCapture, "cuStreamBeginCapture");
+  load(driver.streamEndCapture, "cuStreamEndCapture");
+  load(driver.graphInstantiate, "cuGraphInstantiateWithFlags");
+  load(driver.graphLaunch, "cuGraphLaunch");
+  load(driver.graphExecDestroy, "cuGraphExecDestroy");
+  load(driver.graphDestroy, "cuGraphDestroy");
 }
 
 /// The library stays loaded for the life of the process: kernels and contexts outlive any scope of ours.

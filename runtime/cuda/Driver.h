@@ -21,6 +21,8 @@ using Module = struct ModuleTag *;
 using Function = struct FunctionTag *;
 using StreamHandle = struct StreamTag *;
 using EventHandle = struct EventTag *;
+using GraphHandle = struct GraphTag *;
+using GraphExec = struct GraphExecTag *;
 
 using Allocation = unsigned long long; ///< CUmemGenericAllocationHandle
 
@@ -46,6 +48,8 @@ struct alignas(64) TensorMapBytes {
   unsigned char bytes[128];
 };
 
+enum CaptureMode : int { CaptureThreadLocal = 1 };
+enum StreamFlag : unsigned { NonBlocking = 1 };
 enum AllocationType : int { PinnedAllocation = 1 };
 enum LocationType : int { DeviceLocation = 1 };
 enum Access : int { ReadWriteAccess = 3 };
@@ -144,6 +148,12 @@ struct Driver {
   Result (*eventSynchronize)(EventHandle);
   Result (*eventElapsedTime)(float *milliseconds, EventHandle start, EventHandle stop);
   Result (*eventDestroy)(EventHandle);
+  Result (*streamBeginCapture)(StreamHandle, int mode);
+  Result (*streamEndCapture)(StreamHandle, GraphHandle *);
+  Result (*graphInstantiate)(GraphExec *, GraphHandle, unsigned long long flags);
+  Result (*graphLaunch)(GraphExec, StreamHandle);
+  Result (*graphExecDestroy)(GraphExec);
+  Result (*graphDestroy)(GraphHandle);
 
   /// Loads and initialises the driver once per process. NotFound where there is none; the answer never changes.
   static Expected<const Driver *> get();

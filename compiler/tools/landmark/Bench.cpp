@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // landmark bench: a kernel's speed on random inputs, checked.
+#include "BenchDecode.h"
 #include "Command.h"
 #include "Knobs.h"
 #include "Random.h"
@@ -192,6 +193,7 @@ Command addBench(CLI::App &app) {
   CLI::App *command = app.add_subcommand("bench", "Measure a kernel on random inputs and check its result");
   CLI::Range count(int64_t(1), int64_t(1) << 20), length(int64_t(1), int64_t(1) << 30);
   options->problem.addTo(*command);
+  options->problem.operation.clear();
   command->add_option("--batch,-B", options->batch, "Batch")->check(count)->capture_default_str();
   command->add_option("--heads,-H", options->heads, "Query heads")->check(count)->capture_default_str();
   command
@@ -218,7 +220,16 @@ Command addBench(CLI::App &app) {
                   "  landmark bench forward --device host --length 2048 --head-dim 64 --json host.json\n"
                   "  landmark bench forward --config query_tile=64,stages=3",
                   flopConvention));
-  return {command, [options] { return bench(*options); }};
+  // A subcommand's options are its own, so the operation is asked for only where there is none.
+  command->get_option("operation")->required(false);
+  Command decode = addBenchDecode(*command);
+  return {command, [options, decode, command]() -> Expected<void> {
+            if (decode.app->parsed())
+              return decode.run();
+            if (options->problem.operation.empty())
+              return Error{ErrorCode::InvalidArgument, "operation: got none; allowed: forward, decode"};
+            return bench(*options);
+          }};
 }
 
 } // namespace landmark::tool
