@@ -142,9 +142,13 @@ Expected<void> LandmarkCache::State::reserve(int64_t blockPages, int64_t landmar
   for (auto [store, missing] : growths) {
     if (missing == 0)
       continue;
-    // A slab at a time, and what is left where that is less; landmark keys, so many fewer, in the same proportion.
-    int64_t slab = options.slabBytes / (&store == &landmarkKeys ? 2 * options.blockSize : 1);
-    int64_t more = std::clamp<int64_t>(slab / store.bytesOfPage() - missing, 0, room / store.bytesOfPage());
+    // A slab at a time, and what is left where that is less. Pages of tokens leave room for the landmark keys of their
+    // blocks, and for a page of them.
+    bool isTokens = &store == &tokens;
+    int64_t slab = isTokens ? options.slabBytes : options.slabBytes / (2 * options.blockSize);
+    int64_t cost = store.bytesOfPage() + (isTokens ? landmarkKeys.bytesOfPage() / landmarkKeys.rows : 0);
+    int64_t free = std::max<int64_t>(0, room - (isTokens ? landmarkKeys.bytesOfPage() : 0));
+    int64_t more = std::clamp<int64_t>(slab / store.bytesOfPage() - missing, 0, free / cost);
     more = std::min<int64_t>(more, INT32_MAX - store.pool.capacity() - missing);
     int64_t capacity = store.pool.capacity() + missing + more;
     for (GrowingBuffer &buffer : store.buffers)

@@ -24,6 +24,7 @@ Command addCompile(CLI::App &app);
 Command addBench(CLI::App &app);
 Command addInfo(CLI::App &app);
 Command addDemo(CLI::App &app);
+Command addDecodeDemo(CLI::App &app);
 
 /// How the tool ends.
 enum ExitCode : int {
