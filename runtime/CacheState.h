@@ -6,6 +6,7 @@
 
 #include "Copies.h"
 #include "GrowingBuffer.h"
+#include "HotPages.h"
 #include "PagePool.h"
 #include "landmark/LandmarkCache.h"
 
@@ -39,6 +40,7 @@ struct LandmarkCache::State {
   int64_t maxLandmarkPages() const { return (maxBlocks() + Problem::landmarksPerPage - 1) / Problem::landmarksPerPage; }
 
   Expected<void> allocate();
+  Expected<void> allocatePool();
   Expected<int64_t> slotOf(int64_t id) const;
   Expected<int64_t> freeSlot() const;
   Expected<void> checkStream(void *stream) const;
@@ -63,6 +65,24 @@ struct LandmarkCache::State {
   PageStore tokens, landmarkKeys;
   std::vector<Sequence> slots;
   int64_t generation = 0; ///< of the next id
+
+  /// Where kernels find pages: buffers, and the table that names them.
+  struct Source {
+    const GrowingBuffer &k, &v;
+    const DeviceBuffer &table;
+  };
+  bool isPooled() const { return hot.capacity() > 0; }
+  Source source() const {
+    return isPooled() ? Source{hotBuffers[0], hotBuffers[1], hotTable}
+                      : Source{tokens.buffers[0], tokens.buffers[1], blockTable};
+  }
+  /// Brings the blocks named for each of the slots into the pool of hot pages.
+  Expected<void> fetch(const std::vector<std::pair<int64_t, std::vector<int64_t>>> &blocks, void *stream);
+
+  std::vector<uint64_t> versions; ///< of every page: counts what was written to it
+  HotPages hot;
+  std::vector<GrowingBuffer> hotBuffers;
+  DeviceBuffer hotTable; ///< as blockTable, of slots of the pool
 
   // On the device, as kernels read them.
   DeviceBuffer lengths;       ///< int32 [slot]

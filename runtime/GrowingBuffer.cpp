@@ -25,11 +25,13 @@ cuda::AllocationProperties propertiesOf(const DeviceState &state) {
 
 } // namespace
 
-Expected<GrowingBuffer> GrowingBuffer::reserve(const Device &device, int64_t mostBytes, const char *what) {
+Expected<GrowingBuffer> GrowingBuffer::reserve(const Device &device, int64_t mostBytes, const char *what,
+                                               Memory memory) {
   GrowingBuffer buffer;
   buffer.owner = device.state();
   buffer.what = what;
-  if (device.isHost()) {
+  buffer.memory = memory;
+  if (buffer.liesOnHost()) {
     buffer.granularity = hostPage;
     buffer.reserved = std::max(roundUp(mostBytes, hostPage), hostPage);
     void *got =
@@ -66,6 +68,7 @@ GrowingBuffer::GrowingBuffer(GrowingBuffer &&other) noexcept { *this = std::move
 
 GrowingBuffer &GrowingBuffer::operator=(GrowingBuffer &&other) noexcept {
   std::swap(owner, other.owner);
+  std::swap(memory, other.memory);
   std::swap(what, other.what);
   std::swap(base, other.base);
   std::swap(reserved, other.reserved);
@@ -87,6 +90,12 @@ GrowingBuffer::~GrowingBuffer() {
   if (!scope.status())
     return;
   driver.ctxSynchronize(); // nothing reads what is unmapped
+  if (liesOnHost()) {
+    for (const Piece &piece : pieces)
+      driver.memHostUnregister(base + piece.offset);
+    munmap(base, std::size_t(reserved));
+    return;
+  }
   for (const Piece &piece : pieces) {
     driver.memUnmap(reinterpret_cast<cuda::Address>(base + piece.offset), std::size_t(piece.size));
     driver.memRelease(piece.handle);
@@ -101,13 +110,26 @@ Expected<void> GrowingBuffer::grow(int64_t wanted) {
   if (wanted > reserved)
     return Error{ErrorCode::DeviceError,
                  fmt::format("{}: asked for {} bytes; {} are reserved", what, wanted, reserved)};
-  return owner->isHost() ? growHost(wanted) : growDevice(wanted);
+  return liesOnHost() ? growHost(wanted) : growDevice(wanted);
 }
 
 Expected<void> GrowingBuffer::growHost(int64_t wanted) {
   if (mprotect(base, std::size_t(wanted), PROT_READ | PROT_WRITE) != 0)
     return Error{ErrorCode::DeviceError,
                  fmt::format("{}: the host has no {} bytes to give ({})", what, wanted, std::strerror(errno))};
+  if (!owner->isHost()) {
+    const cuda::Driver &driver = *owner->driver;
+    cuda::ContextScope scope(driver, owner->context);
+    if (!scope.status())
+      return scope.status();
+    Piece piece{0, bytes, wanted - bytes};
+    auto pinned = driver.check(driver.memHostRegister(base + piece.offset, std::size_t(piece.size),
+                                                      cuda::RegisterPortable | cuda::RegisterMapped),
+                               fmt::format("{}: cuMemHostRegister of {} bytes", what, piece.size));
+    if (!pinned)
+      return pinned;
+    pieces.push_back(piece);
+  }
   bytes = wanted;
   return {};
 }

@@ -30,9 +30,13 @@ Expected<void> validate(const CacheOptions &options) {
        {inRange("kvHeads", options.kvHeads, 1, 1 << 16), inRange("maxSequences", options.maxSequences, 1, 1 << 20),
         inRange("maxTokens", options.maxTokens, 1, INT32_MAX - Problem::maxRetrievalBlockSize),
         inRange("budgetBytes", options.budgetBytes, 1, mostBytes),
-        inRange("slabBytes", options.slabBytes, 1, mostBytes)})
+        inRange("slabBytes", options.slabBytes, 1, mostBytes), inRange("hotBytes", options.hotBytes, 0, mostBytes),
+        inRange("placement", int64_t(options.placement), 0, int64_t(Placement::Host))})
     if (!legal)
       return legal;
+  if (options.hotBytes > 0 && options.placement != Placement::Host)
+    return refuse("cache: hotBytes: got {}; a pool of hot pages is for pages on the host (Placement::Host)",
+                  options.hotBytes);
   return {};
 }
 
@@ -68,21 +72,23 @@ Expected<Footprint> checkRows(const char *name, const TensorView &view, const Ca
 
 Expected<void> LandmarkCache::State::allocate() {
   slots.resize(size_t(options.maxSequences));
-  auto store = [&](PageStore &pages, int64_t rows, int count, const char *what) -> Expected<void> {
+  auto store = [&](PageStore &pages, int64_t rows, int count, const char *what, Memory memory) -> Expected<void> {
     pages.rows = rows;
     pages.pageBytes = options.kvHeads * rows * rowBytes();
     int64_t most = std::min<int64_t>(options.budgetBytes / (count * pages.pageBytes), INT32_MAX) * pages.pageBytes;
     for (int i = 0; i < count; ++i) {
-      auto reserved = GrowingBuffer::reserve(device, most, what);
+      auto reserved = GrowingBuffer::reserve(device, most, what, memory);
       if (!reserved)
         return reserved.error();
       pages.buffers.push_back(std::move(*reserved));
     }
     return {};
   };
-  if (auto done = store(tokens, options.blockSize, 2, "cache: keys and values"); !done)
+  if (auto done = store(tokens, options.blockSize, 2, "cache: keys and values",
+                        options.placement == Placement::Host ? Memory::PinnedHost : Memory::Device);
+      !done)
     return done;
-  if (auto done = store(landmarkKeys, Problem::landmarksPerPage, 1, "cache: landmark keys"); !done)
+  if (auto done = store(landmarkKeys, Problem::landmarksPerPage, 1, "cache: landmark keys", Memory::Device); !done)
     return done;
   auto table = [&](DeviceBuffer &buffer, int64_t entries) -> Expected<void> {
     auto made = DeviceBuffer::allocate(device, std::size_t(options.maxSequences * entries) * sizeof(int32_t));
@@ -95,6 +101,11 @@ Expected<void> LandmarkCache::State::allocate() {
     return done;
   if (auto done = table(blockTable, maxBlocks()); !done)
     return done;
+  if (auto done = allocatePool(); !done)
+    return done;
+  if (isPooled())
+    if (auto done = table(hotTable, maxBlocks()); !done)
+      return done;
   return table(landmarkTable, maxLandmarkPages());
 }
 
@@ -325,6 +336,9 @@ Expected<void> LandmarkCache::append(int64_t sequence, const TensorView &k, cons
   state.move(state.landmarkKeys, 0, target.landmarks, landmarksBefore, landmarksAfter - landmarksBefore, landmarks,
              options.blockSize, /*toPages=*/true, copies);
   target.length = after;
+  state.versions.resize(size_t(state.tokens.pool.capacity()), 0);
+  for (int64_t block = firstBlock; block < int64_t(target.blocks.size()); ++block)
+    ++state.versions[size_t(target.blocks[size_t(block)])];
   state.publish(*slot, firstBlock, firstLandmark, copies);
   return copies.status();
 }
@@ -384,6 +398,10 @@ CacheUsage LandmarkCache::usage() const {
       pages.used() * shared->tokens.bytesOfPage() + landmarkPages.used() * shared->landmarkKeys.bytesOfPage();
   usage.bytesAllocated = shared->allocatedBytes();
   usage.budgetBytes = shared->options.budgetBytes;
+  usage.hotPages = shared->hot.used();
+  usage.hotCapacity = shared->hot.capacity();
+  usage.hotHits = shared->hot.hits();
+  usage.hotMisses = shared->hot.misses();
   return usage;
 }
 

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <map>
+#include <set>
 
 namespace landmark {
 
@@ -66,7 +67,7 @@ RowsView from(RowsView view, int64_t first, int64_t queries) {
 
 struct Retrieval::State {
   RetrievalPlan plan;
-  const LandmarkCache::State *cache;
+  LandmarkCache::State *cache;
   std::map<Operation, std::shared_ptr<const LoadedKernel>> kernels;
   DeviceBuffer slots;             ///< int32 [batch]
   DeviceBuffer values, ids;       ///< lists: [batch, inner, outer, list, place]
@@ -103,10 +104,9 @@ struct Retrieval::State {
             {view.strides[0], order.outerOf(view.strides[1], view.strides[2]),
              order.innerOf(view.strides[1], view.strides[2])});
   }
-  void addPages(KernelArguments &to, const PageStore &store, int which) const {
-    int64_t rows = store.rows, dim = plan.headDim;
-    to.view(store.buffers[size_t(which)].data(), {INT32_MAX, plan.kvHeads, rows, dim},
-            {plan.kvHeads * rows * dim, rows * dim, dim, 1});
+  void addPages(KernelArguments &to, const GrowingBuffer &buffer, int64_t rows) const {
+    int64_t dim = plan.headDim;
+    to.view(buffer.data(), {INT32_MAX, plan.kvHeads, rows, dim}, {plan.kvHeads * rows * dim, rows * dim, dim, 1});
   }
   void addSequences(KernelArguments &to) const {
     to.view(slots.data(), {batch()}, {1});
@@ -128,6 +128,8 @@ struct Retrieval::State {
   Expected<void> score(const TensorView &q, int64_t back, void *stream);
   Expected<void> pool(int64_t queries, int64_t back, bool isFirst, void *stream);
   Expected<void> select(int64_t queries, int64_t first, int64_t all, void *stream);
+  /// Brings the blocks that attend() will read into the pool of hot pages, if there is one. Waits for the selection.
+  Expected<void> fetch(int64_t queries, int64_t back, int64_t first, int64_t all, void *stream);
   Expected<void> attend(const TensorView &q, const TensorView &o, const RowsView &lse, int64_t back, int64_t first,
                         int64_t all, void *stream);
   Expected<void> run(const TensorView &q, const TensorView &o, const RowsView &lse, void *stream);
@@ -193,7 +195,7 @@ Expected<void> Retrieval::State::scoreTop(const TensorView &q, int64_t back, voi
   RowOrder order = plan.scoreOrder(q.shape[2]);
   KernelArguments arguments;
   add(arguments, q, order);
-  addPages(arguments, cache->landmarkKeys, 0);
+  addPages(arguments, cache->landmarkKeys.buffers[0], columns);
   addSequences(arguments);
   addTable(arguments, cache->landmarkTable, cache->maxLandmarkPages());
   addLists(arguments, values, order.outer, order.inner, plan.list);
@@ -208,7 +210,7 @@ Expected<void> Retrieval::State::score(const TensorView &q, int64_t back, void *
   RowOrder order = plan.scoreOrder(queries);
   KernelArguments arguments;
   add(arguments, q, order);
-  addPages(arguments, cache->landmarkKeys, 0);
+  addPages(arguments, cache->landmarkKeys.buffers[0], columns);
   addSequences(arguments);
   addTable(arguments, cache->landmarkTable, cache->maxLandmarkPages());
   arguments.view(logits.data(), {batch() * plan.tiles, order.outer, order.inner, columns},
@@ -259,6 +261,32 @@ Expected<void> Retrieval::State::select(int64_t queries, int64_t first, int64_t 
   return launch(Operation::Select, programs(Operation::Select, rows, 1), arguments, stream);
 }
 
+Expected<void> Retrieval::State::fetch(int64_t queries, int64_t back, int64_t first, int64_t all, void *stream) {
+  if (!cache->isPooled())
+    return {};
+  std::vector<int32_t> chosen(std::size_t(batch() * tableBatch(all)));
+  if (auto done = table.download(chosen.data(), chosen.size() * sizeof(int32_t)); !done)
+    return done;
+  std::vector<std::pair<int64_t, std::vector<int64_t>>> blocks;
+  for (int64_t i = 0; i < batch(); ++i) {
+    int64_t slot = *cache->slotOf(sequences[std::size_t(i)]), length = cache->slots[std::size_t(slot)].length;
+    std::set<int64_t> ids;
+    int64_t begin = plan.sharesChunk() ? 0 : first, end = plan.sharesChunk() ? 1 : first + queries;
+    for (int64_t head = 0; head < plan.selectionHeads(); ++head)
+      for (int64_t query = begin; query < end; ++query)
+        for (int64_t place = 0; place < plan.topK; ++place)
+          if (int32_t id = chosen[std::size_t(i * tableBatch(all) + head * tableHead(all) + query * plan.list + place)];
+              id >= 0)
+            ids.insert(id);
+    int64_t from = (length - back) / plan.blockSize - plan.window,
+            last = (length - back + queries - 1) / plan.blockSize;
+    for (int64_t id = std::max<int64_t>(0, from); id <= last; ++id)
+      ids.insert(id);
+    blocks.push_back({slot, {ids.begin(), ids.end()}});
+  }
+  return cache->fetch(blocks, stream);
+}
+
 Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o, const RowsView &lse, int64_t back,
                                         int64_t first, int64_t all, void *stream) {
   int64_t queries = q.shape[2], splits = plan.attendSplits, heads = plan.queryHeads, head = tableHead(all),
@@ -270,10 +298,11 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
   RowsView partRows = denseRows(static_cast<float *>(partLse.data()), {batch() * splits, heads, queries});
   KernelArguments arguments;
   add(arguments, q, order);
-  addPages(arguments, cache->tokens, 0);
-  addPages(arguments, cache->tokens, 1);
+  LandmarkCache::State::Source source = cache->source();
+  addPages(arguments, source.k, plan.blockSize);
+  addPages(arguments, source.v, plan.blockSize);
   addSequences(arguments);
-  addTable(arguments, cache->blockTable, cache->maxBlocks());
+  addTable(arguments, source.table, cache->maxBlocks());
   bool sharesSpans = plan.sharesChunk() || plan.granularity == Granularity::Query;
   arguments.view(static_cast<int32_t *>(table.data()) + (plan.sharesChunk() ? 0 : first * query),
                  {batch(), order.outer, order.spans(), plan.topK},
@@ -312,12 +341,16 @@ Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, c
       continue;
     if (auto done = select(queries, first, all, stream); !done)
       return done;
+    if (auto done = fetch(queries, back, first, all, stream); !done)
+      return done;
     if (auto done = attend(part, from(o, first, queries), from(lse, first, queries), back, first, all, stream); !done)
       return done;
   }
   if (!plan.sharesChunk() || all == 0)
     return {};
   if (auto done = select(all, 0, all, stream); !done)
+    return done;
+  if (auto done = fetch(all, all, 0, all, stream); !done)
     return done;
   return attend(q, o, lse, all, 0, all, stream);
 }

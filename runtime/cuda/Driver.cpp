@@ -71,6 +71,8 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.memMap, "cuMemMap");
   load(driver.memUnmap, "cuMemUnmap");
   load(driver.memSetAccess, "cuMemSetAccess");
+  load(driver.memHostRegister, "cuMemHostRegister");
+  load(driver.memHostUnregister, "cuMemHostUnregister");
   load(driver.pointerGetAttribute, "cuPointerGetAttribute");
   load(driver.streamCreate, "cuStreamCreate");
   load(driver.streamDestroy, "cuStreamDestroy");

@@ -48,6 +48,7 @@ struct alignas(64) TensorMapBytes {
   unsigned char bytes[128];
 };
 
+enum HostRegisterFlag : unsigned { RegisterPortable = 1, RegisterMapped = 2 };
 enum CaptureMode : int { CaptureThreadLocal = 1 };
 enum StreamFlag : unsigned { NonBlocking = 1 };
 enum AllocationType : int { PinnedAllocation = 1 };
@@ -138,6 +139,8 @@ struct Driver {
   Result (*memMap)(Address, std::size_t bytes, std::size_t offset, Allocation, unsigned long long flags);
   Result (*memUnmap)(Address, std::size_t bytes);
   Result (*memSetAccess)(Address, std::size_t bytes, const AccessDescription *, std::size_t count);
+  Result (*memHostRegister)(void *, std::size_t bytes, unsigned flags);
+  Result (*memHostUnregister)(void *);
   Result (*pointerGetAttribute)(void *value, int attribute, Address);
 
   Result (*streamCreate)(StreamHandle *, unsigned flags);

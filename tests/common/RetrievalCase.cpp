@@ -115,6 +115,9 @@ static LandmarkCache makeCache(const Device &device, const RetrievalCase &proble
   options.maxTokens = *std::max_element(problem.lengths.begin(), problem.lengths.end()) + 1;
   options.budgetBytes = int64_t(1) << 30;
   options.slabBytes = 1 << 16;
+  options.placement = problem.placement;
+  options.hotBytes =
+      problem.hotPages * 2 * problem.kvHeads * problem.blockSize * problem.headDim * byteSize(problem.dtype);
   auto cache = LandmarkCache::create(device, options);
   INFO((cache ? "" : cache.error().message));
   REQUIRE(cache);

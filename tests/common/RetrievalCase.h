@@ -20,6 +20,8 @@ struct RetrievalCase {
   int64_t queries = 1;
   RetrievalOptions options = {}; ///< heads and the most of batch and queries are filled in
   double sharpness = 1;          ///< factor of the default scale
+  Placement placement = Placement::Device;
+  int64_t hotPages = 0; ///< room in the pool; 0: no pool
   uint64_t seed = 1;
 
   std::string description() const;

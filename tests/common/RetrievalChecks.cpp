@@ -183,6 +183,61 @@ void checkForks(Runtime &runtime) {
   CHECK(setup.cache.usage().sharedPages == common / problem.blockSize);
 }
 
+void checkPlacement(Runtime &runtime) {
+  for (Granularity granularity : {Granularity::QueryHead, Granularity::HeadChunk, Granularity::Query}) {
+    RetrievalCase problem;
+    problem.lengths = {310, 170};
+    problem.queries = 40;
+    problem.options.topK = 3;
+    problem.options.window = 1;
+    problem.options.granularity = granularity;
+    INFO(problem.description());
+    auto inSteps = [&](const RetrievalData &data, CacheUsage &usage) {
+      RetrievalSetup setup(runtime, data);
+      Retrieval retrieval = setup.retrieval(5);
+      std::vector<HostTensor> results;
+      for (int64_t first = 0; first < problem.queries; first += first % 3 ? 1 : 5) {
+        int64_t count = std::min<int64_t>(first % 3 ? 1 : 5, problem.queries - first);
+        RetrievalOutput output = setup.run(retrieval, first, count);
+        for (auto *part : {&output.o, &output.lse})
+          std::move(part->begin(), part->end(), std::back_inserter(results));
+      }
+      usage = setup.cache.usage();
+      return results;
+    };
+    CacheUsage usage;
+    std::vector<HostTensor> expected = inSteps(RetrievalData(problem), usage);
+    problem.placement = Placement::Host;
+    for (int64_t pool : {0, 70, 1000}) { // none, one that a step just fits in, one for all
+      problem.hotPages = pool;
+      INFO("pool of " << pool << " pages");
+      std::vector<HostTensor> results = inSteps(RetrievalData(problem), usage);
+      REQUIRE(results.size() == expected.size());
+      for (size_t i = 0; i < results.size(); ++i)
+        REQUIRE(results[i].bytes == expected[i].bytes);
+      CHECK(usage.hotCapacity == pool);
+      CHECK(usage.hotPages <= pool);
+      CHECK((usage.hotHits > 0) == (pool > 0));
+    }
+    problem.hotPages = 2;
+    RetrievalData data(problem);
+    RetrievalSetup setup(runtime, data);
+    Retrieval retrieval = setup.retrieval(1);
+    setup.appendTo(0, 300);
+    setup.appendTo(1, 160);
+    DeviceTensor q = DeviceTensor::of(runtime.device(),
+                                      HostTensor::zeros(problem.dtype, {2, problem.queryHeads, 1, problem.headDim})),
+                 o = DeviceTensor::of(runtime.device(),
+                                      HostTensor::zeros(problem.dtype, {2, problem.queryHeads, 1, problem.headDim})),
+                 lse = DeviceTensor::of(runtime.device(), HostTensor::zeros(DType::F32, {2, problem.queryHeads, 1}));
+    REQUIRE(retrieval.bind(setup.ids));
+    auto done = retrieval.attend(q.view, o.view,
+                                 denseRows(static_cast<float *>(lse.buffer.data()), {2, problem.queryHeads, 1}));
+    REQUIRE(!done);
+    CHECK(done.error().message.find("hotBytes") != std::string::npos);
+  }
+}
+
 void checkLargeOffsets(Runtime &runtime) {
   // Pages of 2^16 elements: a sequence that is never read takes 2^31 of them away, and lies before those that are.
   RetrievalCase problem;

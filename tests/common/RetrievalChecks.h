@@ -19,6 +19,8 @@ void checkTies(Runtime &runtime);
 void checkExtremes(Runtime &runtime);
 /// Sequences forked and truncated attend to what they hold, beside others.
 void checkForks(Runtime &runtime);
+/// Pages on the host, with and without a pool under pressure, change nothing.
+void checkPlacement(Runtime &runtime);
 /// A cache whose pages lie more than 2^31 elements apart.
 void checkLargeOffsets(Runtime &runtime);
 

@@ -45,6 +45,11 @@ TEST_CASE("logits of any size are selected from without a NaN", "[retrieval]") {
   checkExtremes(runtime);
 }
 
+TEST_CASE("pages on the host, with and without a pool of hot ones, change nothing", "[retrieval]") {
+  Runtime runtime = gpuRuntime();
+  checkPlacement(runtime);
+}
+
 TEST_CASE("forked and truncated sequences attend to what they hold", "[retrieval]") {
   Runtime runtime = gpuRuntime();
   checkForks(runtime);

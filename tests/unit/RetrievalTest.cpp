@@ -37,6 +37,11 @@ TEST_CASE("logits of any size are selected from without a NaN") {
   checkExtremes(runtime);
 }
 
+TEST_CASE("pages on the host, with and without a pool of hot ones, change nothing") {
+  Runtime runtime(Device::host());
+  checkPlacement(runtime);
+}
+
 TEST_CASE("forked and truncated sequences attend to what they hold") {
   Runtime runtime(Device::host());
   checkForks(runtime);

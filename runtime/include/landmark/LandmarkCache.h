@@ -13,6 +13,14 @@
 
 namespace landmark {
 
+/// Where the pages of keys and values lie. Landmark keys always lie on the device.
+enum class Placement {
+  Device,
+  /// Pinned memory of the host. Kernels read the blocks chosen over the bus, or, with `hotBytes`, from a pool of pages
+  /// on the device that holds those used last. On the host target there is no difference but for the pool.
+  Host,
+};
+
 struct CacheOptions {
   int64_t blockSize = 64; ///< L: tokens of a page, the landmark last; 2 to 256
   int64_t kvHeads = 1;
@@ -22,6 +30,11 @@ struct CacheOptions {
   int64_t maxTokens = 0;                 ///< of one sequence; below 2^31
   int64_t budgetBytes = 0;               ///< for keys, values and landmark keys together
   int64_t slabBytes = int64_t(64) << 20; ///< memory is taken in steps of about this
+  Placement placement = Placement::Device;
+  /// With Placement::Host: device memory for pages in use again and again; 0 for none. A step then waits for its
+  /// selection, copies the pages that it lacks in place of those not used for the longest time, none of its own among
+  /// them, and goes on; it cannot be captured in a graph.
+  int64_t hotBytes = 0;
 };
 
 /// What a cache holds. Pages shared by forks count once.
@@ -36,6 +49,9 @@ struct CacheUsage {
   int64_t bytesInUse = 0;
   int64_t bytesAllocated = 0; ///< at most budgetBytes
   int64_t budgetBytes = 0;
+  int64_t hotPages = 0; ///< in the pool of hot pages
+  int64_t hotCapacity = 0;
+  int64_t hotHits = 0, hotMisses = 0; ///< pages that steps found there, and that they had to copy
 };
 
 /// The cache of one layer. Sequences are named by ids that are never used twice. An object is used from one thread at a
@@ -78,7 +94,7 @@ public:
   Expected<void> readLandmarks(int64_t sequence, int64_t first, const TensorView &k, void *stream = nullptr) const;
 
   struct State;
-  const State &state() const { return *shared; } ///< for the runtime's own use
+  State &state() const { return *shared; } ///< for the runtime's own use
 
 private:
   explicit LandmarkCache(std::unique_ptr<State> state);
