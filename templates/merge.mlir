@@ -20,8 +20,8 @@ gpu.module @kernels {
     %lse0 = arith.constant dense<0xFF800000> : !row
     %o, %lse = scf.for %s = %zero to %splits step %one iter_args(%acc = %o0, %lse = %lse0) -> (!o_tile, !row) {
       %part = arith.addi %first_part, %s : index
-      %o_part = tile.fetch %PARTS[%part, %outer, %row] below %row_end else %nothing : !out_view -> !o_tile
-      %part_lse_e = tile.fetch %PART_LSE[%part, %outer, %row] below %row_end else %minus_inf : !rows_view -> !row
+      %o_part = tile.read_rows %PARTS[%part, %outer, %row] below %row_end else %nothing : !out_view -> !o_tile
+      %part_lse_e = tile.read_rows %PART_LSE[%part, %outer, %row] below %row_end else %minus_inf : !rows_view -> !row
       %part_lse = arith.mulf %part_lse_e, %log2e : !row
       %both = landmark.join %lse, %part_lse : !row
       %old = landmark.share %lse of %both : !row

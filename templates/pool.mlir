@@ -47,9 +47,9 @@ gpu.module @kernels {
       %logits_tile = arith.addi %first_tile, %place : index
       %none = arith.constant dense<0xFF800000> : !g_tile
       %most = scf.for %r = %row to %row_end step %tile iter_args(%most = %none) -> !g_tile {
-        %s = tile.fetch %LOGITS[%logits_tile, %outer, %r] below %row_end else %minus_inf : !logits_view -> !g_tile
+        %s = tile.read_rows %LOGITS[%logits_tile, %outer, %r] below %row_end else %minus_inf : !logits_view -> !g_tile
         // The row's log-sum-exp, of its parts.
-        %lse_parts = tile.fetch %LSE[%batch, %outer, %r] below %row_end else %minus_inf : !logits_view -> !g_tile
+        %lse_parts = tile.read_rows %LSE[%batch, %outer, %r] below %row_end else %minus_inf : !logits_view -> !g_tile
         %is_part = landmark.candidates at %zero below %parts : !row_index -> !gates
         %m0 = arith.constant dense<0xFF800000> : !row
         %l0 = arith.constant dense<0.0> : !row
@@ -67,7 +67,7 @@ gpu.module @kernels {
       }
       %columns = tile.reduce max %most along [0] : !g_tile -> !columns
       %here = tile.broadcast %columns to [1] : !columns -> !g_tile
-      %before = tile.fetch %POOLED[%logits_tile, %outer, %span_index] below %span_end else %minus_inf : !logits_view -> !g_tile
+      %before = tile.read_rows %POOLED[%logits_tile, %outer, %span_index] below %span_end else %minus_inf : !logits_view -> !g_tile
       %both = arith.maxnumf %before, %here : !g_tile
       %pooled = arith.select %starts, %here, %both : !g_tile
       tile.store %pooled, %POOLED[%logits_tile, %outer, %span_index] below %span_end : !g_tile, !logits_view

@@ -25,8 +25,8 @@ gpu.module @kernels {
     %v, %i = scf.for %b = %zero to %candidates step %step iter_args(%v = %v0, %i = %i0) -> (!list, !list_ids) {
       %place = arith.divui %b, %step : index
       %chunk = arith.addi %first_chunk, %place : index
-      %values = tile.fetch %VALUES[%batch, %chunk, %row] below %row_end else %minus_inf : !logits_view -> !g_tile
-      %ids = tile.fetch %IDS[%batch, %chunk, %row] below %row_end else %no_block : !logit_ids_view -> !gate_ids
+      %values = tile.read_rows %VALUES[%batch, %chunk, %row] below %row_end else %minus_inf : !logits_view -> !g_tile
+      %ids = tile.read_rows %IDS[%batch, %chunk, %row] below %row_end else %no_block : !logit_ids_view -> !gate_ids
       %seen = landmark.candidates at %b below %limit : !row_index -> !gates
       %none = arith.constant dense<0xFF800000> : !g_tile
       %no_ids = arith.constant dense<2147483647> : !gate_ids

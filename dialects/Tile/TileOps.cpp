@@ -109,7 +109,7 @@ LogicalResult StoreOp::verify() {
   return verifyRegisterRows(*this, getView().getType(), getValue().getType(), "writes a tile of rank 1 or 2 to");
 }
 
-LogicalResult FetchOp::verify() {
+LogicalResult ReadRowsOp::verify() {
   return verifyRegisterRows(*this, getView().getType(), getResult().getType(), "reads a tile of rank 1 or 2 from");
 }
 

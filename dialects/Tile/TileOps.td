@@ -97,14 +97,14 @@ def Tile_StoreOp : Tile_Op<"store"> {
   let hasVerifier = 1;
 }
 
-def Tile_FetchOp : Tile_Op<"fetch", [TypesMatchWith<"the fill has the element type of the tile", "result", "fill",
+def Tile_ReadRowsOp : Tile_Op<"read_rows", [TypesMatchWith<"the fill has the element type of the tile", "result", "fill",
                                                      "::llvm::cast<::mlir::RankedTensorType>($_self).getElementType()">]> {
   let summary = "read a tile of rows from a view into registers";
   let description = [{
     As `tile.store` writes: row `r` of the tile is row `row + r` of the view where that is below `high`, and `fill` elsewhere; a tile of rank 1 holds one element a row. For
     what is computed on, not multiplied: operands of `tile.dot` are loaded.
 
-    Example: `%v = tile.fetch %V[%batch, %head, %row] below %rows else %none : !view -> tensor<16x8xf32>`
+    Example: `%v = tile.read_rows %V[%batch, %head, %row] below %rows else %none : !view -> tensor<16x8xf32>`
   }];
   let arguments = (ins Arg<MemRefRankOf<[F32, I32], [3, 4]>, "view", [MemRead]>:$view, Index:$batch, Index:$head, Index:$row, Index:$high,
                        AnyTypeOf<[F32, I32]>:$fill);

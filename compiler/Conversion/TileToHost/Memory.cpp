@@ -82,7 +82,7 @@ void TileEmitter::load(tile::LoadOp op) {
   });
 }
 
-void TileEmitter::fetch(tile::FetchOp op) {
+void TileEmitter::readRows(tile::ReadRowsOp op) {
   TileLayout layout = layoutOf(op.getResult());
   Value buffer = buffers[op.getResult()] = allocateFor(op.getResult());
   Value view = values.lookup(op.getView()), batch = values.lookup(op.getBatch()), head = values.lookup(op.getHead());

@@ -114,7 +114,7 @@ private:
   // Memory outside (Memory.cpp).
   void load(tile::LoadOp op);
   void store(tile::StoreOp op);
-  void fetch(tile::FetchOp op);
+  void readRows(tile::ReadRowsOp op);
   void copyRow(Value view, mlir::ValueRange row, Value buffer, Value offset, int64_t columns, int64_t width);
 
   // Products (Dot.cpp).

@@ -253,10 +253,10 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
 };
 
 /// The rows of a tile that are there from global memory to registers.
-struct LowerFetch : OpConversionPattern<tile::FetchOp> {
+struct LowerReadRows : OpConversionPattern<tile::ReadRowsOp> {
   using OpConversionPattern::OpConversionPattern;
 
-  LogicalResult matchAndRewrite(tile::FetchOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(tile::ReadRowsOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     ThreadBuilder b(op.getLoc(), rewriter);
     auto type = op.getResult().getType();
     FragmentLayout layout = layoutOf(type);
@@ -288,7 +288,7 @@ struct LowerFetch : OpConversionPattern<tile::FetchOp> {
 } // namespace
 
 void populateMemoryPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerCopy, LowerCommit, LowerWait, LowerFence, LowerStore, LowerFetch>(converter, patterns.getContext());
+  patterns.add<LowerCopy, LowerCommit, LowerWait, LowerFence, LowerStore, LowerReadRows>(converter, patterns.getContext());
 }
 
 } // namespace landmark
