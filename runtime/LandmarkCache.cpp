@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "CacheState.h"
-#include "Views.h"
+#include "Places.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -41,7 +41,8 @@ Expected<void> validate(const CacheOptions &options) {
 }
 
 /// A view of one sequence's rows in the cache's type, and `rows` of them if that is not negative.
-Expected<Footprint> checkRows(const char *name, const TensorView &view, const CacheOptions &options, int64_t rows) {
+Expected<void> checkRows(const char *name, const TensorView &view, const CacheOptions &options, int64_t rows,
+                         const Device &device) {
   auto [batch, heads, tokens, columns] = view.shape;
   if (view.dtype != options.dtype)
     return refuse("{}: got {} elements; the cache holds {}", name, landmark::name(view.dtype),
@@ -62,7 +63,7 @@ Expected<Footprint> checkRows(const char *name, const TensorView &view, const Ca
   if (reinterpret_cast<std::uintptr_t>(view.data) % std::size_t(byteSize(view.dtype)) != 0)
     return refuse("{}: got data at {}; it must be aligned to the element's {} bytes", name, view.data,
                   byteSize(view.dtype));
-  return *covered;
+  return checkPlace(name, *covered, device);
 }
 
 } // namespace
@@ -301,9 +302,9 @@ Expected<void> LandmarkCache::append(int64_t sequence, const TensorView &k, cons
   auto slot = state.slotOf(sequence);
   if (!slot)
     return slot.error();
-  if (auto covered = checkRows("k", k, options, -1); !covered)
+  if (auto covered = checkRows("k", k, options, -1, device()); !covered)
     return covered.error();
-  if (auto covered = checkRows("v", v, options, k.shape[2]); !covered)
+  if (auto covered = checkRows("v", v, options, k.shape[2], device()); !covered)
     return covered.error();
   State::Sequence &target = state.slots[size_t(*slot)];
   int64_t count = k.shape[2], before = target.length, after = before + count;
@@ -413,9 +414,9 @@ Expected<void> LandmarkCache::read(int64_t sequence, int64_t first, const Tensor
   if (!slot)
     return slot.error();
   const State::Sequence &source = shared->slots[size_t(*slot)];
-  if (auto covered = checkRows("k", k, shared->options, -1); !covered)
+  if (auto covered = checkRows("k", k, shared->options, -1, device()); !covered)
     return covered.error();
-  if (auto covered = checkRows("v", v, shared->options, k.shape[2]); !covered)
+  if (auto covered = checkRows("v", v, shared->options, k.shape[2], device()); !covered)
     return covered.error();
   if (first < 0 || first > source.length || k.shape[2] > source.length - first)
     return refuse("first: got {} with {} tokens; the sequence holds {}", first, k.shape[2], source.length);
@@ -432,7 +433,7 @@ Expected<void> LandmarkCache::readLandmarks(int64_t sequence, int64_t first, con
   if (!slot)
     return slot.error();
   const State::Sequence &source = shared->slots[size_t(*slot)];
-  if (auto covered = checkRows("k", k, shared->options, -1); !covered)
+  if (auto covered = checkRows("k", k, shared->options, -1, device()); !covered)
     return covered.error();
   int64_t blocks = shared->landmarksOf(source.length);
   if (first < 0 || first > blocks || k.shape[2] > blocks - first)

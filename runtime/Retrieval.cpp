@@ -4,8 +4,8 @@
 #include "CacheState.h"
 #include "KernelArguments.h"
 #include "LoadedKernel.h"
+#include "Places.h"
 #include "RetrievalPlan.h"
-#include "Views.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -173,6 +173,9 @@ Expected<void> Retrieval::State::check(const TensorView &q, const TensorView &o,
       return refuse("{}: got strides by which elements lie over one another", name);
   if (overlaps(*oCovered, *qCovered) || overlaps(*oCovered, *lseCovered) || overlaps(*lseCovered, *qCovered))
     return refuse("o, lse: got memory that they share with one another or with q; outputs need memory of their own");
+  for (auto [name, covered] : {std::pair{"q", &*qCovered}, std::pair{"o", &*oCovered}, std::pair{"lse", &*lseCovered}})
+    if (auto there = checkPlace(name, *covered, cache->device); !there)
+      return there;
   for (int64_t sequence : sequences) {
     auto slot = cache->slotOf(sequence);
     if (!slot)
@@ -250,15 +253,16 @@ Expected<void> Retrieval::State::pool(int64_t queries, int64_t back, bool isFirs
 Expected<void> Retrieval::State::select(int64_t queries, int64_t first, int64_t all, void *stream) {
   RowOrder order = plan.shares() ? plan.poolOrder(queries) : plan.scoreOrder(queries);
   int64_t inner = plan.shares() ? order.spans() : order.inner, head = tableHead(all), query = plan.list;
-  RowOrder rows{order.queriesInside, order.outer, inner, inner};
   KernelArguments arguments;
-  addLists(arguments, values, order.outer, inner, columns);
-  addLists(arguments, ids, order.outer, inner, columns);
+  int64_t row = plan.candidateColumns(), width = kernels.at(Operation::Select)->kernel.config.keyTile;
+  for (const DeviceBuffer *buffer : {&values, &ids})
+    arguments.view(buffer->data(), {batch(), inner * order.outer, row / width, width},
+                   {order.outer * inner * row, row, width, 1});
   auto *entries = static_cast<int32_t *>(table.data()) + (plan.sharesChunk() ? 0 : first * query);
   arguments.view(entries, {batch(), order.outer, inner, plan.list},
                  {tableBatch(all), order.outerOf(head, query), order.innerOf(head, query), 1});
-  arguments.numbers({plan.candidateColumns() / columns, plan.scoreSplits * plan.list});
-  return launch(Operation::Select, programs(Operation::Select, rows, 1), arguments, stream);
+  arguments.numbers({order.outer, plan.scoreSplits * plan.list});
+  return launch(Operation::Select, batch() * order.outer * inner, arguments, stream);
 }
 
 Expected<void> Retrieval::State::fetch(int64_t queries, int64_t back, int64_t first, int64_t all, void *stream) {

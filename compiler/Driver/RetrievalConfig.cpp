@@ -11,6 +11,7 @@ namespace {
 bool attends(const Problem &problem) {
   return problem.operation == Operation::Attend || problem.operation == Operation::AttendPart;
 }
+bool isSelect(const Problem &problem) { return problem.operation == Operation::Select; }
 bool scores(const Problem &problem) {
   return problem.operation == Operation::Score || problem.operation == Operation::ScoreTop;
 }
@@ -23,6 +24,8 @@ Error illegal(std::string_view field, int64_t value, std::string_view limit, int
 } // namespace
 
 int64_t retrievalColumns(const Problem &problem) {
+  if (isSelect(problem))
+    return selectionColumns;
   return attends(problem) ? paddedBlock(problem) : Problem::landmarksPerPage;
 }
 
@@ -47,15 +50,17 @@ int64_t retrievalSharedBytes(const Config &config, const Problem &problem) {
 Expected<void> validateRetrieval(const Config &config, const Problem &problem, const Target &target) {
   if (config.keyTile != retrievalColumns(problem))
     return illegal("key_tile", config.keyTile,
-                   attends(problem) ? "must be the block size, padded to a multiple of 8"
-                                    : "must be the landmarks of a page",
+                   attends(problem)    ? "must be the block size, padded to a multiple of 8"
+                   : isSelect(problem) ? "must be the columns of a piece of candidates"
+                                       : "must be the landmarks of a page",
                    retrievalColumns(problem));
   if (config.unit != MatrixUnit::Mma)
     return Error{ErrorCode::InvalidArgument,
                  "config: unit = wgmma: retrieval multiplies by mma; the nearest legal value is mma"};
   if (config.loads != Loads::Async || config.persistent || config.overlap || config.pingPong)
     return Error{ErrorCode::InvalidArgument,
-                 "config: loads, persistent, overlap, ping_pong: retrieval's pages are found by tables, which tensor maps do not follow; the nearest legal values are async, 0, 0 and 0"};
+                 "config: loads, persistent, overlap, ping_pong: retrieval's pages are found by tables, which tensor "
+                 "maps do not follow; the nearest legal values are async, 0, 0 and 0"};
   if (target.isHost()) {
     if (config.queryTile < 1 || config.queryTile > 256)
       return illegal("query_tile", config.queryTile, "must be 1 to 256 on the host",
@@ -66,7 +71,9 @@ Expected<void> validateRetrieval(const Config &config, const Problem &problem, c
       return illegal("stages", config.stages, "the host has no shared-memory stages", 1);
     return {};
   }
-  int64_t mostWarps = problem.operation == Operation::Pool ? 1 : 8; // what is shared by rows is found within a warp
+  int64_t mostWarps = problem.operation == Operation::Pool || isSelect(problem)
+                          ? 1
+                          : 8; // what is shared by rows is found within a warp
   if (config.warps < 1 || config.warps > mostWarps)
     return illegal("warps", config.warps, fmt::format("must be 1 to {}", mostWarps),
                    std::clamp<int64_t>(config.warps, 1, mostWarps));

@@ -8,6 +8,9 @@
 
 namespace landmark {
 
+/// Candidates of a tile's row in the last step of a selection.
+constexpr int64_t selectionColumns = 32;
+
 Config defaultRetrievalConfig(const Problem &problem, const Target &target);
 Expected<void> validateRetrieval(const Config &config, const Problem &problem, const Target &target);
 int64_t retrievalSharedBytes(const Config &config, const Problem &problem);

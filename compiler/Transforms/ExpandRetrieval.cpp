@@ -83,12 +83,22 @@ SmallVector<Value> expandNumbers(ir::NumbersOp op, TileBuilder &b) {
 /// A row's candidates; those taken become absent.
 struct Candidates {
   Value values, ids;
+  bool across; ///< all rows are one
 
-  Value most(TileBuilder &b) const { return b.reduce(ReductionKind::Max, values, {1}); }
+  Value most(TileBuilder &b) const { return combine(b, ReductionKind::Max, values); }
   /// The lowest id among those of value `wanted`.
   Value lowestId(TileBuilder &b, Value wanted) const {
     Value held = b.select(b.equals(values, byRow(b, wanted, values)), ids, intSplatLike(b, noBlock, ids));
-    return b.reduce(ReductionKind::Min, held, {1});
+    return combine(b, ReductionKind::Min, held);
+  }
+  /// Along columns, and along rows first where all are one.
+  Value combine(TileBuilder &b, ReductionKind kind, Value tile) const {
+    if (!across)
+      return b.reduce(kind, tile, {1});
+    Value columns = b.broadcast(b.reduce(kind, tile, {0}), TileBuilder::typeOf(tile), {1});
+    // What the columns hold is at least as good as the tile; saying so names the layout.
+    Value all = kind == ReductionKind::Max ? b.maxf(columns, tile) : b.min(columns, tile);
+    return b.reduce(kind, all, {1});
   }
   void take(TileBuilder &b, Value id) {
     Value taken = b.compare(CmpIPredicate::eq, ids, byRow(b, id, ids));
@@ -118,9 +128,10 @@ Value isPlace(TileBuilder &b, Value j, Value list) {
 SmallVector<Value> expandTopK(ir::TopKOp op, TileBuilder &b) {
   Value none = b.floatSplatLike(-INFINITY, op.getValues()), noIds = intSplatLike(b, noBlock, op.getIds());
   SmallVector<Value> inits = {op.getValues(), op.getIds(), op.getCandidates(), op.getCandidateIds(), none, noIds};
+  bool across = op.getAcross();
   SmallVector<Value> results =
-      repeat(b, op.getKeep(), inits, [](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
-        Candidates list{carried[0], carried[1]}, added{carried[2], carried[3]};
+      repeat(b, op.getKeep(), inits, [across](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
+        Candidates list{carried[0], carried[1], across}, added{carried[2], carried[3], across};
         Value most = b.maxf(list.most(b), added.most(b));
         Value id = b.min(list.lowestId(b, most), added.lowestId(b, most));
         Value place = isPlace(b, j, carried[4]);
@@ -130,7 +141,11 @@ SmallVector<Value> expandTopK(ir::TopKOp op, TileBuilder &b) {
         added.take(b, id);
         return {list.values, list.ids, added.values, added.ids, values, ids};
       });
-  return {results[4], results[5]};
+  if (!across)
+    return {results[4], results[5]};
+  Value rows = b.iota(op.getValues().getType().getDimSize(0));
+  Value isFirst = b.compare(CmpIPredicate::eq, rows, b.splatLike(b.i32(0), rows));
+  return {b.select(byRow(b, isFirst, none), results[4], none), b.select(byRow(b, isFirst, noIds), results[5], noIds)};
 }
 
 SmallVector<Value> expandSort(ir::SortOp op, TileBuilder &b) {

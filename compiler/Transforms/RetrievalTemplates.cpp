@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Transforms/RetrievalTemplates.h"
 
+#include "compiler/Driver/RetrievalConfig.h"
+
 #include "mlir/AsmParser/AsmParser.h"
 
 #include <fmt/format.h>
@@ -43,7 +45,8 @@ Aliases viewAliases(const Problem &problem) {
       {"list_view", view(4, list, "f32")},
       {"list_ids_view", view(4, list, "i32")},
       {"logits_view", view(4, Problem::landmarksPerPage, "f32")},
-      {"logit_ids_view", view(4, Problem::landmarksPerPage, "i32")},
+      {"candidates_view", view(4, selectionColumns, "f32")},
+      {"candidate_ids_view", view(4, selectionColumns, "i32")},
       {"index", "index"},
       {"f32", "f32"},
   };
@@ -94,7 +97,7 @@ std::vector<std::string> argumentsOf(Operation operation) {
     return join({"logits_view", "logits_view", "numbers", "numbers", "logits_view", "list_view", "list_ids_view"}, 9,
                 true);
   case Operation::Select:
-    return join({"logits_view", "logit_ids_view", "list_ids_view"}, 2, false);
+    return join({"candidates_view", "candidate_ids_view", "list_ids_view"}, 2, false);
   case Operation::Attend:
   case Operation::AttendPart:
     return join({"view", "view", "view", "numbers", "numbers", "table", "selection", "out_view", "rows_view"}, 8, true);

@@ -86,12 +86,14 @@ def Landmark_TopKOp : Landmark_Op<"top_k", [Pure, AllTypesMatch<["values", "new_
     Keeps the `keep` highest of both, the highest first; of equal ones the lower id comes first (C12). Places beyond hold -inf and the id 2^31 - 1, as absent
     candidates do. No value is NaN; -inf may be the value of a candidate that is there. Ids of both together are distinct.
 
+    With `across` the candidates of all rows are one row's, and so is the list, whose rows but the first hold nothing: rows are then a way to have more threads at one list.
+
     Example: `%v1, %i1 = landmark.top_k %v, %i add %s, %ids keep 4 : tensor<16x8xf32>, tensor<16x8xi32>, tensor<16x64xf32>, tensor<16x64xi32>`
   }];
-  let arguments = (ins Tile_Tile:$values, Tile_Tile:$ids, Tile_Tile:$candidates, Tile_Tile:$candidate_ids, Index:$keep);
+  let arguments = (ins Tile_Tile:$values, Tile_Tile:$ids, Tile_Tile:$candidates, Tile_Tile:$candidate_ids, Index:$keep, UnitAttr:$across);
   let results = (outs Tile_Tile:$new_values, Tile_Tile:$new_ids);
   let assemblyFormat = [{
-    $values `,` $ids `add` $candidates `,` $candidate_ids `keep` $keep attr-dict
+    $values `,` $ids `add` $candidates `,` $candidate_ids `keep` $keep (`across` $across^)? attr-dict
     `:` type($values) `,` type($ids) `,` type($candidates) `,` type($candidate_ids)
   }];
   let hasVerifier = 1;

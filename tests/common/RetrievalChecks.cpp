@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "RetrievalChecks.h"
 
+#include "Graph.h"
 #include "Random.h"
 #include "RandomProblem.h"
 
@@ -235,6 +236,42 @@ void checkPlacement(Runtime &runtime) {
                                  denseRows(static_cast<float *>(lse.buffer.data()), {2, problem.queryHeads, 1}));
     REQUIRE(!done);
     CHECK(done.error().message.find("hotBytes") != std::string::npos);
+  }
+}
+
+void checkReplay(Runtime &runtime) {
+  RetrievalCase problem;
+  problem.lengths = {200, 120};
+  problem.queries = 1;
+  problem.options.topK = 3;
+  RetrievalData data(problem);
+  RetrievalSetup setup(runtime, data);
+  setup.appendTo(0, 100);
+  setup.appendTo(1, 20);
+  Retrieval captured = setup.retrieval(1), direct = setup.retrieval(1);
+  REQUIRE(captured.bind(setup.ids));
+  REQUIRE(direct.bind(setup.ids));
+  const Device &device = runtime.device();
+  Random numbers(3);
+  HostTensor zero = HostTensor::zeros(problem.dtype, {2, problem.queryHeads, 1, problem.headDim});
+  DeviceTensor q = DeviceTensor::of(device, zero), o = DeviceTensor::of(device, zero),
+               expected = DeviceTensor::of(device, zero);
+  DeviceTensor lse = DeviceTensor::of(device, HostTensor::zeros(DType::F32, {2, problem.queryHeads, 1}));
+  RowsView rows = denseRows(static_cast<float *>(lse.buffer.data()), {2, problem.queryHeads, 1});
+  auto graph = Graph::capture(device, [&](void *stream) { return captured.attend(q.view, o.view, rows, stream); });
+  INFO((graph ? "" : graph.error().message));
+  REQUIRE(graph);
+  for (int64_t step = 0; step < 40; ++step) {
+    setup.appendTo(0, 101 + step);
+    setup.appendTo(1, 21 + 2 * step);
+    HostTensor fresh = zero;
+    for (int64_t i = 0; i < fresh.elements(); ++i)
+      fromDouble(numbers.normal(), fresh.bytes.data() + i * byteSize(fresh.dtype), fresh.dtype);
+    REQUIRE(q.buffer.upload(fresh.bytes.data(), fresh.bytes.size()));
+    REQUIRE(graph->launch());
+    REQUIRE(direct.attend(q.view, expected.view, rows));
+    REQUIRE(device.synchronize());
+    REQUIRE(o.download().bytes == expected.download().bytes);
   }
 }
 

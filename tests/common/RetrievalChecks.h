@@ -21,6 +21,8 @@ void checkExtremes(Runtime &runtime);
 void checkForks(Runtime &runtime);
 /// Pages on the host, with and without a pool under pressure, change nothing.
 void checkPlacement(Runtime &runtime);
+/// What is captured once follows every later append.
+void checkReplay(Runtime &runtime);
 /// A cache whose pages lie more than 2^31 elements apart.
 void checkLargeOffsets(Runtime &runtime);
 

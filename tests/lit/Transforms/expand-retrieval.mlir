@@ -52,6 +52,23 @@ func.func @top_k(%v: tensor<16x8xf32>, %i: tensor<16x8xi32>, %s: tensor<16x64xf3
 
 // -----
 
+// All rows are one: along rows, then along columns; rows but the first of the result hold nothing.
+// CHECK-LABEL: @top_k_across
+// CHECK: scf.for
+// CHECK: %[[A:.*]] = tile.reduce max %{{.*}} along [0] : tensor<16x8xf32> -> tensor<8xf32>
+// CHECK: tile.broadcast %[[A]] to [1]
+// CHECK: tile.reduce max %{{.*}} along [1]
+// CHECK: tile.reduce min %{{.*}} along [0]
+// CHECK: scf.yield
+// CHECK: tile.iota : tensor<16xi32>
+// CHECK: arith.cmpi eq
+func.func @top_k_across(%v: tensor<16x8xf32>, %i: tensor<16x8xi32>, %s: tensor<16x64xf32>, %ids: tensor<16x64xi32>, %k: index) -> (tensor<16x8xf32>, tensor<16x8xi32>) {
+  %v1, %i1 = landmark.top_k %v, %i add %s, %ids keep %k across : tensor<16x8xf32>, tensor<16x8xi32>, tensor<16x64xf32>, tensor<16x64xi32>
+  return %v1, %i1 : tensor<16x8xf32>, tensor<16x8xi32>
+}
+
+// -----
+
 // CHECK-LABEL: @sort
 // CHECK-DAG: dense<-1> : tensor<16x8xi32>
 // CHECK: scf.for
