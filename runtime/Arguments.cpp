@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The judge of a call's arguments (docs/spec.md, section 6).
-#include "DeviceState.h"
 #include "Launch.h"
+#include "Places.h"
 #include "Views.h"
 
 #include <cmath>
@@ -166,34 +166,9 @@ Expected<void> checkOverlap(const NamedView &output, std::span<const NamedView *
   return {};
 }
 
-/// Host memory that the driver does not know cannot be given to a GPU, nor a GPU's memory to the host.
-Expected<void> checkMemory(const NamedView &view, const Device &device, const cuda::Driver &driver) {
-  if (view.footprint.empty)
-    return {};
-  unsigned type = 0, managed = 0;
-  auto address = reinterpret_cast<cuda::Address>(view.footprint.data);
-  bool known = driver.pointerGetAttribute(&type, cuda::PointerMemoryType, address) == cuda::success;
-  if (!known && device.isHost())
-    return {};
-  if (!known)
-    return refuse("{}: got ordinary host memory at {}; {} needs device, managed or registered host memory", view.name,
-                  static_cast<const void *>(view.footprint.data), device.label());
-  driver.pointerGetAttribute(&managed, cuda::PointerIsManaged, address);
-  if (type != cuda::DeviceMemory || managed)
-    return {};
-  int ordinal = device.ordinal();
-  driver.pointerGetAttribute(&ordinal, cuda::PointerDeviceOrdinal, address);
-  if (device.isHost() || ordinal != device.ordinal())
-    return refuse("{}: got memory of cuda:{}; the kernel runs on {}", view.name, ordinal, device.label());
-  return {};
-}
-
 Expected<void> checkPlaces(std::span<const NamedView> views, const Device &device) {
-  const cuda::Driver *driver = device.isHost() ? cuda::Driver::resident() : device.state()->driver;
-  if (!driver)
-    return {};
   for (const NamedView &view : views)
-    if (auto there = checkMemory(view, device, *driver); !there)
+    if (auto there = checkPlace(view.name, view.footprint, device); !there)
       return there;
   return {};
 }

@@ -203,6 +203,7 @@ Expected<Problem> problemOf(const landmark_problem *from) {
   problem.headDim = whole->head_dim;
   problem.dtype = *dtype;
   problem.floatGradients = whole->float_gradients != 0;
+  problem.topK = whole->top_k;
   return problem;
 }
 
@@ -522,7 +523,7 @@ landmark_error *landmark_prepared_launch_on(const landmark_prepared *prepared, v
 void landmark_problem_init(landmark_problem *problem) {
   const Problem defaults;
   if (problem)
-    *problem = {sizeof(*problem), "forward", defaults.blockSize, defaults.headDim, int32_t(defaults.dtype), 0};
+    *problem = {sizeof(*problem), "forward", defaults.blockSize, defaults.headDim, int32_t(defaults.dtype), 0, 0};
 }
 void landmark_compile_options_init(landmark_compile_options *options) {
   if (options)

@@ -45,10 +45,6 @@ Expected<void> addMaps(PackedArguments &packed, const LoadedKernel &kernel, cons
   return encoded ? packed.moveMaps(driver, maps, arguments, *encoded) : packed.encodeMaps(driver, maps, arguments);
 }
 
-Expected<void> launchPacked(const LoadedKernel &kernel, PackedArguments &packed, int64_t programs, void *stream) {
-  return kernel.launch({&programs, 1}, packed.pointers(), stream);
-}
-
 /// What can be judged of a pointer in no time. `elements` says whether the tensor has any.
 Expected<void> checkPointer(const char *name, const void *data, bool elements, int64_t elementBytes) {
   if (elements && !data)
@@ -96,7 +92,7 @@ Expected<void> ForwardKernel::launch(const ForwardArguments &arguments, void *st
   PackedArguments packed(arguments, sectionOf(arguments, shared->device));
   if (auto added = addMaps(packed, *shared, arguments); !added)
     return added;
-  return launchPacked(*shared, packed, *programs, stream);
+  return shared->launch(*programs, packed.pointers(), stream);
 }
 
 Expected<PreparedForward> ForwardKernel::prepare(const ForwardArguments &arguments) const {
@@ -114,7 +110,7 @@ Expected<PreparedForward> ForwardKernel::prepare(const ForwardArguments &argumen
 Expected<void> PreparedForward::launch(void *stream) const {
   if (auto legal = checkStream(shared->kernel->device, stream); !legal || shared->programs == 0)
     return legal;
-  return launchPacked(*shared->kernel, shared->packed, shared->programs, stream);
+  return shared->kernel->launch(shared->programs, shared->packed.pointers(), stream);
 }
 
 Expected<void> PreparedForward::launch(const ForwardPointers &pointers, void *stream) const {
@@ -127,7 +123,7 @@ Expected<void> PreparedForward::launch(const ForwardPointers &pointers, void *st
   PackedArguments packed(*arguments, shared->section);
   if (auto added = addMaps(packed, kernel, *arguments, &shared->packed); !added)
     return added;
-  return launchPacked(kernel, packed, shared->programs, stream);
+  return kernel.launch(shared->programs, packed.pointers(), stream);
 }
 
 } // namespace landmark

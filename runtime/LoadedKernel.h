@@ -23,6 +23,10 @@ public:
   /// Launches the kernel's functions in their order, unchecked but for the stream: `programs[i]` programs of function i
   /// (none for 0), on arguments in the order of `struct Kernel`. On the host they are done on return.
   Expected<void> launch(std::span<const int64_t> programs, void **arguments, void *stream) const;
+  /// Of a kernel of one function.
+  Expected<void> launch(int64_t programs, void **arguments, void *stream) const {
+    return launch({&programs, 1}, arguments, stream);
+  }
 
   const Kernel kernel;
   const Device device;

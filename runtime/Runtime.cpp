@@ -41,14 +41,9 @@ struct Runtime::State {
     return kernel ? LoadedKernel::load(std::move(*kernel), device, pool) : kernel.error();
   }
 
-  /// The kernel for `problem`, which must be one of `operation`.
-  template <typename Handle>
-  Expected<Handle> get(Operation operation, const Problem &problem, const CompileOptions &options) {
+  Expected<std::shared_ptr<const LoadedKernel>> get(const Problem &problem, const CompileOptions &options) {
     if (auto legal = validate(problem); !legal)
       return legal.error();
-    if (problem.operation != operation)
-      return Error{ErrorCode::InvalidArgument, fmt::format("problem: got one of the {}; asked for is the {}",
-                                                           name(problem.operation), name(operation))};
     CompileOptions complete = knobs.complete(options);
     Request request{problem,
                     complete.config,
@@ -56,7 +51,16 @@ struct Runtime::State {
                     complete.templateDir,
                     complete.resumeStage,
                     complete.resumeText};
-    auto kernel = kernels.get(request, [&] { return build(problem, complete); });
+    return kernels.get(request, [&] { return build(problem, complete); });
+  }
+
+  /// The handle of a kernel for `problem`, which must be one of `operation`.
+  template <typename Handle>
+  Expected<Handle> get(Operation operation, const Problem &problem, const CompileOptions &options) {
+    if (problem.operation != operation)
+      return Error{ErrorCode::InvalidArgument, fmt::format("problem: got one of the {}; asked for is the {}",
+                                                           name(problem.operation), name(operation))};
+    auto kernel = get(problem, options);
     return kernel ? Expected<Handle>(KernelHandle::of<Handle>(std::move(*kernel))) : kernel.error();
   }
 
@@ -102,6 +106,11 @@ Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOp
 
 Expected<BackwardKernel> Runtime::backward(const Problem &problem, const CompileOptions &options) {
   return state->get<BackwardKernel>(Operation::Backward, problem, options);
+}
+
+Expected<std::shared_ptr<const LoadedKernel>> Runtime::kernelFor(const Problem &problem,
+                                                                 const CompileOptions &options) {
+  return state->get(problem, options);
 }
 
 Expected<ForwardKernel> Runtime::kernelFor(const ForwardArguments &arguments, const CompileOptions &options) {

@@ -199,9 +199,12 @@ private:
     mlir::Type element = elementType(&context, problem.dtype), gradient = elementType(&context, problem.gradientType());
     if (problem.operation == Operation::Forward)
       ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, schedule);
-    else
+    else if (problem.operation == Operation::Backward)
       ir::BackwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, gradient,
                              keyPasses(problem, config, target), schedule);
+    else
+      ir::RetrieveOp::create(builder, builder.getUnknownLoc(), kernelName(problem), name(problem.operation), problem.blockSize, problem.headDim,
+                             problem.topK, element, schedule);
     if (mlir::failed(mlir::verify(*module)))
       return diagnostics.failure("the request is not valid");
     return dumpModule();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "landmark/Config.h"
+#include "compiler/Driver/RetrievalConfig.h"
 
 #include <fmt/format.h>
 
@@ -160,6 +161,8 @@ int64_t threads(const Config &config, const Target &target) {
 Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
   if (problem.operation == Operation::Backward)
     return defaultBackward(problem, target);
+  if (isRetrieval(problem.operation))
+    return defaultRetrievalConfig(problem, target);
   int64_t padded = paddedBlock(problem);
   auto wholeBlocks = [&](int64_t keys) { return keysNear(problem, std::min<int64_t>(keys, padded <= maxKeyTile ? keys : 64)); };
   if (target.isHost())
@@ -205,12 +208,16 @@ int64_t sharedBytes(const Config &config, const Problem &problem, const Target &
     return 0;
   if (problem.operation == Operation::Backward)
     return backwardSharedBytes(config, problem);
+  if (isRetrieval(problem.operation))
+    return retrievalSharedBytes(config, problem);
   return sharedBytes(config, problem, queryStages(config, problem, target));
 }
 
 Expected<void> validate(const Config &config, const Problem &problem, const Target &target) {
   if (auto valid = validate(problem); !valid)
     return valid.error();
+  if (isRetrieval(problem.operation))
+    return validateRetrieval(config, problem, target);
   int64_t padded = paddedBlock(problem);
   if (config.keyTile < 8 || config.keyTile > maxKeyTile)
     return illegal("key_tile", config.keyTile, fmt::format("must be 8 to {}", maxKeyTile), std::clamp<int64_t>(config.keyTile, 8, maxKeyTile));

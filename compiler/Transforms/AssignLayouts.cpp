@@ -87,6 +87,8 @@ private:
       return visitDot(dot);
     if (auto store = dyn_cast<tile::StoreOp>(op))
       return set(op, store.getValue(), store.getValue().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
+    if (auto read = dyn_cast<tile::ReadRowsOp>(op))
+      return set(op, read.getResult(), read.getResult().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
     if (auto read = dyn_cast<tile::ReadOp>(op))
       return set(op, read.getResult(), matrix);
     if (auto load = dyn_cast<tile::LoadOp>(op))

@@ -3,6 +3,7 @@
 // From a request to the template bound to it: type aliases before the text, constants for its parameters.
 #include "compiler/Transforms/CheckDims.h"
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/RetrievalTemplates.h"
 #include "compiler/Transforms/Templates.h"
 #include "dialects/Landmark/Landmark.h"
 
@@ -44,6 +45,12 @@ struct Request {
   static std::optional<Request> match(mlir::Operation *op) {
     if (auto forward = dyn_cast<ir::ForwardOp>(op))
       return from(forward);
+    if (auto retrieve = dyn_cast<ir::RetrieveOp>(op)) {
+      Request request = from(retrieve);
+      request.problem.operation = *parseOperation(retrieve.getStep().str()); // the verifier knows the steps
+      request.problem.topK = retrieve.getTopK();
+      return request;
+    }
     auto backward = dyn_cast<ir::BackwardOp>(op);
     if (!backward)
       return std::nullopt;
@@ -58,7 +65,7 @@ struct Request {
   StringRef name() const { return op->getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()); }
   /// Names of the kernels, in the order of their launches.
   SmallVector<std::string> kernels() const {
-    if (problem.operation == landmark::Operation::Forward)
+    if (problem.operation != landmark::Operation::Backward)
       return {name().str()};
     return {(name() + "_queries").str(), (name() + "_keys").str()};
   }
@@ -66,6 +73,8 @@ struct Request {
 
 /// The types that the runtime passes, in order; a template of another signature would read garbage.
 LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Request &request) {
+  if (isRetrieval(request.problem.operation))
+    return verifyRetrievalSignature(kernel, request.problem);
   MLIRContext *context = kernel.getContext();
   int64_t any = ShapedType::kDynamic;
   Type index = IndexType::get(context), f32 = Float32Type::get(context);
@@ -120,13 +129,24 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
     return parseSourceFile<ModuleOp>(sources, ParserConfig(&getContext()));
   }
 
-  LogicalResult bind(const Request &request) {
+  /// What the shapes of a template's tiles take for granted.
+  static LogicalResult verifyTiles(const Request &request) {
     const Problem &problem = request.problem;
     const Config &config = request.config;
+    if (isRetrieval(problem.operation)) {
+      int64_t columns = retrievalColumns(problem);
+      return config.keyTile == columns ? success() : request.op->emitError("key_tile must be ") << columns << ", got " << config.keyTile;
+    }
     if (problem.operation == landmark::Operation::Backward && config.keyTile % 8 != 0)
       return request.op->emitError("key_tile must be a multiple of 8, got ") << config.keyTile;
     if (!isLongBlock(problem, config) && config.keyTile % tileTokens(problem, config) != 0)
       return request.op->emitError("key_tile must be a multiple of the padded block size ") << paddedBlock(problem) << ", got " << config.keyTile;
+    return success();
+  }
+
+  LogicalResult bind(const Request &request) {
+    if (failed(verifyTiles(request)))
+      return failure();
     OwningOpRef<ModuleOp> bound = parse(request);
     if (!bound)
       return failure();

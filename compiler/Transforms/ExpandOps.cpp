@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What templates say of landmark attention, in terms of tile, arith and math. The formulas stand with the operations (LandmarkOps.td).
+#include "compiler/Transforms/ExpandOps.h"
 #include "compiler/Transforms/Passes.h"
-#include "compiler/Transforms/TileBuilder.h"
-#include "dialects/Landmark/Landmark.h"
 #include "landmark/Problem.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -23,17 +22,6 @@ using namespace landmark;
 using arith::CmpIPredicate;
 
 namespace {
-
-/// Expands one operation: `expand(op, builder)` yields the values that replace it.
-template <typename Op, auto expand> struct Expansion : OpRewritePattern<Op> {
-  using OpRewritePattern<Op>::OpRewritePattern;
-  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
-    TileBuilder builder(op.getLoc(), rewriter);
-    SmallVector<Value> values = expand(op, builder);
-    rewriter.replaceOp(op, values);
-    return success();
-  }
-};
 
 //===-- Geometry ----------------------------------------------------------------------------------------------------===//
 
@@ -112,8 +100,10 @@ SmallVector<Value> expandBlockRange(ir::BlockRangeOp op, TileBuilder &b) {
 
 SmallVector<Value> expandLocate(ir::LocateOp op, TileBuilder &b) {
   auto type = op.getBlocks().getType();
-  Value first = b.toI32(b.add(op.getFirst(), op.getPhase()));
-  Value places = b.add(b.splat(first, type), b.iota(type.getDimSize(0)));
+  Value first = b.toI32(b.add(op.getFirst(), op.getPhase())), rows = b.iota(type.getDimSize(0));
+  if (op.getStep())
+    rows = b.mul(rows, b.splatLike(b.toI32(op.getStep()), rows));
+  Value places = b.add(b.splat(first, type), rows);
   Value blockSize = b.splat(b.toI32(op.getBlockSize()), type);
   return {b.divide(places, blockSize), b.remainder(places, blockSize)};
 }
@@ -218,26 +208,16 @@ SmallVector<Value> expandPastGates(ir::PastGatesOp op, TileBuilder &b) {
 
 //===-- Softmax -----------------------------------------------------------------------------------------------------===//
 
-/// A maximum to subtract: 0 where nothing was seen, since -inf - -inf is no number.
-Value finite(TileBuilder &b, Value maximum) {
-  Value none = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
-  return b.select(none, b.floatSplatLike(0.0f, maximum), maximum);
-}
-
-/// Logits with -inf in place of what is not seen.
-Value seenLogits(TileBuilder &b, Value seen, Value logits) { return b.select(seen, logits, b.floatSplatLike(-INFINITY, logits)); }
-
-/// exp2(logits * factor - offset), the offset given for the leading dimensions of the logits.
-Value exponentials(TileBuilder &b, Value logits, Value offset, Value factor) {
-  Value scaled = b.mulf(logits, b.splatLike(factor, logits));
-  return b.exp2(b.subf(scaled, b.broadcastLeading(offset, logits)));
-}
-
 SmallVector<Value> expandStats(ir::StatsOp op, TileBuilder &b) {
   Value factor = b.splatLike(op.getFactor(), op.getMax());
   SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(1, op.getLogits().getType().getRank()));
   Value logits = seenLogits(b, op.getSeen(), op.getLogits());
   Value maximum = b.maxf(op.getMax(), b.reduce(tile::ReductionKind::Max, logits, dims));
+  if (op.getExact()) {
+    Value kept = b.exp2(b.mulf(b.subf(op.getMax(), finite(b, maximum)), factor));
+    Value added = b.reduce(tile::ReductionKind::Sum, exactExponentials(b, logits, maximum, op.getFactor()), dims);
+    return {maximum, b.addf(b.mulf(op.getSum(), kept), added)};
+  }
   Value offset = b.mulf(finite(b, maximum), factor);
   Value kept = b.mulf(op.getSum(), b.exp2(b.subf(b.mulf(op.getMax(), factor), offset)));
   Value added = b.reduce(tile::ReductionKind::Sum, exponentials(b, logits, offset, op.getFactor()), dims);
@@ -371,6 +351,8 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
         return verifyBlockSize(op, weights.getBlockSize(), weights.getLogits().getType().getDimSize(2));
       if (auto gradients = dyn_cast<ir::GradientsOp>(op))
         return verifyBlockSize(op, gradients.getBlockSize(), gradients.getLogits().getType().getDimSize(2));
+      if (auto online = dyn_cast<ir::OnlineOp>(op))
+        return verifyBlockSize(op, online.getBlockSize(), online.getLogits().getType().getDimSize(2));
       if (auto gate = dyn_cast<ir::GateLogitOp>(op))
         return verifyBlockSize(op, gate.getBlockSize(), Problem::maxBlockSize);
       return WalkResult::advance();
@@ -386,6 +368,7 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
                  Expansion<ir::KeyProgramOp, expandKeyProgram>, Expansion<ir::RowRangeOp, expandRowRange>, Expansion<ir::GroupTileOp, expandGroupTile>,
                  Expansion<ir::GradientsOp, expandGradients>, Expansion<ir::ProductStatsOp, expandProductStats>,
                  Expansion<ir::PartGradientsOp, expandPartGradients>>(&getContext());
+    populateRetrievalExpansions(patterns);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

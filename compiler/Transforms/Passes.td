@@ -21,7 +21,7 @@ def LandmarkBindTemplate : Pass<"landmark-bind-template", "::mlir::ModuleOp"> {
 def LandmarkExpandOps : Pass<"landmark-expand-ops"> {
   let summary = "Expand what templates say of landmark attention into tile, arith and math";
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect",
-                           "::mlir::memref::MemRefDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
+                           "::mlir::memref::MemRefDialect", "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }
 
 def TilePeelEdges : Pass<"tile-peel-edges"> {

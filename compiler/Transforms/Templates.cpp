@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Transforms/Templates.h"
+#include "compiler/Transforms/RetrievalTemplates.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -34,6 +35,8 @@ int64_t tileBlocks(const Problem &problem, const Config &config) { return config
 } // namespace
 
 std::string templateName(const Problem &problem, const Config &config) {
+  if (isRetrieval(problem.operation))
+    return fmt::format("{}.mlir", name(problem.operation == Operation::AttendPart ? Operation::Attend : problem.operation));
   return fmt::format("{}{}.mlir", name(problem.operation), isLongBlock(problem, config) ? "_long" : "");
 }
 
@@ -54,6 +57,8 @@ Expected<Template> findTemplate(const std::string &name, const std::string &file
 }
 
 std::string typeAliases(const Problem &problem, const Config &config) {
+  if (isRetrieval(problem.operation))
+    return retrievalAliases(problem, config);
   int64_t rows = config.queryTile, blocks = tileBlocks(problem, config), tokens = config.keyTile / blocks;
   int64_t gates = config.keyTile, dim = problem.headDim;
   std::string_view type = name(problem.dtype), gradient = name(problem.gradientType());
@@ -98,6 +103,7 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"tile_landmarks", config.keyTile},
       {"tile_tokens", tileTokens(problem, config)},
       {"passes", passes},
+      {"top_k", problem.topK},
   };
   auto found = values.find(name);
   if (found != values.end())

@@ -106,13 +106,13 @@ def Landmark_BlockRangeOp : Landmark_Op<"block_range", [Pure]> {
 def Landmark_LocateOp : Landmark_Op<"locate", [Pure]> {
   let summary = "block of each query row, and place in it";
   let description = [{
-    For the row at position `first + i`: `blocks[i] = (first + i + phase) / L`, `tokens[i]` the remainder.
+    For the row at position `first + i * step` (`step` is 1 where it is not given): `blocks[i] = (first + i * step + phase) / L`, `tokens[i]` the remainder.
 
     Example: `%blocks, %tokens = landmark.locate %first phase %phase block %L : tensor<128xi32>`
   }];
-  let arguments = (ins Index:$first, Index:$phase, Index:$block_size);
+  let arguments = (ins Index:$first, Optional<Index>:$step, Index:$phase, Index:$block_size);
   let results = (outs Tile_Tile:$blocks, Tile_Tile:$tokens);
-  let assemblyFormat = "$first `phase` $phase `block` $block_size attr-dict `:` type($blocks) `,` type($tokens)";
+  let assemblyFormat = "$first (`step` $step^)? `phase` $phase `block` $block_size attr-dict `:` type($blocks) `,` type($tokens)";
   let hasVerifier = 1;
 }
 
@@ -240,14 +240,15 @@ def Landmark_StatsOp : Landmark_Op<"stats", [Pure, AllTypesMatch<["max", "sum", 
   let summary = "add logits to running softmax statistics";
   let description = [{
     `max` is the running maximum of raw logits (-inf where none was seen yet), `sum` the sum of `exp2((logit - max) * factor)`. Logits that are not
-    `seen` do not count. `factor` must be positive.
+    `seen` do not count. `factor` must be positive. With `exact` the maximum is subtracted before the product with the factor: an operation more for each logit, and no
+    rounding error of a huge one is magnified.
 
     Example: `%m1, %l1 = landmark.stats %m0, %l0 add %s seen %mask factor %c : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>`
   }];
-  let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, Tile_Tile:$logits, Tile_Tile:$seen, F32:$factor);
+  let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, Tile_Tile:$logits, Tile_Tile:$seen, F32:$factor, UnitAttr:$exact);
   let results = (outs Tile_Tile:$new_max, Tile_Tile:$new_sum);
   let assemblyFormat = [{
-    $max `,` $sum `add` $logits `seen` $seen `factor` $factor attr-dict `:` type($max) `,` type($logits) `,` type($seen)
+    $max `,` $sum `add` $logits `seen` $seen `factor` $factor (`exact` $exact^)? attr-dict `:` type($max) `,` type($logits) `,` type($seen)
   }];
   let hasVerifier = 1;
 }
@@ -397,5 +398,7 @@ def Landmark_PartGradientsOp : Landmark_Op<"part_gradients", [Pure, AllTypesMatc
   }];
   let hasVerifier = 1;
 }
+
+include "dialects/Landmark/RetrievalOps.td"
 
 #endif

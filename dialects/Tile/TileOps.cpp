@@ -97,23 +97,29 @@ LogicalResult CopyOp::verify() {
   return verifyRows(*this, getView().getType(), type.getShape(), type.getElementType());
 }
 
-LogicalResult StoreOp::verify() {
-  auto view = getView().getType();
-  auto type = getValue().getType();
+/// Checks shared by what moves rows between registers and a view: a tile of rank 1 has one element a row.
+static LogicalResult verifyRegisterRows(Operation *op, MemRefType view, RankedTensorType type, StringRef verb) {
   if (type.getRank() < 1 || type.getRank() > 2 || view.getRank() != type.getRank() + 2)
-    return emitOpError("writes a tile of rank 1 or 2 to a view of rank 2 higher, got ranks ")
-           << type.getRank() << " and " << view.getRank();
+    return op->emitOpError(verb) << " a view of rank 2 higher, got ranks " << type.getRank() << " and " << view.getRank();
   if (view.getElementType() != type.getElementType())
-    return emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << type.getElementType();
+    return op->emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << type.getElementType();
   if (type.getRank() == 2 && view.getShape().back() != type.getShape().back())
-    return emitOpError("rows of the view have ") << view.getShape().back() << " columns, rows of the tile " << type.getShape().back();
-  if (getTokens() && type.getRank() != 2)
-    return emitOpError("writes blocks of rows of a tile of rank 2");
+    return op->emitOpError("rows of the view have ") << view.getShape().back() << " columns, rows of the tile " << type.getShape().back();
   if (FragmentAttr layout = layoutOf(type); layout && type.getRank() == 1 && layout.getRoles().front() != Role::Row)
-    return emitOpError("writes a value for every row, got ") << type;
-  if (type.getRank() == 2 && failed(verifyMatrixLayout(*this, type)))
+    return op->emitOpError("takes a value for every row, got ") << type;
+  if (type.getRank() == 2 && failed(verifyMatrixLayout(op, type)))
     return failure();
-  return verifyView(*this, view, /*hasColumns=*/type.getRank() == 2);
+  return verifyView(op, view, /*hasColumns=*/type.getRank() == 2);
+}
+
+LogicalResult StoreOp::verify() {
+  if (getTokens() && getValue().getType().getRank() != 2)
+    return emitOpError("writes blocks of rows of a tile of rank 2");
+  return verifyRegisterRows(*this, getView().getType(), getValue().getType(), "writes a tile of rank 1 or 2 to");
+}
+
+LogicalResult ReadRowsOp::verify() {
+  return verifyRegisterRows(*this, getView().getType(), getResult().getType(), "reads a tile of rank 1 or 2 from");
 }
 
 /// What wgmma asks of its operands. Rows of the right operand's tile are multiplied in steps of 16 elements.
@@ -198,8 +204,8 @@ void DotOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) 
 
 LogicalResult ReduceOp::verify() {
   auto source = getSource().getType(), result = getResult().getType();
-  if (!isa<FloatType>(source.getElementType()))
-    return emitOpError("combines floats, got ") << source.getElementType();
+  if (!isa<FloatType>(source.getElementType()) && !source.getElementType().isInteger(32))
+    return emitOpError("combines floats or i32, got ") << source.getElementType();
   llvm::SmallBitVector reduced(source.getRank());
   for (int64_t dim : getDims()) {
     if (dim < 0 || dim >= source.getRank() || reduced.test(dim))

@@ -98,10 +98,28 @@ def Tile_StoreOp : Tile_Op<"store", [AttrSizedOperandSegments]> {
         tile.store %o, %O[%batch, %head, %row] below %rows : tensor<128x128xbf16>, !view
         tile.store %dk, %DK[%batch, %head, %key] blocks of %tokens stride %L below %keys : tensor<64x128xbf16>, !view
   }];
-  let arguments = (ins Tile_Tile:$value, Arg<MemRefRankOf<[BF16, F16, F32], [3, 4]>, "view", [MemWrite]>:$view, Index:$batch, Index:$head, Index:$row,
+  let arguments = (ins Tile_Tile:$value, Arg<MemRefRankOf<[BF16, F16, F32, I32], [3, 4]>, "view", [MemWrite]>:$view, Index:$batch, Index:$head, Index:$row,
                        Optional<Index>:$tokens, Optional<Index>:$stride, Index:$high);
   let assemblyFormat = [{
     $value `,` $view `[` $batch `,` $head `,` $row `]` (`blocks` `of` $tokens^ `stride` $stride)? `below` $high attr-dict `:` type($value) `,` type($view)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ReadRowsOp : Tile_Op<"read_rows", [TypesMatchWith<"the fill has the element type of the tile", "result", "fill",
+                                                     "::llvm::cast<::mlir::RankedTensorType>($_self).getElementType()">]> {
+  let summary = "read a tile of rows from a view into registers";
+  let description = [{
+    As `tile.store` writes: row `r` of the tile is row `row + r` of the view where that is below `high`, and `fill` elsewhere; a tile of rank 1 holds one element a row. For
+    what is computed on, not multiplied: operands of `tile.dot` are loaded.
+
+    Example: `%v = tile.read_rows %V[%batch, %head, %row] below %rows else %none : !view -> tensor<16x8xf32>`
+  }];
+  let arguments = (ins Arg<MemRefRankOf<[F32, I32], [3, 4]>, "view", [MemRead]>:$view, Index:$batch, Index:$head, Index:$row, Index:$high,
+                       AnyTypeOf<[F32, I32]>:$fill);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $view `[` $batch `,` $head `,` $row `]` `below` $high `else` $fill attr-dict `:` type($view) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -152,6 +170,8 @@ def Tile_DotWaitOp : Tile_Op<"dot_wait", [AllTypesMatch<["product", "result"]>, 
 def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
   let summary = "combine a tile along dimensions";
   let description = [{
+    Elements are f32, or i32, whose order is the signed one.
+
     Example: `%m = tile.reduce max %s along [1, 2] : tensor<128x1x64xf32> -> tensor<128xf32>`
   }];
   let arguments = (ins Tile_ReductionKindAttr:$kind, Tile_Tile:$source, DenseI64ArrayAttr:$dims);

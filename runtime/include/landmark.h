@@ -143,11 +143,12 @@ LANDMARK_C_EXPORT landmark_error *landmark_runtime_device(const landmark_runtime
 
 typedef struct landmark_problem {
   size_t size;
-  const char *operation; /* "forward" or "backward" */
+  const char *operation; /* "forward", "backward", or a step of retrieval: "score_top", "attend", ... */
   int64_t block_size;
   int64_t head_dim;
   int32_t dtype;           /* a landmark_dtype */
   int32_t float_gradients; /* backward: 1 where dq, dk and dv are float32 whatever dtype is */
+  int64_t top_k;           /* retrieval: blocks to select; else 0 */
 } landmark_problem;
 
 typedef struct landmark_compile_options {

@@ -12,8 +12,9 @@ Expected<std::unique_ptr<Subject>> Subject::make(const Device &device, const Pro
     return makeForwardSubject(device, problem, workload, std::move(pool));
   case Operation::Backward:
     return makeBackwardSubject(device, problem, workload, std::move(pool));
+  default:
+    return Error{ErrorCode::Unsupported, fmt::format("tuning: there is none for {}", name(problem.operation))};
   }
-  return Error{ErrorCode::Unsupported, fmt::format("tuning: there is none for operation {}", int(problem.operation))};
 }
 
 } // namespace landmark::tune

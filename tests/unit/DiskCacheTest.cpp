@@ -93,7 +93,8 @@ TEST_CASE("a kernel's key holds what decides its code and nothing else") {
                                                                 [](Problem &p) { p.headDim = 64; },
                                                                 [](Problem &p) { p.dtype = DType::F16; },
                                                                 [](Problem &p) { p.operation = Operation::Backward; },
-                                                                [](Problem &p) { p.floatGradients = true; }}) {
+                                                                [](Problem &p) { p.floatGradients = true; },
+                                                                [](Problem &p) { p.topK = 3; }}) {
     Problem other = problem;
     change(other);
     CHECK(digest(other, config, sm80, {}) != base);

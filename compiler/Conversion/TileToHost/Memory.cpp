@@ -22,20 +22,20 @@ static SmallVector<Value> columnOf(ValueRange row, Value column) {
   return indices;
 }
 
-/// Copies a row of `columns` elements to `offset` in the buffer, as float32, and zeros behind it to the end of its last
+/// Copies a row of `columns` elements to `offset` in the buffer, floats as float32, and zeros behind it to the end of its last
 /// vector.
 void TileEmitter::copyRow(Value view, ValueRange row, Value buffer, Value offset, int64_t columns, int64_t width) {
   Type element = cast<MemRefType>(view.getType()).getElementType();
   auto read = [&](Value column, int64_t size) -> Value {
     Value piece = vector::LoadOp::create(b, VectorType::get({size}, element), view, columnOf(row, column));
-    return element.isF32() ? piece : Value(arith::ExtFOp::create(b, VectorType::get({size}, b.getF32Type()), piece));
+    return element == hostElement(element) ? piece : Value(arith::ExtFOp::create(b, VectorType::get({size}, b.getF32Type()), piece));
   };
   int64_t whole = columns / width * width;
   forLoop(0, whole, width,
           [&](Value column) { vector::StoreOp::create(b, read(column, width), buffer, add(offset, column)); });
   if (whole == columns)
     return;
-  Value last = arith::ConstantOp::create(b, b.getZeroAttr(VectorType::get({width}, b.getF32Type())));
+  Value last = arith::ConstantOp::create(b, b.getZeroAttr(VectorType::get({width}, hostElement(element))));
   forPieces(columns - whole, [&](int64_t begin, int64_t size) {
     last = vector::InsertStridedSliceOp::create(b, read(index(whole + begin), size), last, ArrayRef<int64_t>{begin},
                                                 ArrayRef<int64_t>{1});
@@ -120,6 +120,34 @@ Value TileEmitter::enterBlockRow(tile::StoreOp op, Value i) {
   auto branch = scf::IfOp::create(b, there);
   b.setInsertionPointToStart(branch.thenBlock());
   return row;
+}
+
+void TileEmitter::readRows(tile::ReadRowsOp op) {
+  TileLayout layout = layoutOf(op.getResult());
+  Value buffer = buffers[op.getResult()] = allocateFor(op.getResult());
+  Value view = values.lookup(op.getView()), batch = values.lookup(op.getBatch()), head = values.lookup(op.getHead());
+  Value first = values.lookup(op.getRow()), high = values.lookup(op.getHigh()), fill = values.lookup(op.getFill());
+  bool hasColumns = layout.shape.size() == 2;
+  forLoop(0, layout.shape[0], 1, [&](Value i) {
+    Value row = arith::AddIOp::create(b, first, i);
+    SmallVector<Value> place = hasColumns ? SmallVector<Value>{i, index(0)} : SmallVector<Value>{i};
+    Value offset = offsetOf(layout, place);
+    auto branch = scf::IfOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row, high), /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    SmallVector<Value> source = {batch, head, row};
+    if (hasColumns)
+      copyRow(view, source, buffer, offset, layout.shape[1], layout.width);
+    else
+      memref::StoreOp::create(b, memref::LoadOp::create(b, view, source), buffer, offset);
+    b.setInsertionPointToStart(branch.elseBlock());
+    if (!hasColumns) {
+      memref::StoreOp::create(b, fill, buffer, offset);
+      return;
+    }
+    Value filled = vector::BroadcastOp::create(b, VectorType::get({layout.width}, fill.getType()), fill);
+    forLoop(0, layout.shape[1], layout.width, [&](Value column) { vector::StoreOp::create(b, filled, buffer, add(offset, column)); });
+  });
 }
 
 void TileEmitter::store(tile::StoreOp op) {

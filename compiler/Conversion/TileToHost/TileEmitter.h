@@ -108,6 +108,7 @@ private:
   Value repeat(Value scalar, const Point &point);
   Value maximum(Value x, Value y);
   Value combine(tile::ReductionKind kind, Value x, Value y);
+  mlir::TypedAttr neutral(tile::ReductionKind kind, mlir::Type element);
   Value combineElements(tile::ReductionKind kind, Value vector);
 
   // Memory outside (Memory.cpp).
@@ -115,6 +116,7 @@ private:
   void loadRows(tile::LoadOp op);
   Value enterBlockRow(tile::StoreOp op, Value i);
   void store(tile::StoreOp op);
+  void readRows(tile::ReadRowsOp op);
   void copyRow(Value view, mlir::ValueRange row, Value buffer, Value offset, int64_t columns, int64_t width);
 
   // Products (Dot.cpp).

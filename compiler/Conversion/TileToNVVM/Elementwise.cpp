@@ -224,9 +224,16 @@ struct LowerBroadcast : TilePattern<tile::BroadcastOp> {
 };
 
 Value combine(ThreadBuilder &b, tile::ReductionKind kind, Value left, Value right) {
-  if (kind == tile::ReductionKind::Max)
-    return LLVM::MaxNumOp::create(b, left, right);
-  return arith::AddFOp::create(b, left, right);
+  bool isFloat = isa<FloatType>(left.getType());
+  switch (kind) {
+  case tile::ReductionKind::Max:
+    return isFloat ? Value(LLVM::MaxNumOp::create(b, left, right)) : Value(arith::MaxSIOp::create(b, left, right));
+  case tile::ReductionKind::Min:
+    return isFloat ? Value(LLVM::MinNumOp::create(b, left, right)) : Value(arith::MinSIOp::create(b, left, right));
+  case tile::ReductionKind::Sum:
+    break;
+  }
+  return isFloat ? Value(arith::AddFOp::create(b, left, right)) : b.add(left, right);
 }
 
 /// A balanced tree: short chains keep the pipes busy.
@@ -250,18 +257,23 @@ struct LowerReduce : TilePattern<tile::ReduceOp> {
   using TilePattern::TilePattern;
   FailureOr<SmallVector<Value>> lower(tile::ReduceOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
     FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
-    if ((from.rows && !to.rows) || !op.getSource().getType().getElementType().isF32())
-      return op.emitOpError("lowers reductions of f32 along blocks and columns");
+    Type element = op.getSource().getType().getElementType();
+    bool dropsRows = from.rows && !to.rows;
+    if ((dropsRows && from.warps != 1) || !(element.isF32() || element.isInteger(32)))
+      return op.emitOpError("lowers reductions of f32 and i32, along rows within one warp only");
     SmallVector<SmallVector<Value>> parts(to.registers());
     for (int64_t i = 0; i < from.registers(); ++i) {
       auto place = from.placeOf(i);
-      parts[to.registerOf({place.row, to.blocks ? place.block : 0, to.columns ? place.column : 0})].push_back(adaptor.getSource()[i]);
+      parts[to.registerOf({to.rows ? place.row : 0, to.blocks ? place.block : 0, to.columns ? place.column : 0})].push_back(adaptor.getSource()[i]);
     }
     SmallVector<Value> values;
     for (SmallVector<Value> &part : parts) {
       Value value = combineAll(b, op.getKind(), part);
       if (from.columns && !to.columns) // the other columns are in the other lanes of the quad
         for (int64_t distance : {1, 2})
+          value = combine(b, op.getKind(), value, shuffle(b, NVVM::ShflKind::bfly, value, distance, 31));
+      if (dropsRows) // and the other rows in the other quads
+        for (int64_t distance : {4, 8, 16})
           value = combine(b, op.getKind(), value, shuffle(b, NVVM::ShflKind::bfly, value, distance, 31));
       values.push_back(value);
     }

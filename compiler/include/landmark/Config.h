@@ -42,6 +42,9 @@ LANDMARK_API int64_t tileTokens(const Problem &problem, const Config &config);
 /// both.
 LANDMARK_API int64_t keyPasses(const Problem &problem, const Config &config, const Target &target);
 
+/// Columns of a tile of a retrieval kernel: a block's, or the landmarks of a page.
+LANDMARK_API int64_t retrievalColumns(const Problem &problem);
+
 /// Whether a block is longer than a key tile, which takes another template (templates/*_long.mlir).
 LANDMARK_API bool isLongBlock(const Problem &problem, const Config &config);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // landmark bench: a kernel's speed on random inputs, checked.
+#include "BenchDecode.h"
 #include "Command.h"
 #include "Knobs.h"
 #include "Random.h"
@@ -228,6 +229,8 @@ Expected<void> bench(const Options &options) {
   auto problem = options.problem.parse();
   if (!problem)
     return problem.error();
+  if (auto allowed = refuseSteps(problem->operation); !allowed)
+    return allowed;
   auto device = Device::parse(options.device);
   if (!device)
     return device.error();
@@ -254,6 +257,7 @@ Command addBench(CLI::App &app) {
   CLI::App *command = app.add_subcommand("bench", "Measure a kernel on random inputs and check its result");
   CLI::Range count(int64_t(1), int64_t(1) << 20), length(int64_t(1), int64_t(1) << 30);
   options->problem.addTo(*command);
+  options->problem.operation.clear();
   command->add_option("--batch,-B", options->batch, "Batch")->check(count)->capture_default_str();
   command->add_option("--heads,-H", options->heads, "Query heads")->check(count)->capture_default_str();
   command
@@ -282,7 +286,16 @@ Command addBench(CLI::App &app) {
                   "  landmark bench forward --config query_tile=64,stages=3\n"
                   "  landmark bench backward --head-dim 128 --length 16384 --heads 16",
                   flopConvention(Operation::Forward)));
-  return {command, [options] { return bench(*options); }};
+  // A subcommand's options are its own, so the operation is asked for only where there is none.
+  command->get_option("operation")->required(false);
+  Command decode = addBenchDecode(*command);
+  return {command, [options, decode, command]() -> Expected<void> {
+            if (decode.app->parsed())
+              return decode.run();
+            if (options->problem.operation.empty())
+              return Error{ErrorCode::InvalidArgument, "operation: got none; allowed: forward, backward, decode"};
+            return bench(*options);
+          }};
 }
 
 } // namespace landmark::tool

@@ -21,7 +21,7 @@ using Json = nlohmann::ordered_json;
 
 Error refuse(std::string why) { return {ErrorCode::InvalidArgument, "--all-configs: " + std::move(why)}; }
 
-constexpr const char *members[] = {"operation", "block_size", "head_dim", "dtype", "gradient_dtype", "target", "config"};
+constexpr const char *members[] = {"operation", "block_size", "head_dim", "dtype", "gradient_dtype", "top_k", "target", "config"};
 
 /// One object for each combination of the arrays' elements.
 std::vector<Json> expand(const Json &entry) {
@@ -67,12 +67,14 @@ Expected<Problem> problemOf(const Json &entry) {
       return text.error();
     *member = std::move(*text);
   }
-  auto blockSize = numberOf(entry, "block_size", defaults.blockSize),
-       headDim = numberOf(entry, "head_dim", defaults.headDim);
-  if (!blockSize || !headDim)
-    return blockSize ? headDim.error() : blockSize.error();
-  problem.blockSize = *blockSize;
-  problem.headDim = *headDim;
+  for (auto [name, fallback, member] : {std::tuple{"block_size", defaults.blockSize, &problem.blockSize},
+                                        {"head_dim", defaults.headDim, &problem.headDim},
+                                        {"top_k", defaults.topK, &problem.topK}}) {
+    auto number = numberOf(entry, name, fallback);
+    if (!number)
+      return number.error();
+    *member = *number;
+  }
   return problem.parse();
 }
 

@@ -47,6 +47,12 @@ Expected<bool> parseGradientType(const std::string &type, Operation operation, D
   return *parsed != dtype;
 }
 
+Expected<void> refuseSteps(Operation operation) {
+  if (!isRetrieval(operation))
+    return {};
+  return Error{ErrorCode::InvalidArgument, fmt::format("operation: got '{}', allowed here: forward, backward", name(operation))};
+}
+
 void ProblemOptions::addTo(CLI::App &app) {
   addOperation(app, operation);
   app.add_option("--head-dim,-D", headDim, "Head dimension: a multiple of 8 from 16 to 256")->capture_default_str();
@@ -66,7 +72,7 @@ Expected<Problem> ProblemOptions::parse() const {
   auto floatGradients = parseGradientType(gradientType, *parsedOperation, *parsedType);
   if (!floatGradients)
     return floatGradients.error();
-  Problem problem{*parsedOperation, blockSize, headDim, *parsedType, *floatGradients};
+  Problem problem{*parsedOperation, blockSize, headDim, *parsedType, *floatGradients, isRetrieval(*parsedOperation) ? topK : 0};
   if (auto legal = validate(problem); !legal)
     return legal.error();
   return problem;

@@ -192,9 +192,10 @@ Command addCompile(CLI::App &app) {
   auto *list = command->add_option(
       "--all-configs", options->list,
       "JSON list of kernels to compile into the folder -o, a bundle for LANDMARK_BUNDLE: [{\"target\": \"sm_90a\", "
-      "\"head_dim\": [64, 128], ...}], with operation, block_size, dtype, gradient_dtype and config");
+      "\"head_dim\": [64, 128], ...}], with operation, block_size, dtype, gradient_dtype, top_k and config");
   list->excludes(command->get_option("operation"));
   command->get_option("operation")->required(false);
+  command->add_option("--top-k,-k", options->problem.topK, "Blocks to select, for the steps of retrieval: 1 to 128")->capture_default_str();
   command->add_option(
       "--target", options->target,
       "sm_80, sm_86, sm_89, sm_90, sm_90a, sm_100a, sm_120a, ... or host (default: the first GPU's, else sm_80)");

@@ -242,6 +242,8 @@ Expected<void> run(const Options &options) {
   auto operation = parseOperation(options.operation);
   if (!operation)
     return operation.error();
+  if (auto allowed = refuseSteps(*operation); !allowed)
+    return allowed;
   auto device = Device::parse(options.device);
   if (!device)
     return device.error();

@@ -176,7 +176,9 @@ public:
   Expected<PreparedForward> prepare(const ForwardArguments &arguments, const CompileOptions &options = {});
 
 private:
+  friend class Retrieval;
   Expected<ForwardKernel> kernelFor(const ForwardArguments &arguments, const CompileOptions &options);
+  Expected<std::shared_ptr<const LoadedKernel>> kernelFor(const Problem &problem, const CompileOptions &options);
 
   struct State;
   std::unique_ptr<State> state;

@@ -66,7 +66,7 @@ gpu.module @kernels {
   gpu.func @reduce_rows() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
     %zero = arith.constant 0 : index
     %x = arith.constant dense<1.0> : tensor<32x8xf32, #tile.fragment<[row, column], 2>>
-    // expected-error @below {{lowers reductions of f32 along blocks and columns}}
+    // expected-error @below {{lowers reductions of f32 and i32, along rows within one warp only}}
     // expected-error @below {{failed to legalize operation}}
     %y = tile.reduce sum %x along [0] : tensor<32x8xf32, #tile.fragment<[row, column], 2>> -> tensor<8xf32, #tile.fragment<[column], 2>>
     gpu.return
@@ -79,7 +79,7 @@ gpu.module @kernels {
   gpu.func @reduce_f16() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
     %zero = arith.constant 0 : index
     %x = arith.constant dense<1.0> : tensor<32x8xf16, #tile.fragment<[row, column], 2>>
-    // expected-error @below {{lowers reductions of f32 along blocks and columns}}
+    // expected-error @below {{lowers reductions of f32 and i32, along rows within one warp only}}
     // expected-error @below {{failed to legalize operation}}
     %y = tile.reduce sum %x along [1] : tensor<32x8xf16, #tile.fragment<[row, column], 2>> -> tensor<32xf16, #tile.fragment<[row], 2>>
     gpu.return

@@ -30,6 +30,7 @@ gpu.module @kernels {
     scf.for %b = %zero to %n step %one {
       // expected-error @below {{computes the address of a load from what only its iteration knows}}
       %row = memref.load %rows[%b] : memref<?xindex>
+      memref.store %b, %rows[%zero] : memref<?xindex>
       %k = tile.load %K[%zero, %zero, %row] in [%zero, %n) : !view -> tensor<64x64xbf16>
       %s = tile.dot %q, %k transpose into %s0 : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
     }

@@ -266,7 +266,7 @@ func.func @read_layout(%slot: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits =
 // -----
 
 func.func @store_layout(%x: tensor<64xf32, #tile.fragment<[column], 4>>, %view: memref<?x?x?xf32>, %i: index) {
-  // expected-error @below {{writes a value for every row}}
+  // expected-error @below {{takes a value for every row}}
   tile.store %x, %view[%i, %i, %i] below %i : tensor<64xf32, #tile.fragment<[column], 4>>, memref<?x?x?xf32>
   return
 }
