@@ -58,8 +58,10 @@ std::vector<std::string> remarks(const Kernel &kernel, const std::vector<Resourc
   };
   if (kernel.target.isHost())
     return found;
-  add(fallback(kernel));
-  if (isLongBlock(kernel.problem, kernel.config))
+  bool isStep = isRetrieval(kernel.problem.operation); // bound by memory, and a page is one tile
+  if (!isStep)
+    add(fallback(kernel));
+  if (!isStep && isLongBlock(kernel.problem, kernel.config))
     add(fmt::format("blocks of {} tokens do not fit a key tile of {}: keys are multiplied twice",
                     kernel.problem.blockSize, kernel.config.keyTile));
   for (const Kernel::Function &function : kernel.functions) {

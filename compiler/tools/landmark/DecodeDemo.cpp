@@ -296,7 +296,7 @@ Expected<void> decodeDemo(const Options &options) {
   auto dtype = parseDType(options.dtype);
   if (!dtype)
     return dtype.error();
-  Problem problem{Operation::Attend, options.blockSize, options.headDim, *dtype, options.topK};
+  Problem problem{Operation::Attend, options.blockSize, options.headDim, *dtype, /*floatGradients=*/false, options.topK};
   if (auto legal = validate(problem); !legal)
     return legal;
   if (options.heads % options.kvHeads != 0)
