@@ -34,8 +34,13 @@ int64_t retrievalColumns(const Problem &problem) {
 Config defaultRetrievalConfig(const Problem &problem, const Target &target) {
   if (target.isHost())
     return {attends(problem) || scores(problem) ? 8 : 16, retrievalColumns(problem), 1, 1};
-  Config config{16, retrievalColumns(problem), 1, scores(problem) ? 3 : attends(problem) ? 2 : 1};
-  while (config.stages > 1 && retrievalSharedBytes(config, problem) > target.maxSharedBytes())
+  Config config{16, retrievalColumns(problem), 1, scores(problem) || attends(problem) ? 3 : 1};
+  auto fits = [&](int64_t programs) {
+    return programs * (retrievalSharedBytes(config, problem) + 1024) <= target.sharedBytesPerMultiprocessor();
+  };
+  while (config.stages > 2 && !fits(2))
+    --config.stages;
+  while (config.stages > 1 && !fits(1))
     --config.stages;
   return config;
 }

@@ -55,7 +55,10 @@ SmallVector<Value> expandPart(ir::PartOp op, TileBuilder &b) {
   Value steps = b.divide(b.add(end, b.sub(step, b.i32(1))), step);
   // The first `rest` parts have a step more.
   Value each = b.divide(steps, splits), rest = b.remainder(steps, splits);
-  auto border = [&](Value part) { return b.mul(b.add(b.mul(part, each), b.min(part, rest)), step); };
+  auto border = [&](Value part) {
+    Value whole = b.mul(part, each);
+    return b.mul(b.add(whole, b.min(part, rest)), step);
+  };
   return {b.toIndex(border(split)), b.toIndex(b.min(end, border(b.add(split, b.i32(1)))))};
 }
 
@@ -132,8 +135,8 @@ SmallVector<Value> expandTopK(ir::TopKOp op, TileBuilder &b) {
   SmallVector<Value> results =
       repeat(b, op.getKeep(), inits, [across](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
         Candidates list{carried[0], carried[1], across}, added{carried[2], carried[3], across};
-        Value most = b.maxf(list.most(b), added.most(b));
-        Value id = b.min(list.lowestId(b, most), added.lowestId(b, most));
+        Value listMost = list.most(b), addedMost = added.most(b), most = b.maxf(listMost, addedMost);
+        Value listId = list.lowestId(b, most), addedId = added.lowestId(b, most), id = b.min(listId, addedId);
         Value place = isPlace(b, j, carried[4]);
         Value values = b.select(place, byRow(b, most, carried[4]), carried[4]),
               ids = b.select(place, byRow(b, id, carried[5]), carried[5]);
