@@ -41,8 +41,12 @@ Expected<void> addMaps(PackedArguments &packed, const LoadedKernel &kernel, cons
     return {};
   if (auto described = checkTensorMaps(arguments); !described)
     return described;
-  const cuda::Driver &driver = *kernel.device.state()->driver;
-  return encoded ? packed.moveMaps(driver, maps, arguments, *encoded) : packed.encodeMaps(driver, maps, arguments);
+  const DeviceState &on = *kernel.device.state();
+  cuda::ContextScope scope(*on.driver, on.context); // the driver encodes for the current one
+  if (!scope.status())
+    return scope.status();
+  return encoded ? packed.moveMaps(*on.driver, maps, arguments, *encoded)
+                 : packed.encodeMaps(*on.driver, maps, arguments);
 }
 
 /// What can be judged of a pointer in no time. `elements` says whether the tensor has any.
