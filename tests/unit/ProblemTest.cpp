@@ -56,7 +56,7 @@ TEST_CASE("a problem's ranges are checked at both ends") {
   for (int64_t headDim : {INT64_MIN, int64_t{-16}, int64_t{0}, int64_t{8}, int64_t{60}, int64_t{127}, int64_t{264}})
     CHECK_THAT(message({.headDim = headDim}), Contains("head dimension: got " + std::to_string(headDim)));
   CHECK_THAT(message({.dtype = static_cast<DType>(7)}), Contains("dtype"));
-  CHECK_THAT(message({.operation = static_cast<Operation>(7)}), Contains("operation"));
+  CHECK_THAT(message({.operation = static_cast<Operation>(99)}), Contains("operation"));
   CHECK(message({.operation = Operation::Backward, .floatGradients = true}) == "");
   CHECK_THAT(message({.floatGradients = true}), Contains("gradients"));
 }
