@@ -3,6 +3,7 @@
 
 #include "Log.h"
 #include "Remarks.h"
+#include "compiler/Driver/Ptxas.h"
 #include "cuda/Assemble.h"
 
 #include <algorithm>
@@ -122,10 +123,19 @@ Expected<void> checkStream(const Device &device, void *stream) {
   return {};
 }
 
+Expected<Cubin> assembleByPtxas(const Kernel &kernel) {
+  auto assembled = assemble(kernel.ptx, kernel.target.chip);
+  return assembled ? Expected<Cubin>(Cubin{std::move(assembled->cubin), "ptxas"}) : assembled.error();
+}
+
 std::function<Expected<Cubin>(const Kernel &)> assemblerOf(const Device &device) {
   if (device.isHost())
     return {};
   return [device](const Kernel &kernel) -> Expected<Cubin> {
+    // The driver's linker assembles relocatable code, in which a kernel cannot hand registers from one warp to another:
+    // half the speed.
+    if (auto assembled = assembleByPtxas(kernel))
+      return assembled;
     const DeviceState &on = *device.state();
     cuda::ContextScope scope(*on.driver, on.context);
     if (!scope.status())

@@ -61,7 +61,9 @@ Expected<void> checkFits(const Problem &needed, const Kernel &kernel);
 /// On the host a stream must be null.
 Expected<void> checkStream(const Device &device, void *stream);
 
-/// Has a GPU's driver assemble a kernel's PTX; empty for the host.
+/// Assembles a kernel's PTX with ptxas; NotFound where there is none.
+Expected<Cubin> assembleByPtxas(const Kernel &kernel);
+/// Assembles a kernel's PTX for a GPU, with ptxas or else by the GPU's driver; empty for the host.
 std::function<Expected<Cubin>(const Kernel &)> assemblerOf(const Device &device);
 
 } // namespace landmark

@@ -92,8 +92,14 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
   int64_t near64 = keysNear(problem, 64), near128 = keysNear(problem, 128);
   std::vector<Config> candidates;
   if (most == Loads::Tma) {
-    candidates.push_back({128, near128, 8, 2, MatrixUnit::Wgmma, Loads::Tma, true, true, true});
-    candidates.push_back({128, near64, 8, 2, MatrixUnit::Wgmma, Loads::Tma, true, true, true});
+    // Three groups of warps hide each other's softmax best where registers allow it; two with overlapped products do as well at D = 128, and better in short sequences.
+    if (problem.headDim <= 64)
+      candidates.push_back({192, near128, 12, 2, MatrixUnit::Wgmma, Loads::Tma, /*persistent=*/false, /*overlap=*/true, /*pingPong=*/false});
+    if (problem.headDim <= 96 || (problem.headDim <= 128 && paddedBlock(problem) == 128))
+      candidates.push_back({192, near128, 12, 2, MatrixUnit::Wgmma, Loads::Tma, false, false, false});
+    candidates.push_back({128, near128, 8, 2, MatrixUnit::Wgmma, Loads::Tma, false, true, true});
+    candidates.push_back({128, near64, 8, 2, MatrixUnit::Wgmma, Loads::Tma, false, problem.headDim <= 192, problem.headDim <= 192});
+    candidates.push_back({128, near64, 8, 1, MatrixUnit::Wgmma, Loads::Tma});
   }
   if (problem.headDim > 64 && problem.headDim <= 128)
     candidates.push_back({192, near128, 12, 2, MatrixUnit::Wgmma});

@@ -5,7 +5,6 @@
 #include "LoadedKernel.h"
 #include "Progress.h"
 #include "ThreadPool.h"
-#include "compiler/Driver/Ptxas.h"
 
 #include <fmt/format.h>
 #include <fstream>
@@ -142,13 +141,11 @@ Expected<bool> addTo(const KernelStore &bundle, KernelRequest request) {
 } // namespace
 
 Expected<Cubin> assembleAnywhere(const Kernel &kernel) {
-  auto assembled = assemble(kernel.ptx, kernel.target.chip);
-  if (assembled)
-    return Cubin{std::move(assembled->cubin), "ptxas"};
-  if (assembled.error().code == ErrorCode::NotFound)
+  auto assembled = assembleByPtxas(kernel);
+  if (!assembled && assembled.error().code == ErrorCode::NotFound)
     if (Device device = Device::best(); device.target() == kernel.target)
       return assemblerOf(device)(kernel);
-  return assembled.error();
+  return assembled;
 }
 
 Expected<void> compileBundle(const std::string &list, const std::string &bundle, const CompileOptions &options) {
