@@ -73,7 +73,8 @@ SmallVector<Value> expandRowRange(ir::RowRangeOp op, TileBuilder &b) {
   Value end = b.add(op.getBlock(), op.getStep());
   Value first = rowOf(op.getBlock(), zero);
   Value tiles = tilesOf(b.sub(queries, first)), edges = b.min(tilesOf(b.sub(rowOf(end, first), first)), tiles);
-  Value isWhole = arith::OrIOp::create(b, b.compare(CmpIPredicate::eq, phase, zero), b.compare(CmpIPredicate::ne, op.getBlock(), zero));
+  Value isUnshifted = b.compare(CmpIPredicate::eq, phase, zero), isLater = b.compare(CmpIPredicate::ne, op.getBlock(), zero);
+  Value isWhole = arith::OrIOp::create(b, isUnshifted, isLater);
   Value isComplete = b.compare(CmpIPredicate::sle, b.sub(b.mul(end, op.getBlockSize()), phase), op.getKeys());
   return {first, b.select(arith::AndIOp::create(b, isWhole, isComplete), edges, tiles), tiles};
 }

@@ -114,10 +114,11 @@ Value TileEmitter::enterBlockRow(tile::StoreOp op, Value i) {
   Value token = arith::RemUIOp::create(b, i, tokens);
   Value start = arith::MulIOp::create(b, arith::DivUIOp::create(b, i, tokens), stride);
   Value row = arith::AddIOp::create(b, values.lookup(op.getRow()), arith::AddIOp::create(b, start, token));
-  Value there = arith::AndIOp::create(b, arith::CmpIOp::create(b, CmpIPredicate::slt, token, stride),
-                                      arith::AndIOp::create(b, arith::CmpIOp::create(b, CmpIPredicate::sge, row, index(0)),
-                                                            arith::CmpIOp::create(b, CmpIPredicate::slt, row, values.lookup(op.getHigh()))));
-  auto branch = scf::IfOp::create(b, there);
+  Value inBlock = arith::CmpIOp::create(b, CmpIPredicate::slt, token, stride);
+  Value fromLow = arith::CmpIOp::create(b, CmpIPredicate::sge, row, index(0));
+  Value belowHigh = arith::CmpIOp::create(b, CmpIPredicate::slt, row, values.lookup(op.getHigh()));
+  Value inView = arith::AndIOp::create(b, fromLow, belowHigh);
+  auto branch = scf::IfOp::create(b, arith::AndIOp::create(b, inBlock, inView));
   b.setInsertionPointToStart(branch.thenBlock());
   return row;
 }

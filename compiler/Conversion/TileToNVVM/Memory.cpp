@@ -321,7 +321,8 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     Value token = arith::RemUIOp::create(b, row, tokens);
     Value target = b.add(b.toI32(op.getRow()), b.add(b.mul(arith::DivUIOp::create(b, row, tokens), stride), token));
     Value fromLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, target, b.i32(0));
-    return {target, b.bitAnd(b.less(token, stride), b.bitAnd(fromLow, b.less(target, b.toI32(op.getHigh()))))};
+    Value belowHigh = b.less(target, b.toI32(op.getHigh())), inBlock = b.less(token, stride);
+    return {target, b.bitAnd(inBlock, b.bitAnd(fromLow, belowHigh))};
   }
 
   static void storeRow(ThreadBuilder &b, GlobalRows &rows, Value row, const FragmentLayout &layout, ValueRange values, Value pairsFit) {

@@ -2,7 +2,6 @@
 
 // A load that feeds no dot stays where it is; one that feeds a dot and something else is made twice.
 // CHECK-LABEL: @registers(
-// CHECK: tile.copy
 // CHECK: %[[ROWS:.*]] = tile.load %{{.*}} -> tensor<64x64xbf16>
 // CHECK: tile.cast %[[ROWS]]
 // CHECK: scf.for
