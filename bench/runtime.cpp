@@ -2,7 +2,8 @@
 //
 // What a program waits for on a GPU: the context, the first kernel, one from the disk, a second one, and the host's
 // time for a launch beside a bare cuLaunchKernel loop. CUDA_CACHE_DISABLE=1 keeps the driver from remembering.
-#include "ForwardKernel.h"
+#include "Launch.h"
+#include "LoadedKernel.h"
 #include "cuda/Assemble.h"
 
 #include <algorithm>
@@ -101,8 +102,9 @@ void timeLaunches(const Device &device, const std::string &cache) {
   cuda::ContextScope scope(driver, device.state()->context);
   cuda::Module module = take(cuda::load(driver, kernel.kernel().cubin));
   cuda::Function function = nullptr;
-  take(driver.check(driver.moduleGetFunction(&function, module, kernel.kernel().name.c_str()), "cuModuleGetFunction"));
-  take(driver.check(driver.funcSetAttribute(function, cuda::MaxDynamicSharedBytes, int(kernel.kernel().sharedBytes)),
+  const auto &[name, sharedBytes, hostEntry] = kernel.kernel().functions.front();
+  take(driver.check(driver.moduleGetFunction(&function, module, name.c_str()), "cuModuleGetFunction"));
+  take(driver.check(driver.funcSetAttribute(function, cuda::MaxDynamicSharedBytes, int(sharedBytes)),
                     "cuFuncSetAttribute"));
   PackedArguments packed(call.arguments, sectionOf(call.arguments, device));
   take(packed.encodeMaps(driver, kernel.kernel().tensorMaps, call.arguments));
@@ -110,7 +112,7 @@ void timeLaunches(const Device &device, const std::string &cache) {
   for (int round = 0; round < 3; ++round) {
     bare = std::min(bare, microseconds(device, [&] {
                       driver.launchKernel(function, 1, 1, 1, unsigned(kernel.kernel().threads), 1, 1,
-                                          unsigned(kernel.kernel().sharedBytes), nullptr, packed.pointers(), nullptr);
+                                          unsigned(sharedBytes), nullptr, packed.pointers(), nullptr);
                     }));
     same = std::min(same, microseconds(device, [&] { take(prepared.launch()); }));
     other = std::min(other, microseconds(device, [&] { take(prepared.launch(pointers)); }));

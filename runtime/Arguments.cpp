@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The judge of a forward call's arguments (docs/spec.md, section 6).
-#include "DeviceState.h"
+// The judge of a call's arguments (docs/spec.md, section 6).
 #include "Launch.h"
+#include "Places.h"
 #include "Views.h"
 
 #include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <span>
+#include <vector>
 
 namespace landmark {
 
@@ -42,15 +44,47 @@ template <typename View> Expected<NamedView> checkView(const char *name, const V
   return NamedView{name, *covered};
 }
 
+Expected<NamedView> checkColumns(const char *name, const TensorView &view) {
+  if (view.strides[3] != 1)
+    return refuse("{}: got column stride {}; columns must lie side by side (stride 1)", name, view.strides[3]);
+  return checkView(name, view, byteSize(view.dtype));
+}
+
 Expected<NamedView> checkTensor(const char *name, const TensorView &view, DType expected) {
   if (view.dtype != DType::BF16 && view.dtype != DType::F16 && view.dtype != DType::F32)
     return refuse("{}: got element type number {}; allowed are bf16, f16 and f32", name, int(view.dtype));
   if (view.dtype != expected)
     return refuse("{}: got {} elements while q has {}; q, k, v and o must have one type", name,
                   landmark::name(view.dtype), landmark::name(expected));
-  if (view.strides[3] != 1)
-    return refuse("{}: got column stride {}; columns must lie side by side (stride 1)", name, view.strides[3]);
-  return checkView(name, view, byteSize(view.dtype));
+  return checkColumns(name, view);
+}
+
+/// A gradient of the type `expected`, which the first of them has.
+Expected<NamedView> checkGradient(const char *name, const TensorView &view, DType type, DType expected) {
+  if (view.dtype != type && view.dtype != DType::F32)
+    return refuse("{}: got {} elements; they must be {}, as q's, or f32", name, landmark::name(view.dtype), landmark::name(type));
+  if (view.dtype != expected)
+    return refuse("{}: got {} elements while dq has {}; dq, dk and dv must have one type", name, landmark::name(view.dtype), landmark::name(expected));
+  return checkColumns(name, view);
+}
+
+
+/// The views that forward and backward share, each judged by itself.
+Expected<std::array<NamedView, 5>> checkForward(const ForwardArguments &arguments) {
+  std::array<NamedView, 5> views;
+  DType dtype = arguments.q.dtype;
+  std::size_t next = 0;
+  for (auto [name, view] : {std::pair{"q", &arguments.q}, std::pair{"k", &arguments.k}, std::pair{"v", &arguments.v}, std::pair{"o", &arguments.o}}) {
+    auto checked = checkTensor(name, *view, dtype);
+    if (!checked)
+      return checked.error();
+    views[next++] = *checked;
+  }
+  auto lse = checkView("lse", arguments.lse, sizeof(float));
+  if (!lse)
+    return lse.error();
+  views[next] = *lse;
+  return views;
 }
 
 template <std::size_t Rank>
@@ -80,6 +114,23 @@ Expected<void> checkShapes(const ForwardArguments &arguments) {
   return checkShape("lse", arguments.lse.shape, {q[0], q[1], q[2]}, "that of q without columns");
 }
 
+/// Shapes of what only a backward has; the others agree already.
+Expected<void> checkGradientShapes(const BackwardArguments &arguments) {
+  const auto &q = arguments.q.shape, &k = arguments.k.shape;
+  if (auto fits = checkShape("dO", arguments.dO.shape, q, "that of q"); !fits)
+    return fits;
+  if (auto fits = checkShape("dq", arguments.dq.shape, q, "that of q"); !fits)
+    return fits;
+  if (auto fits = checkShape("dk", arguments.dk.shape, k, "that of k"); !fits)
+    return fits;
+  if (auto fits = checkShape("dv", arguments.dv.shape, k, "that of k"); !fits)
+    return fits;
+  std::array<int64_t, 3> rows = {q[0], q[1], q[2]};
+  if (auto fits = checkShape("delta", arguments.delta.shape, rows, "that of q without columns"); !fits)
+    return fits;
+  return arguments.dlse ? checkShape("dlse", arguments.dlse->shape, rows, "that of q without columns") : Expected<void>();
+}
+
 Expected<void> checkScalars(const ForwardArguments &arguments) {
   int64_t queries = arguments.q.shape[2], keys = arguments.k.shape[2];
   if (arguments.phase < 0 || arguments.phase >= arguments.blockSize)
@@ -102,7 +153,7 @@ Expected<void> checkScalars(const ForwardArguments &arguments) {
   return {};
 }
 
-Expected<void> checkOverlap(const NamedView &output, std::initializer_list<const NamedView *> others) {
+Expected<void> checkOverlap(const NamedView &output, std::span<const NamedView *const> others) {
   if (!output.footprint.empty && overlapsItself(output.footprint))
     return refuse(
         "{}: got strides with which elements lie over one another; every element of an output needs memory of its "
@@ -115,34 +166,9 @@ Expected<void> checkOverlap(const NamedView &output, std::initializer_list<const
   return {};
 }
 
-/// Host memory that the driver does not know cannot be given to a GPU, nor a GPU's memory to the host.
-Expected<void> checkMemory(const NamedView &view, const Device &device, const cuda::Driver &driver) {
-  if (view.footprint.empty)
-    return {};
-  unsigned type = 0, managed = 0;
-  auto address = reinterpret_cast<cuda::Address>(view.footprint.data);
-  bool known = driver.pointerGetAttribute(&type, cuda::PointerMemoryType, address) == cuda::success;
-  if (!known && device.isHost())
-    return {};
-  if (!known)
-    return refuse("{}: got ordinary host memory at {}; {} needs device, managed or registered host memory", view.name,
-                  static_cast<const void *>(view.footprint.data), device.label());
-  driver.pointerGetAttribute(&managed, cuda::PointerIsManaged, address);
-  if (type != cuda::DeviceMemory || managed)
-    return {};
-  int ordinal = device.ordinal();
-  driver.pointerGetAttribute(&ordinal, cuda::PointerDeviceOrdinal, address);
-  if (device.isHost() || ordinal != device.ordinal())
-    return refuse("{}: got memory of cuda:{}; the kernel runs on {}", view.name, ordinal, device.label());
-  return {};
-}
-
-Expected<void> checkPlaces(std::initializer_list<const NamedView *> views, const Device &device) {
-  const cuda::Driver *driver = device.isHost() ? cuda::Driver::resident() : device.state()->driver;
-  if (!driver)
-    return {};
-  for (const NamedView *view : views)
-    if (auto there = checkMemory(*view, device, *driver); !there)
+Expected<void> checkPlaces(std::span<const NamedView> views, const Device &device) {
+  for (const NamedView &view : views)
+    if (auto there = checkPlace(view.name, view.footprint, device); !there)
       return there;
   return {};
 }
@@ -154,33 +180,70 @@ Problem problemOf(const ForwardArguments &arguments) {
 }
 
 Expected<void> validate(const ForwardArguments &arguments, const Device &device) {
-  DType dtype = arguments.q.dtype;
-  auto q = checkTensor("q", arguments.q, dtype);
-  if (!q)
-    return q.error();
-  auto k = checkTensor("k", arguments.k, dtype);
-  if (!k)
-    return k.error();
-  auto v = checkTensor("v", arguments.v, dtype);
-  if (!v)
-    return v.error();
-  auto o = checkTensor("o", arguments.o, dtype);
-  if (!o)
-    return o.error();
-  auto lse = checkView("lse", arguments.lse, sizeof(float));
-  if (!lse)
-    return lse.error();
+  auto views = checkForward(arguments);
+  if (!views)
+    return views.error();
+  auto &[q, k, v, o, lse] = *views;
   if (auto legal = validate(problemOf(arguments)); !legal)
     return legal;
   if (auto agree = checkShapes(arguments); !agree)
     return agree;
   if (auto legal = checkScalars(arguments); !legal)
     return legal;
-  if (auto apart = checkOverlap(*o, {&*q, &*k, &*v, &*lse}); !apart)
+  if (auto apart = checkOverlap(o, std::array<const NamedView *, 4>{&q, &k, &v, &lse}); !apart)
     return apart;
-  if (auto apart = checkOverlap(*lse, {&*q, &*k, &*v}); !apart)
+  if (auto apart = checkOverlap(lse, std::array<const NamedView *, 3>{&q, &k, &v}); !apart)
     return apart;
-  return checkPlaces({&*q, &*k, &*v, &*o, &*lse}, device);
+  return checkPlaces(*views, device);
+}
+
+Problem problemOf(const BackwardArguments &arguments) {
+  return {Operation::Backward, arguments.blockSize, arguments.q.shape[3], arguments.q.dtype, arguments.dq.dtype != arguments.q.dtype};
+}
+
+Expected<void> validate(const BackwardArguments &arguments, const Device &device) {
+  ForwardArguments forward = forwardOf(arguments);
+  auto views = checkForward(forward);
+  if (!views)
+    return views.error();
+  std::vector<NamedView> inputs(views->begin(), views->end()), outputs;
+  DType type = arguments.q.dtype;
+  auto take = [](Expected<NamedView> view, std::vector<NamedView> &into) -> Expected<void> {
+    if (!view)
+      return view.error();
+    into.push_back(*view);
+    return {};
+  };
+  if (auto good = take(checkTensor("dO", arguments.dO, type), inputs); !good)
+    return good;
+  for (auto [name, view] : {std::pair{"dq", &arguments.dq}, std::pair{"dk", &arguments.dk}, std::pair{"dv", &arguments.dv}})
+    if (auto good = take(checkGradient(name, *view, type, arguments.dq.dtype), outputs); !good)
+      return good;
+  if (auto good = take(checkView("delta", arguments.delta, sizeof(float)), outputs); !good)
+    return good;
+  if (arguments.dlse)
+    if (auto good = take(checkView("dlse", *arguments.dlse, sizeof(float)), inputs); !good)
+      return good;
+  if (auto legal = validate(problemOf(arguments)); !legal)
+    return legal;
+  if (auto agree = checkShapes(forward); !agree)
+    return agree;
+  if (auto agree = checkGradientShapes(arguments); !agree)
+    return agree;
+  if (auto legal = checkScalars(forward); !legal)
+    return legal;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    std::vector<const NamedView *> others;
+    for (const NamedView &input : inputs)
+      others.push_back(&input);
+    for (std::size_t other = 0; other < i; ++other)
+      others.push_back(&outputs[other]);
+    if (auto apart = checkOverlap(outputs[i], others); !apart)
+      return apart;
+  }
+  if (auto there = checkPlaces(inputs, device); !there)
+    return there;
+  return checkPlaces(outputs, device);
 }
 
 } // namespace landmark

@@ -1,30 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// landmark.h in terms of the C++ API. Exceptions, of which only those of exhausted memory are possible, end here.
-#include "landmark.h"
+// landmark.h in terms of the C++ API; retrieval's part is in CApiRetrieval.cpp.
+#include "CApi.h"
 
-#include "landmark/Runtime.h"
 #include "landmark/Version.h"
 
-#include <algorithm>
-#include <cstring>
-#include <fmt/format.h>
-#include <new>
-
 using namespace landmark;
+using namespace landmark::capi;
 
-struct landmark_error {
-  Error error;
-};
-struct landmark_device {
-  Device device;
-  std::string label;
-};
 struct landmark_buffer {
   DeviceBuffer buffer;
-};
-struct landmark_runtime {
-  Runtime runtime;
 };
 struct landmark_prepared {
   PreparedForward prepared;
@@ -41,81 +26,32 @@ static_assert(int(ErrorCode::InvalidArgument) + 1 == LANDMARK_INVALID_ARGUMENT &
 
 namespace {
 
-template <typename... Values> Error refuse(fmt::format_string<Values...> format, Values &&...values) {
-  return {ErrorCode::InvalidArgument, fmt::format(format, std::forward<Values>(values)...)};
-}
-
-/// What is returned where there is not even memory for an error. Never freed.
-landmark_error *exhausted() {
-  static landmark_error error{{ErrorCode::DeviceError, "the host has not enough memory"}};
-  return &error;
-}
-
-/// Runs `body`, which returns Expected<void>, and hands its error out.
-template <typename Body> landmark_error *guarded(Body body) noexcept {
-  try {
-    Expected<void> done = body();
-    return done ? nullptr : new landmark_error{done.error()};
-  } catch (const std::exception &) {
-    return exhausted();
+/// Converts tensors of rank 4, and those with a number for each row.
+Expected<void> convert(std::initializer_list<std::tuple<const char *, const landmark_tensor *, TensorView *>> tensors,
+                       std::initializer_list<std::tuple<const char *, const landmark_tensor *, RowsView *>> rows) {
+  for (auto [name, tensor, view] : tensors) {
+    auto converted = viewOf(name, *tensor);
+    if (!converted)
+      return converted.error();
+    *view = *converted;
   }
-}
-
-Expected<void> given(std::initializer_list<std::pair<const char *, const void *>> pointers) {
-  for (auto [name, pointer] : pointers)
-    if (!pointer)
-      return refuse("{}: got NULL", name);
+  for (auto [name, tensor, view] : rows) {
+    auto converted = rowsOf(name, *tensor);
+    if (!converted)
+      return converted.error();
+    *view = *converted;
+  }
   return {};
 }
 
-/// A structure of the caller's, which may be that of an earlier version, over the defaults of this one.
-template <typename Struct> Expected<Struct> completed(const Struct *from, void (*init)(Struct *), const char *name) {
-  Struct whole;
-  init(&whole);
-  if (!from)
-    return whole;
-  if (from->size < sizeof(std::size_t) || from->size > sizeof(Struct))
-    return refuse("{}: got a structure of {} bytes; {}_init sets its size, which is at most {} in this version", name,
-                  from->size, name, sizeof(Struct));
-  std::memcpy(&whole, from, from->size);
-  whole.size = sizeof(Struct);
-  return whole;
-}
-
-Expected<DType> dtypeOf(const char *name, int32_t dtype) {
-  if (dtype < LANDMARK_BF16 || dtype > LANDMARK_F32)
-    return refuse("{}: got element type number {}; allowed are LANDMARK_BF16, LANDMARK_F16 and LANDMARK_F32", name,
-                  dtype);
-  return DType(dtype);
-}
-
-Expected<void> checkRank(const char *name, const landmark_tensor &tensor, int32_t rank, const char *meaning) {
-  if (tensor.rank == rank)
-    return {};
-  return refuse("{}: got rank {}; it must be {}, {}", name, tensor.rank, rank, meaning);
-}
-
-Expected<TensorView> viewOf(const char *name, const landmark_tensor &tensor) {
-  if (auto ranked = checkRank(name, tensor, 4, "[batch, head, row, D]"); !ranked)
-    return ranked.error();
-  auto dtype = dtypeOf(name, tensor.dtype);
-  if (!dtype)
-    return dtype.error();
-  TensorView view{tensor.data, *dtype};
-  std::copy_n(tensor.shape, 4, view.shape.begin());
-  std::copy_n(tensor.strides, 4, view.strides.begin());
-  return view;
-}
-
-Expected<RowsView> rowsOf(const char *name, const landmark_tensor &tensor) {
-  if (auto ranked = checkRank(name, tensor, 3, "[batch, head, row]"); !ranked)
-    return ranked.error();
-  if (tensor.dtype != LANDMARK_F32)
-    return refuse("{}: got element type number {}; it must be LANDMARK_F32", name, tensor.dtype);
-  RowsView view{static_cast<float *>(tensor.data)};
-  std::copy_n(tensor.shape, 3, view.shape.begin());
-  std::copy_n(tensor.strides, 3, view.strides.begin());
-  return view;
+/// What a forward and its backward are told alike.
+template <typename From, typename Arguments> void convertSemantics(const From &from, Arguments &arguments) {
+  arguments.blockSize = from.block_size;
+  arguments.phase = from.phase;
+  if (from.scale != 0)
+    arguments.scale = from.scale;
+  if (from.q_offset != LANDMARK_Q_OFFSET_DEFAULT)
+    arguments.qOffset = from.q_offset;
 }
 
 Expected<ForwardArguments> argumentsOf(const landmark_forward_arguments *from) {
@@ -123,24 +59,37 @@ Expected<ForwardArguments> argumentsOf(const landmark_forward_arguments *from) {
   if (!whole)
     return whole.error();
   ForwardArguments arguments;
-  for (auto [name, tensor, view] :
-       {std::tuple{"q", &whole->q, &arguments.q}, std::tuple{"k", &whole->k, &arguments.k},
-        std::tuple{"v", &whole->v, &arguments.v}, std::tuple{"o", &whole->o, &arguments.o}}) {
-    auto converted = viewOf(name, *tensor);
-    if (!converted)
-      return converted.error();
-    *view = *converted;
-  }
-  auto lse = rowsOf("lse", whole->lse);
-  if (!lse)
-    return lse.error();
-  arguments.lse = *lse;
-  arguments.blockSize = whole->block_size;
-  arguments.phase = whole->phase;
-  if (whole->scale != 0)
-    arguments.scale = whole->scale;
-  if (whole->q_offset != LANDMARK_Q_OFFSET_DEFAULT)
-    arguments.qOffset = whole->q_offset;
+  if (auto done = convert({{"q", &whole->q, &arguments.q},
+                           {"k", &whole->k, &arguments.k},
+                           {"v", &whole->v, &arguments.v},
+                           {"o", &whole->o, &arguments.o}},
+                          {{"lse", &whole->lse, &arguments.lse}});
+      !done)
+    return done.error();
+  convertSemantics(*whole, arguments);
+  return arguments;
+}
+
+Expected<BackwardArguments> argumentsOf(const landmark_backward_arguments *from) {
+  auto whole = completed(from, landmark_backward_arguments_init, "landmark_backward_arguments");
+  if (!whole)
+    return whole.error();
+  BackwardArguments arguments;
+  if (auto done = convert({{"q", &whole->q, &arguments.q},
+                           {"k", &whole->k, &arguments.k},
+                           {"v", &whole->v, &arguments.v},
+                           {"o", &whole->o, &arguments.o},
+                           {"d_o", &whole->d_o, &arguments.dO},
+                           {"dq", &whole->dq, &arguments.dq},
+                           {"dk", &whole->dk, &arguments.dk},
+                           {"dv", &whole->dv, &arguments.dv}},
+                          {{"lse", &whole->lse, &arguments.lse}, {"delta", &whole->delta, &arguments.delta}});
+      !done)
+    return done.error();
+  if (whole->dlse.rank != 0)
+    if (auto done = convert({}, {{"dlse", &whole->dlse, &arguments.dlse.emplace()}}); !done)
+      return done.error();
+  convertSemantics(*whole, arguments);
   return arguments;
 }
 
@@ -161,6 +110,8 @@ Expected<Problem> problemOf(const landmark_problem *from) {
   problem.blockSize = whole->block_size;
   problem.headDim = whole->head_dim;
   problem.dtype = *dtype;
+  problem.floatGradients = whole->float_gradients != 0;
+  problem.topK = whole->top_k;
   return problem;
 }
 
@@ -392,7 +343,9 @@ landmark_error *landmark_runtime_device(const landmark_runtime *runtime, landmar
   });
 }
 
-void landmark_forward_arguments_init(landmark_forward_arguments *arguments) {
+namespace {
+
+template <typename Arguments> void setDefaults(Arguments *arguments) {
   if (!arguments)
     return;
   *arguments = {};
@@ -400,13 +353,45 @@ void landmark_forward_arguments_init(landmark_forward_arguments *arguments) {
   arguments->q_offset = LANDMARK_Q_OFFSET_DEFAULT;
 }
 
-landmark_error *landmark_forward(landmark_runtime *runtime, const landmark_forward_arguments *arguments, void *stream) {
+/// `launch` takes the arguments as C++ has them.
+template <typename Arguments, typename Launch>
+landmark_error *launchOn(landmark_runtime *runtime, const Arguments *arguments, Launch launch) {
   return guarded([&]() -> Expected<void> {
     if (auto complete = given({{"runtime", runtime}, {"arguments", arguments}}); !complete)
       return complete;
     auto converted = argumentsOf(arguments);
-    return converted ? runtime->runtime.forward(*converted, stream) : converted.error();
+    return converted ? launch(*converted) : converted.error();
   });
+}
+
+/// `load` takes the problem as C++ has it, and returns its kernel.
+template <typename Load>
+landmark_error *loadOn(landmark_runtime *runtime, const landmark_problem *problem, Load load) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"runtime", runtime}, {"problem", problem}}); !complete)
+      return complete;
+    auto wanted = problemOf(problem);
+    if (!wanted)
+      return wanted.error();
+    auto kernel = load(*wanted);
+    return kernel ? Expected<void>() : kernel.error();
+  });
+}
+
+} // namespace
+
+void landmark_forward_arguments_init(landmark_forward_arguments *arguments) { setDefaults(arguments); }
+void landmark_backward_arguments_init(landmark_backward_arguments *arguments) { setDefaults(arguments); }
+
+landmark_error *landmark_forward(landmark_runtime *runtime, const landmark_forward_arguments *arguments, void *stream) {
+  return launchOn(runtime, arguments,
+                  [&](const ForwardArguments &converted) { return runtime->runtime.forward(converted, stream); });
+}
+
+landmark_error *landmark_backward(landmark_runtime *runtime, const landmark_backward_arguments *arguments,
+                                  void *stream) {
+  return launchOn(runtime, arguments,
+                  [&](const BackwardArguments &converted) { return runtime->runtime.backward(converted, stream); });
 }
 
 landmark_error *landmark_forward_prepare(landmark_runtime *runtime, const landmark_forward_arguments *arguments,
@@ -446,7 +431,7 @@ landmark_error *landmark_prepared_launch_on(const landmark_prepared *prepared, v
 void landmark_problem_init(landmark_problem *problem) {
   const Problem defaults;
   if (problem)
-    *problem = {sizeof(*problem), "forward", defaults.blockSize, defaults.headDim, int32_t(defaults.dtype)};
+    *problem = {sizeof(*problem), "forward", defaults.blockSize, defaults.headDim, int32_t(defaults.dtype), 0, 0};
 }
 void landmark_compile_options_init(landmark_compile_options *options) {
   if (options)
@@ -482,13 +467,8 @@ const char *landmark_text_data(const landmark_text *text) { return text ? text->
 size_t landmark_text_size(const landmark_text *text) { return text ? text->text.size() : 0; }
 
 landmark_error *landmark_forward_load(landmark_runtime *runtime, const landmark_problem *problem) {
-  return guarded([&]() -> Expected<void> {
-    if (auto complete = given({{"runtime", runtime}, {"problem", problem}}); !complete)
-      return complete;
-    auto wanted = problemOf(problem);
-    if (!wanted)
-      return wanted.error();
-    auto kernel = runtime->runtime.forward(*wanted);
-    return kernel ? Expected<void>() : kernel.error();
-  });
+  return loadOn(runtime, problem, [&](const Problem &wanted) { return runtime->runtime.forward(wanted); });
+}
+landmark_error *landmark_backward_load(landmark_runtime *runtime, const landmark_problem *problem) {
+  return loadOn(runtime, problem, [&](const Problem &wanted) { return runtime->runtime.backward(wanted); });
 }

@@ -9,6 +9,10 @@
 
 namespace landmark {
 
+ForwardArguments forwardOf(const BackwardArguments &arguments) {
+  return {arguments.q, arguments.k, arguments.v, arguments.o, arguments.lse, arguments.blockSize, arguments.phase, arguments.scale, arguments.qOffset};
+}
+
 float scaleOf(const ForwardArguments &arguments) {
   return arguments.scale.value_or(float(1.0 / std::sqrt(double(arguments.q.shape[3]))));
 }
@@ -29,6 +33,19 @@ Expected<int64_t> launchPrograms(const ForwardArguments &arguments, const Config
   return programs(config, batch, heads, rows);
 }
 
+Expected<std::array<int64_t, 2>> launchPrograms(const BackwardArguments &arguments, const Config &config) {
+  auto queries = launchPrograms(forwardOf(arguments), config);
+  if (!queries)
+    return queries.error();
+  auto [batch, heads, keys, columns] = arguments.k.shape;
+  Problem problem = problemOf(arguments);
+  int64_t perHead = keyPrograms(config, problem, 1, 1, keys, arguments.phase), perBatch, all;
+  if (__builtin_mul_overflow(perHead, heads, &perBatch) || __builtin_mul_overflow(perBatch, batch, &all) || all > INT32_MAX)
+    return Error{ErrorCode::InvalidArgument,
+                 fmt::format("k: got {} x {} heads of {} keys, in {} tiles each; one launch holds at most {} tiles", batch, heads, keys, perHead, INT32_MAX)};
+  return std::array{*queries, all};
+}
+
 int64_t sectionOf(const ForwardArguments &arguments, const Device &device) {
   if (device.isHost())
     return 1;
@@ -47,26 +64,33 @@ int64_t sectionOf(const ForwardArguments &arguments, const Device &device) {
 }
 
 PackedArguments::PackedArguments(const ForwardArguments &arguments, int64_t section)
-    : phase(arguments.phase), qOffset(qOffsetOf(arguments)), scale(scaleOf(arguments)), section(section) {
-  void **next = table.data();
-  auto describe = [&](auto &descriptor, const auto &view) {
-    descriptor = {view.data, view.data, 0, view.shape, view.strides};
-    for (void *field : {static_cast<void *>(&descriptor.base), static_cast<void *>(&descriptor.aligned),
-                        static_cast<void *>(&descriptor.offset)})
-      *next++ = field;
-    for (int64_t &size : descriptor.sizes)
-      *next++ = &size;
-    for (int64_t &stride : descriptor.strides)
-      *next++ = &stride;
-  };
-  describe(q, arguments.q);
-  describe(k, arguments.k);
-  describe(v, arguments.v);
-  describe(o, arguments.o);
-  describe(lse, arguments.lse);
-  for (void *scalar : {static_cast<void *>(&phase), static_cast<void *>(&qOffset), static_cast<void *>(&this->scale),
-                       static_cast<void *>(&this->section)})
-    *next++ = scalar;
+    : q(arguments.q), k(arguments.k), v(arguments.v), o(arguments.o), lse(arguments.lse), phase(arguments.phase), qOffset(qOffsetOf(arguments)),
+      scale(scaleOf(arguments)), section(section) {
+  for (auto *view : {&q, &k, &v, &o})
+    table.add(*view);
+  table.add(lse);
+  table.add(phase);
+  table.add(qOffset);
+  table.add(scale);
+  table.add(this->section);
+}
+
+PackedBackwardArguments::PackedBackwardArguments(const BackwardArguments &arguments, int64_t section)
+    : q(arguments.q), k(arguments.k), v(arguments.v), o(arguments.o), lse(arguments.lse), dO(arguments.dO), dlse(arguments.dlse.value_or(RowsView{})),
+      delta(arguments.delta), dq(arguments.dq), dk(arguments.dk), dv(arguments.dv), phase(arguments.phase), qOffset(qOffsetOf(forwardOf(arguments))),
+      scale(scaleOf(forwardOf(arguments))), section(section) {
+  for (auto *view : {&q, &k, &v, &o})
+    table.add(*view);
+  table.add(lse);
+  table.add(dO);
+  table.add(dlse);
+  table.add(delta);
+  for (auto *view : {&dq, &dk, &dv})
+    table.add(*view);
+  table.add(phase);
+  table.add(qOffset);
+  table.add(scale);
+  table.add(this->section);
 }
 
 Expected<void> PackedArguments::encodeMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted,
@@ -77,7 +101,7 @@ Expected<void> PackedArguments::encodeMaps(const cuda::Driver &driver, const std
   for (std::size_t number = 0; number < wanted.size(); ++number) {
     if (auto encoded = encode(driver, wanted[number], arguments, maps[number]); !encoded)
       return encoded;
-    table[count + number] = &maps[number];
+    table.add(maps[number]);
   }
   return {};
 }
@@ -88,7 +112,7 @@ Expected<void> PackedArguments::moveMaps(const cuda::Driver &driver, const std::
     maps[number] = encoded.maps[number];
     if (auto moved = move(driver, wanted[number], arguments, maps[number]); !moved)
       return moved;
-    table[count + number] = &maps[number];
+    table.add(maps[number]);
   }
   return {};
 }

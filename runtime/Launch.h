@@ -4,12 +4,14 @@
 #ifndef LANDMARK_RUNTIME_LAUNCH_H
 #define LANDMARK_RUNTIME_LAUNCH_H
 
+#include "ArgumentTable.h"
 #include "cuda/Driver.h"
 #include "landmark/Runtime.h"
 
-#include <array>
-
 namespace landmark {
+
+/// The forward that a backward belongs to: what both are told alike.
+ForwardArguments forwardOf(const BackwardArguments &arguments);
 
 /// The values that the defaults of ForwardArguments stand for.
 float scaleOf(const ForwardArguments &arguments);
@@ -17,6 +19,8 @@ int64_t qOffsetOf(const ForwardArguments &arguments);
 
 /// Programs of a launch; an error if a grid cannot hold them (more than 2^31 - 1).
 Expected<int64_t> launchPrograms(const ForwardArguments &arguments, const Config &config);
+/// Programs of the functions of a backward.
+Expected<std::array<int64_t, 2>> launchPrograms(const BackwardArguments &arguments, const Config &config);
 
 /// Heads walked side by side: as many as have their keys and values in half of the L2 cache, so that the query tiles of
 /// a head find them there.
@@ -38,22 +42,35 @@ public:
                           const ForwardArguments &arguments, const PackedArguments &encoded);
 
 private:
-  template <std::size_t Rank> struct Descriptor {
-    void *base, *aligned;
-    int64_t offset;
-    std::array<int64_t, Rank> sizes, strides;
-  };
-
-  Descriptor<4> q, k, v, o;
-  Descriptor<3> lse;
+  ViewDescriptor<4> q, k, v, o;
+  ViewDescriptor<3> lse;
   int64_t phase, qOffset;
   float scale;
   int64_t section;
 
-  static constexpr std::size_t count = 4 * (3 + 2 * 4) + (3 + 2 * 3) + 4;
   static constexpr std::size_t mostMaps = 8;
   std::array<cuda::TensorMapBytes, mostMaps> maps;
-  std::array<void *, count + mostMaps> table;
+  ArgumentTable<4 * ViewDescriptor<4>::fields + ViewDescriptor<3>::fields + 4 + mostMaps> table;
+};
+
+/// The same for a backward.
+class PackedBackwardArguments {
+public:
+  PackedBackwardArguments(const BackwardArguments &arguments, int64_t section);
+  PackedBackwardArguments(const PackedBackwardArguments &) = delete;
+
+  void **pointers() { return table.data(); }
+
+private:
+  ViewDescriptor<4> q, k, v, o;
+  ViewDescriptor<3> lse;
+  ViewDescriptor<4> dO;
+  ViewDescriptor<3> dlse, delta;
+  ViewDescriptor<4> dq, dk, dv;
+  int64_t phase, qOffset;
+  float scale;
+  int64_t section;
+  ArgumentTable<8 * ViewDescriptor<4>::fields + 3 * ViewDescriptor<3>::fields + 4> table;
 };
 
 } // namespace landmark

@@ -123,16 +123,65 @@ TensorView withColumn(const RowsView &rows) {
 
 } // namespace
 
-std::string RandomForward::strayWrite() const {
-  auto report = [](const char *what, int64_t stray, const GuardedBuffer &buffer) {
-    return fmt::format("{}: byte {} from its first element lies in no row and was written", what,
-                       stray - buffer.offset);
-  };
-  if (int64_t stray = findStray(oBuffer, o); stray >= 0)
-    return report("o", stray, oBuffer);
-  if (int64_t stray = findStray(lseBuffer, withColumn(lse)); stray >= 0)
-    return report("lse", stray, lseBuffer);
+/// One view with the buffer that it lies in.
+struct Output {
+  const char *name;
+  const GuardedBuffer &buffer;
+  TensorView view;
+};
+
+std::string firstStray(std::initializer_list<Output> outputs) {
+  for (const Output &output : outputs)
+    if (int64_t stray = findStray(output.buffer, output.view); stray >= 0)
+      return fmt::format("{}: byte {} from its first element lies in no row and was written", output.name, stray - output.buffer.offset);
   return "";
+}
+
+std::string RandomForward::strayWrite() const { return firstStray({{"o", oBuffer, o}, {"lse", lseBuffer, withColumn(lse)}}); }
+
+std::string RandomBackward::strayWrite() const {
+  return firstStray({{"dq", dqBuffer, dq}, {"dk", dkBuffer, dk}, {"dv", dvBuffer, dv}, {"delta", deltaBuffer, withColumn(delta)}});
+}
+
+bool RandomBackward::landmarksAreZero() const {
+  bool areZero = true;
+  forEachRow(dv, [&](int64_t row, int64_t offset) {
+    if ((row + forward.semantics.phase) % forward.semantics.blockSize == forward.semantics.blockSize - 1)
+      for (int64_t column = 0; column < dv.shape[3]; ++column)
+        areZero &= toDouble(static_cast<const std::byte *>(dv.data) + (offset + column) * byteSize(dv.dtype), dv.dtype) == 0;
+  });
+  return areZero;
+}
+
+RandomBackward randomBackward(uint64_t seed, const RandomLimits &limits) {
+  RandomBackward result;
+  result.forward = randomForward(seed, limits);
+  Random random(seed + 0x9e3779b97f4a7c15); // numbers of its own, so that the forward is the same without a backward
+  result.problem = result.forward.problem;
+  result.problem.operation = Operation::Backward;
+  DType dtype = result.problem.dtype;
+  result.problem.floatGradients = dtype != DType::F32 && random.oneIn(4);
+  DType gradient = result.problem.gradientType();
+  std::array<int64_t, 4> q = result.forward.q.shape, k = result.forward.k.shape;
+  auto make = [&](GuardedBuffer &buffer, DType type, std::array<int64_t, 4> shape) {
+    return allocate(buffer, type, shape, drawLayout(random, false), random);
+  };
+  auto makeRows = [&](GuardedBuffer &buffer) {
+    TensorView view = make(buffer, DType::F32, {q[0], q[1], q[2], 1});
+    return RowsView{static_cast<float *>(view.data), {q[0], q[1], q[2]}, {view.strides[0], view.strides[1], view.strides[2]}};
+  };
+  result.dO = make(result.dOBuffer, dtype, q);
+  result.dq = make(result.dqBuffer, gradient, q);
+  result.dk = make(result.dkBuffer, gradient, k);
+  result.dv = make(result.dvBuffer, gradient, k);
+  result.delta = makeRows(result.deltaBuffer);
+  fill(result.dO, random);
+  if (random.oneIn(3)) {
+    result.dlse = makeRows(result.dlseBuffer);
+    fill(withColumn(*result.dlse), random);
+  }
+  result.description = fmt::format("{}; gradients {}{}", result.forward.description, name(gradient), result.dlse ? ", of lse too" : "");
+  return result;
 }
 
 RandomForward randomForward(uint64_t seed, const RandomLimits &limits) {
@@ -173,6 +222,35 @@ RandomForward randomForward(uint64_t seed, const RandomLimits &limits) {
   return result;
 }
 
+RandomBackward denseBackward(const Problem &problem, int64_t rows, uint64_t seed) {
+  Random random(seed);
+  RandomBackward result;
+  RandomForward &forward = result.forward;
+  std::array<int64_t, 4> shape = {1, 1, rows, problem.headDim};
+  auto make = [&](GuardedBuffer &buffer, DType dtype) { return allocate(buffer, dtype, shape, Layout::Dense, random); };
+  auto makeRows = [&](GuardedBuffer &buffer) {
+    TensorView view = allocate(buffer, DType::F32, {1, 1, rows, 1}, Layout::Dense, random);
+    return denseRows(static_cast<float *>(view.data), {1, 1, rows});
+  };
+  forward.problem = result.problem = problem;
+  forward.problem.operation = Operation::Forward;
+  forward.semantics = {problem.blockSize, 0, 0, float(1 / std::sqrt(double(problem.headDim)))};
+  forward.q = make(forward.qBuffer, problem.dtype);
+  forward.k = make(forward.kBuffer, problem.dtype);
+  forward.v = make(forward.vBuffer, problem.dtype);
+  forward.o = make(forward.oBuffer, problem.dtype);
+  forward.lse = makeRows(forward.lseBuffer);
+  result.dO = make(result.dOBuffer, problem.dtype);
+  result.dq = make(result.dqBuffer, problem.gradientType());
+  result.dk = make(result.dkBuffer, problem.gradientType());
+  result.dv = make(result.dvBuffer, problem.gradientType());
+  result.delta = makeRows(result.deltaBuffer);
+  for (const TensorView *view : {&forward.q, &forward.k, &forward.v, &result.dO})
+    fill(*view, random);
+  result.description = fmt::format("{} with {} rows, dense, seed {}", describe(problem), rows, seed);
+  return result;
+}
+
 // Each bound of o is 1.4 to 2.5 times the worst of 400 random problems, computed by a plain float32 loop that rounds
 // where the kernels do, so a defect shows. The bounds hold for logits eight times sharper than by default, which
 // multiply every error in a logit, and for a single row.
@@ -195,6 +273,20 @@ Tolerance toleranceFor(DType dtype, Target::Kind kind) {
   // operands with the 10 fraction bits of TF32, so there the logits are off too: 5e-4 by default and 1.1e-3 when sharp;
   // 3e-4 in the lse.
   return kind == Target::Kind::Host ? Tolerance{4e-6, lse} : Tolerance{2e-3, 1e-3};
+}
+
+// As of o, with what the backward adds: o comes rounded, and so does D; the gradients of logits are rounded before their products on a device; and they are
+// differences of numbers that may be much larger, sharp logits above all.
+double gradientTolerance(DType dtype, Target::Kind kind) {
+  switch (dtype) {
+  case DType::BF16:
+    return 1.2e-2;
+  case DType::F16:
+    return 1.5e-3;
+  case DType::F32:
+    break;
+  }
+  return kind == Target::Kind::Host ? 2e-5 : 8e-3;
 }
 
 } // namespace landmark

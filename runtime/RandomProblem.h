@@ -11,6 +11,7 @@
 #include "landmark/Tensor.h"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,12 +56,36 @@ struct RandomForward {
 /// The same seed and limits give the same problem and data on every machine.
 RandomForward randomForward(uint64_t seed, const RandomLimits &limits = {});
 
+/// A backward with the forward that it belongs to, whose o and lse are for a kernel (or the oracle) to fill.
+struct RandomBackward {
+  RandomForward forward;
+  Problem problem;
+  TensorView dO, dq, dk, dv; ///< the gradients start as NaN everywhere, like delta
+  RowsView delta;
+  std::optional<RowsView> dlse;
+  GuardedBuffer dOBuffer, dqBuffer, dkBuffer, dvBuffer, deltaBuffer, dlseBuffer;
+  std::string description;
+
+  /// Whether the gradients of all landmarks' values are exactly 0 (C2).
+  bool landmarksAreZero() const;
+  /// As RandomForward's, of dq, dk, dv and delta.
+  std::string strayWrite() const;
+};
+
+RandomBackward randomBackward(uint64_t seed, const RandomLimits &limits = {});
+
+/// One batch and head of `rows` queries and keys, all dense, with the default scale.
+RandomBackward denseBackward(const Problem &problem, int64_t rows, uint64_t seed);
+
 /// Relative error (norm) of o and of lse that a correct kernel stays below, on problems of any size.
 struct Tolerance {
   double o;
   double lse;
 };
 Tolerance toleranceFor(DType dtype, Target::Kind kind);
+
+/// The same of dq, dk and dv.
+double gradientTolerance(DType dtype, Target::Kind kind);
 
 } // namespace landmark
 #endif

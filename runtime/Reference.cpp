@@ -1,88 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "Reference.h"
-#include "Safetensors.h"
+#include "ReferenceRows.h"
 
-#include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <limits>
-#include <numeric>
-#include <thread>
 
 namespace landmark {
 
+using namespace reference;
+
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
-/// Runs body(0) .. body(count - 1) on all cores, `grain` at a time; causal rows differ in length, so cores take work as
-/// they go.
-template <typename Body> void parallelFor(int64_t count, int64_t grain, const Body &body) {
-  std::atomic<int64_t> next = 0;
-  auto work = [&] {
-    for (int64_t begin; (begin = next.fetch_add(grain)) < count;)
-      for (int64_t index = begin; index < std::min(begin + grain, count); ++index)
-        body(index);
-  };
-  int64_t cores = std::max<int64_t>(1, std::thread::hardware_concurrency());
-  std::vector<std::jthread> helpers;
-  for (int64_t helper = 1; helper < std::min(cores, (count + grain - 1) / grain); ++helper)
-    helpers.emplace_back(work);
-  work();
-}
-
-/// Row `row` of a (batch, head), as float64.
-void loadRow(const TensorView &view, int64_t batch, int64_t head, int64_t row, double *out) {
-  int64_t offset = batch * view.strides[0] + head * view.strides[1] + row * view.strides[2];
-  int64_t size = byteSize(view.dtype);
-  const auto *element = static_cast<const std::byte *>(view.data) + offset * size;
-  for (int64_t column = 0; column < view.shape[3]; ++column)
-    out[column] = toDouble(element + column * view.strides[3] * size, view.dtype);
-}
-
-/// Keys and values of one head, dense. A landmark's value is never read (C2), not even here: its row stays 0.
-struct Head {
-  int64_t length, headDim;
-  std::vector<double> k, v;
-
-  Head(const TensorView &keys, const TensorView &values, int64_t batch, int64_t head, const ForwardSemantics &semantics)
-      : length(keys.shape[2]), headDim(keys.shape[3]), k(static_cast<size_t>(length * headDim)), v(k.size()) {
-    parallelFor(length, 256, [&](int64_t key) {
-      loadRow(keys, batch, head, key, &k[static_cast<size_t>(key * headDim)]);
-      if ((key + semantics.phase) % semantics.blockSize != semantics.blockSize - 1)
-        loadRow(values, batch, head, key, &v[static_cast<size_t>(key * headDim)]);
-    });
-  }
-};
-
-/// Independent partial sums, so that the compiler may use vectors.
-double dot(const double *a, const double *b, int64_t count) {
-  constexpr int64_t width = 8;
-  double partial[width] = {};
-  int64_t index = 0;
-  for (; index + width <= count; index += width)
-    for (int64_t lane = 0; lane < width; ++lane)
-      partial[lane] += a[index + lane] * b[index + lane];
-  double sum = std::accumulate(partial, partial + width, 0.0);
-  for (; index < count; ++index)
-    sum += a[index] * b[index];
-  return sum;
-}
-
-/// Half-open range of ordinary keys.
-struct KeyRange {
-  int64_t begin, end;
-  bool empty() const { return begin >= end; }
-};
-
-/// One query row; the names are those of docs/spec.md.
-class Row {
+/// One query row.
+class Row : Visibility {
 public:
   Row(const Head &head, const ForwardSemantics &semantics, const double *q, int64_t position)
-      : head(head), semantics(semantics), q(q), block((position + semantics.phase) / semantics.blockSize),
-        own{firstKey(block), std::min({position + 1, head.length, landmark(block)})},
-        // The landmarks of blocks beyond these lie at or beyond the last key: they do not exist.
-        pastBlocks(std::min(block, (head.length + semantics.phase) / semantics.blockSize)) {}
+      : Visibility(semantics, head.length, position), head(head), scale(semantics.scale), q(q) {}
 
   /// Adds sum_j P_ij v_j to `o` and returns the log-sum-exp.
   double attend(double *o) const {
@@ -111,17 +42,10 @@ public:
 
 private:
   const Head &head;
-  const ForwardSemantics &semantics;
+  double scale;
   const double *q;
-  int64_t block;
-  KeyRange own;
-  int64_t pastBlocks;
 
-  int64_t firstKey(int64_t c) const { return std::max<int64_t>(0, c * semantics.blockSize - semantics.phase); }
-  int64_t landmark(int64_t c) const { return (c + 1) * semantics.blockSize - 1 - semantics.phase; }
-  KeyRange ordinary(int64_t c) const { return {firstKey(c), landmark(c)}; }
-
-  double logit(int64_t j) const { return semantics.scale * dot(q, &head.k[size_t(j * head.headDim)], head.headDim); }
+  double logit(int64_t j) const { return scale * dot(q, &head.k[size_t(j * head.headDim)], head.headDim); }
 
   std::vector<double> logits(KeyRange keys, double &most) const {
     std::vector<double> result;
@@ -203,18 +127,22 @@ ReferenceForward referenceForward(const TensorView &q, const TensorView &k, cons
   return result;
 }
 
-double relativeError(const TensorView &actual, const ReferenceForward &reference) {
+double relativeError(const TensorView &actual, const std::vector<int64_t> &rows, const std::vector<double> &reference) {
   ErrorNorm norm;
   std::vector<double> values(static_cast<size_t>(actual.shape[3]));
-  const double *expected = reference.o.data();
+  const double *expected = reference.data();
   for (int64_t batch = 0; batch < actual.shape[0]; ++batch)
     for (int64_t head = 0; head < actual.shape[1]; ++head)
-      for (int64_t row : reference.rows) {
+      for (int64_t row : rows) {
         loadRow(actual, batch, head, row, values.data());
         for (double value : values)
           norm.add(value, *expected++);
       }
   return norm.relative();
+}
+
+double relativeError(const TensorView &actual, const ReferenceForward &reference) {
+  return relativeError(actual, reference.rows, reference.o);
 }
 
 double relativeError(const RowsView &actual, const ReferenceForward &reference) {

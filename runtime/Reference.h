@@ -7,6 +7,7 @@
 
 #include "landmark/Tensor.h"
 
+#include <optional>
 #include <vector>
 
 namespace landmark {
@@ -33,9 +34,33 @@ struct ReferenceForward {
 ReferenceForward referenceForward(const TensorView &q, const TensorView &k, const TensorView &v,
                                   const ForwardSemantics &semantics, const RowSelection &selection = {});
 
+/// What a backward pass is given. Views must be on the host. Without `o` and `lse` the oracle computes its own.
+struct BackwardInputs {
+  TensorView q, k, v, dO;
+  std::optional<TensorView> o = std::nullopt;
+  std::optional<RowsView> lse = std::nullopt;
+  std::optional<RowsView> dlse = std::nullopt; ///< where the log-sum-exp is differentiated too
+};
+
+/// Which gradients to compute: rows of dq, and blocks whose keys' dk and dv; empty: all of them.
+struct BackwardSelection {
+  std::vector<int64_t> rows, blocks;
+};
+
+struct ReferenceBackward {
+  std::vector<int64_t> rows, keys; ///< those computed
+  std::vector<double> dq;          ///< [batch, query head, rows.size(), D]
+  std::vector<double> dk, dv;      ///< [batch, key/value head, keys.size(), D]
+};
+
+ReferenceBackward referenceBackward(const BackwardInputs &inputs, const ForwardSemantics &semantics,
+                                    const BackwardSelection &selection = {});
+
 /// ||actual - reference|| / ||reference|| over the reference's rows; a NaN or an infinity where the reference has none makes it
 /// infinite. Where the reference norm is 0 it is ||actual||.
 double relativeError(const TensorView &actual, const ReferenceForward &reference);
+/// The same for any tensor, of which the reference holds `rows` of every batch and head.
+double relativeError(const TensorView &actual, const std::vector<int64_t> &rows, const std::vector<double> &reference);
 /// The same for the log-sum-exp; rows where the reference is -inf must be -inf, else the result is infinite.
 double relativeError(const RowsView &actual, const ReferenceForward &reference);
 

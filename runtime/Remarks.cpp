@@ -22,10 +22,11 @@ std::string fallback(const Kernel &kernel) {
   return fmt::format("mma.sync in place of wgmma: {}", legal ? "no config with wgmma fits" : legal.error().message);
 }
 
-std::string occupancy(const Kernel &kernel, const std::optional<ResourceUse> &use) {
+/// `use` is null where the registers are not known.
+std::string occupancy(const Kernel &kernel, const Kernel::Function &function, const ResourceUse *use) {
   constexpr int64_t registersOfMultiprocessor = 65536, reservedBytes = 1024, warpSize = 32;
   int64_t warps = kernel.threads / warpSize;
-  int64_t byShared = kernel.target.sharedBytesPerMultiprocessor() / (kernel.sharedBytes + reservedBytes);
+  int64_t byShared = kernel.target.sharedBytesPerMultiprocessor() / (function.sharedBytes + reservedBytes);
   int64_t registers = use ? std::max<int64_t>(use->registers, 1) : 1;
   int64_t byRegisters = registersOfMultiprocessor / (registers * kernel.threads);
   int64_t resident = warps * (kernel.config.persistent ? 1 : std::min(byShared, byRegisters));
@@ -33,30 +34,43 @@ std::string occupancy(const Kernel &kernel, const std::optional<ResourceUse> &us
     return "";
   return fmt::format("low occupancy: a multiprocessor holds {} warps, at least {} hide latencies; limited by {}",
                      resident, enoughWarps,
-                     byShared <= byRegisters ? fmt::format("{} bytes of shared memory a block", kernel.sharedBytes)
+                     byShared <= byRegisters ? fmt::format("{} bytes of shared memory a block", function.sharedBytes)
                                              : fmt::format("{} registers a thread", registers));
+}
+
+std::string spills(const ResourceUse &use) {
+  if (use.spillStoreBytes + use.spillLoadBytes > 0)
+    return fmt::format("registers are spilled: {} bytes of stores, {} of loads", use.spillStoreBytes,
+                       use.spillLoadBytes);
+  if (use.stackBytes > 0)
+    return fmt::format("a thread keeps {} bytes in local memory: registers are spilled", use.stackBytes);
+  return "";
 }
 
 } // namespace
 
-std::vector<std::string> remarks(const Kernel &kernel, const std::optional<ResourceUse> &use) {
+std::vector<std::string> remarks(const Kernel &kernel, const std::vector<ResourceUse> &uses) {
   std::vector<std::string> found;
-  auto add = [&](std::string text) {
+  auto add = [&](std::string text, std::string_view function = "") {
     if (!text.empty())
-      found.push_back(std::move(text));
+      found.push_back(function.empty() || kernel.functions.size() == 1 ? std::move(text)
+                                                                       : fmt::format("{}: {}", function, text));
   };
   if (kernel.target.isHost())
     return found;
-  add(fallback(kernel));
-  if (isLongBlock(kernel.problem, kernel.config))
+  bool isStep = isRetrieval(kernel.problem.operation); // bound by memory, and a page is one tile
+  if (!isStep)
+    add(fallback(kernel));
+  if (!isStep && isLongBlock(kernel.problem, kernel.config))
     add(fmt::format("blocks of {} tokens do not fit a key tile of {}: keys are multiplied twice",
                     kernel.problem.blockSize, kernel.config.keyTile));
-  add(occupancy(kernel, use));
-  if (use && use->spillStoreBytes + use->spillLoadBytes > 0)
-    add(fmt::format("registers are spilled: {} bytes of stores, {} of loads", use->spillStoreBytes,
-                    use->spillLoadBytes));
-  else if (use && use->stackBytes > 0)
-    add(fmt::format("a thread keeps {} bytes in local memory: registers are spilled", use->stackBytes));
+  for (const Kernel::Function &function : kernel.functions) {
+    auto use = std::find_if(uses.begin(), uses.end(),
+                            [&](const ResourceUse &one) { return one.function == function.name; });
+    add(occupancy(kernel, function, use == uses.end() ? nullptr : &*use), function.name);
+    if (use != uses.end())
+      add(spills(*use), function.name);
+  }
   return found;
 }
 

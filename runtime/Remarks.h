@@ -4,15 +4,14 @@
 
 #include "landmark/Compiler.h"
 
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace landmark {
 
 /// What may make a kernel slow, a sentence each: a fall-back instead of the fast instructions, blocks in parts, few
-/// warps on a multiprocessor, and, where `use` tells, spilled registers. Empty for the host.
-std::vector<std::string> remarks(const Kernel &kernel, const std::optional<ResourceUse> &use);
+/// warps on a multiprocessor, and, where `uses` tells of the functions, spilled registers. Empty for the host.
+std::vector<std::string> remarks(const Kernel &kernel, const std::vector<ResourceUse> &uses = {});
 
 } // namespace landmark
 #endif

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "landmark/Runtime.h"
 
-#include "ForwardKernel.h"
 #include "KernelStore.h"
+#include "LoadedKernel.h"
 #include "Log.h"
 #include "SingleFlight.h"
 #include "TensorMaps.h"
 #include "tune/Tuner.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace landmark {
@@ -34,12 +35,33 @@ struct Runtime::State {
       : device(std::move(device)), knobs(Knobs::fromEnvironment().with(options)), store(knobs),
         pool(std::make_shared<ThreadPool>(knobs.threads)) {}
 
-  Expected<ForwardKernel> build(const Problem &problem, const CompileOptions &options) {
+  Expected<std::shared_ptr<const LoadedKernel>> build(const Problem &problem, const CompileOptions &options) {
     Config config = options.config ? *options.config : chooseConfig(problem, options);
     auto kernel = store.get({problem, config, device.target(), options, assemblerOf(device)});
-    if (!kernel)
-      return kernel.error();
-    return ForwardLoader::load(std::move(*kernel), device, pool);
+    return kernel ? LoadedKernel::load(std::move(*kernel), device, pool) : kernel.error();
+  }
+
+  Expected<std::shared_ptr<const LoadedKernel>> get(const Problem &problem, const CompileOptions &options) {
+    if (auto legal = validate(problem); !legal)
+      return legal.error();
+    CompileOptions complete = knobs.complete(options);
+    Request request{problem,
+                    complete.config,
+                    complete.templateFile,
+                    complete.templateDir,
+                    complete.resumeStage,
+                    complete.resumeText};
+    return kernels.get(request, [&] { return build(problem, complete); });
+  }
+
+  /// The handle of a kernel for `problem`, which must be one of `operation`.
+  template <typename Handle>
+  Expected<Handle> get(Operation operation, const Problem &problem, const CompileOptions &options) {
+    if (problem.operation != operation)
+      return Error{ErrorCode::InvalidArgument, fmt::format("problem: got one of the {}; asked for is the {}",
+                                                           name(problem.operation), name(operation))};
+    auto kernel = get(problem, options);
+    return kernel ? Expected<Handle>(KernelHandle::of<Handle>(std::move(*kernel))) : kernel.error();
   }
 
   /// The schedule where none was asked for. Tuning that fails leaves the shipped default.
@@ -67,7 +89,7 @@ struct Runtime::State {
   const Knobs knobs;
   const KernelStore store;
   const std::shared_ptr<ThreadPool> pool;
-  SingleFlight<Request, ForwardKernel> kernels{keptKernels};
+  SingleFlight<Request, std::shared_ptr<const LoadedKernel>> kernels{keptKernels};
 };
 
 Runtime::Runtime(Device device, const RuntimeOptions &options)
@@ -79,12 +101,16 @@ Runtime &Runtime::operator=(Runtime &&) noexcept = default;
 const Device &Runtime::device() const { return state->device; }
 
 Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOptions &options) {
-  if (auto legal = validate(problem); !legal)
-    return legal.error();
-  CompileOptions complete = state->knobs.complete(options);
-  Request request{
-      problem, complete.config, complete.templateFile, complete.templateDir, complete.resumeStage, complete.resumeText};
-  return state->kernels.get(request, [&] { return state->build(problem, complete); });
+  return state->get<ForwardKernel>(Operation::Forward, problem, options);
+}
+
+Expected<BackwardKernel> Runtime::backward(const Problem &problem, const CompileOptions &options) {
+  return state->get<BackwardKernel>(Operation::Backward, problem, options);
+}
+
+Expected<std::shared_ptr<const LoadedKernel>> Runtime::kernelFor(const Problem &problem,
+                                                                 const CompileOptions &options) {
+  return state->get(problem, options);
 }
 
 Expected<ForwardKernel> Runtime::kernelFor(const ForwardArguments &arguments, const CompileOptions &options) {
@@ -106,6 +132,13 @@ Expected<void> Runtime::forward(const ForwardArguments &arguments, void *stream)
 Expected<PreparedForward> Runtime::prepare(const ForwardArguments &arguments, const CompileOptions &options) {
   auto kernel = kernelFor(arguments, options);
   return kernel ? kernel->prepare(arguments) : kernel.error();
+}
+
+Expected<void> Runtime::backward(const BackwardArguments &arguments, void *stream) {
+  if (auto legal = validate(arguments, state->device); !legal)
+    return legal;
+  auto kernel = backward(problemOf(arguments));
+  return kernel ? kernel->launch(arguments, stream) : kernel.error();
 }
 
 } // namespace landmark

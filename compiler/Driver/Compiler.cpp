@@ -23,7 +23,13 @@
 namespace landmark {
 namespace {
 
-constexpr const char *kernelName = "landmark_forward";
+std::string kernelName(const Problem &problem) { return fmt::format("landmark_{}", name(problem.operation)); }
+
+/// The symbols of a kernel, in the order of their launches.
+std::vector<std::string> functionNames(const Problem &problem) {
+  std::string kernel = kernelName(problem);
+  return problem.operation == Operation::Backward ? std::vector{kernel + "_queries", kernel + "_keys"} : std::vector{kernel};
+}
 
 mlir::Type elementType(mlir::MLIRContext *context, DType dtype) {
   switch (dtype) {
@@ -95,7 +101,7 @@ public:
   /// Until the schedule is made, the model's shared memory counts: what a kernel resumed behind it needs.
   Compilation(mlir::MLIRContext &context, const Problem &problem, const Target &target, const CompileOptions &options, const Config &config)
       : context(context), problem(problem), target(target), options(options), config(config), diagnostics(&context),
-        sharedBytesUsed(options.resumeStage > Stage::Scheduled ? sharedBytes(config, problem, target) : 0) {}
+        sharedBytesAtLeast(options.resumeStage > Stage::Scheduled ? sharedBytes(config, problem, target) : 0) {}
 
   /// Runs to `last`, a stage that is a module.
   Expected<mlir::ModuleOp> runTo(Stage last) {
@@ -144,13 +150,16 @@ public:
     kernel.problem = problem;
     kernel.target = target;
     kernel.config = config;
-    kernel.name = kernelName;
+    kernel.name = kernelName(problem);
+    for (const std::string &name : functionNames(problem))
+      kernel.functions.push_back({name});
     if (!target.isHost()) {
       auto ptx = generate(Stage::PTX);
       if (!ptx)
         return ptx.error();
       kernel.ptx = std::move(*ptx);
-      kernel.sharedBytes = sharedBytesUsed;
+      for (Kernel::Function &function : kernel.functions)
+        function.sharedBytes = std::max(sharedBytesAtLeast, sharedBytesOf[function.name]);
       kernel.threads = threads(config, target);
       kernel.tensorMaps = tensorMaps;
       return kernel;
@@ -160,7 +169,7 @@ public:
       return lowered.error();
     stage = Stage::Asm;
     StageTimer timer(options, stage);
-    auto object = hostObject(*lowered, kernelName);
+    auto object = hostObject(*lowered, functionNames(problem));
     if (!object)
       return diagnostics.failure(fmt::format("host: {}", llvm::toString(object.takeError())));
     kernel.hostObject = std::move(*object);
@@ -187,8 +196,15 @@ private:
     module = mlir::ModuleOp::create(builder.getUnknownLoc());
     builder.setInsertionPointToStart(module->getBody());
     auto schedule = ir::ConfigAttr::get(&context, config.queryTile, config.keyTile, config.warps, config.stages);
-    ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName, problem.blockSize, problem.headDim,
-                          elementType(&context, problem.dtype), schedule);
+    mlir::Type element = elementType(&context, problem.dtype), gradient = elementType(&context, problem.gradientType());
+    if (problem.operation == Operation::Forward)
+      ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, schedule);
+    else if (problem.operation == Operation::Backward)
+      ir::BackwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, gradient,
+                             keyPasses(problem, config, target), schedule);
+    else
+      ir::RetrieveOp::create(builder, builder.getUnknownLoc(), kernelName(problem), name(problem.operation), problem.blockSize, problem.headDim,
+                             problem.topK, element, schedule);
     if (mlir::failed(mlir::verify(*module)))
       return diagnostics.failure("the request is not valid");
     return dumpModule();
@@ -196,13 +212,15 @@ private:
 
   /// Takes what the schedule allocated, which a template of one's own may have made more than the model says.
   Expected<void> checkSharedMemory() {
-    module->walk([&](tile::AllocOp op) {
-      tile::BufferType type = op.getResult().getType();
-      sharedBytesUsed = std::max<int64_t>(sharedBytesUsed, op.getOffset().value_or(0) + type.getStages() * type.getStageBytes());
-    });
-    module->walk([&](tile::AllocBarriersOp op) {
-      sharedBytesUsed = std::max<int64_t>(sharedBytesUsed, op.getOffset().value_or(0) + op.getResult().getType().getBytes());
-    });
+    int64_t sharedBytesUsed = sharedBytesAtLeast;
+    auto add = [&](mlir::Operation *op, std::optional<uint64_t> offset, int64_t size) {
+      auto function = op->getParentOfType<mlir::gpu::GPUFuncOp>();
+      int64_t &bytes = sharedBytesOf[function ? function.getName() : ""];
+      bytes = std::max<int64_t>(bytes, offset.value_or(0) + size);
+      sharedBytesUsed = std::max(sharedBytesUsed, bytes);
+    };
+    module->walk([&](tile::AllocOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
+    module->walk([&](tile::AllocBarriersOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
     readTensorMaps();
     if (!target.isHost() && sharedBytesUsed > target.maxSharedBytes())
       return Error{ErrorCode::CompileFailed, fmt::format("the kernel takes {} bytes of shared memory, {} has {}", sharedBytesUsed, target.chip,
@@ -239,6 +257,8 @@ private:
       schedule.persistent = config.persistent;
       schedule.overlap = config.overlap;
       schedule.pingPong = config.pingPong;
+      if (problem.operation == Operation::Backward)
+        schedule.maxResidentRegisters = 16; // queries and dO both want to stay, beside more accumulators
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
       buildCudaSchedulePipeline(manager, schedule);
     } else if (target.isHost()) {
@@ -250,7 +270,7 @@ private:
 
   llvm::Expected<std::string> generateText(mlir::ModuleOp lowered) {
     if (target.isHost())
-      return stage == Stage::LLVM ? hostLLVMIR(lowered, kernelName) : hostAssembly(lowered, kernelName);
+      return stage == Stage::LLVM ? hostLLVMIR(lowered, functionNames(problem)) : hostAssembly(lowered, functionNames(problem));
     auto modules = lowered.getOps<mlir::gpu::GPUModuleOp>();
     if (modules.empty())
       return llvm::createStringError("there is no gpu.module to translate");
@@ -271,7 +291,7 @@ private:
       return;
     if (llvm::sys::fs::create_directories(options.reproducerDir, /*IgnoreExisting=*/true, llvm::sys::fs::owner_all))
       return;
-    std::filesystem::path path = std::filesystem::path(options.reproducerDir) / fmt::format("{}.{}.reproducer.mlir", kernelName, name(stage));
+    std::filesystem::path path = std::filesystem::path(options.reproducerDir) / fmt::format("{}.{}.reproducer.mlir", kernelName(problem), name(stage));
     mlir::makeReproducer(mlir::ModuleOp::getOperationName(), failed.getPasses(), *intact, path.string());
     if (llvm::sys::fs::exists(path.string()))
       error.notes.push_back(fmt::format("to replay it: landmark-opt --run-reproducer '{}'", path.string()));
@@ -282,7 +302,7 @@ private:
   Expected<void> dump(const std::string &text) {
     if (options.dumpDir.empty())
       return {};
-    return writeFile(std::filesystem::path(options.dumpDir) / fmt::format("{}.{}", kernelName, name(stage)), text);
+    return writeFile(std::filesystem::path(options.dumpDir) / fmt::format("{}.{}", kernelName(problem), name(stage)), text);
   }
 
   mlir::MLIRContext &context;
@@ -291,7 +311,8 @@ private:
   const CompileOptions &options;
   const Config &config;
   DiagnosticCollector diagnostics;
-  int64_t sharedBytesUsed;
+  int64_t sharedBytesAtLeast; ///< of every function
+  llvm::StringMap<int64_t> sharedBytesOf;
   std::vector<TensorMap> tensorMaps;
   Stage stage = Stage::Landmark;
   mlir::OwningOpRef<mlir::ModuleOp> module;
@@ -316,6 +337,15 @@ Compiler &Compiler::operator=(Compiler &&) noexcept = default;
 
 int64_t programs(const Config &config, int64_t batch, int64_t queryHeads, int64_t queryLength) {
   return (queryLength + config.queryTile - 1) / config.queryTile * queryHeads * batch;
+}
+
+int64_t keyPrograms(const Config &config, const Problem &problem, int64_t batch, int64_t kvHeads, int64_t keyLength, int64_t phase) {
+  auto ceiling = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  int64_t blockSize = problem.blockSize, places = keyLength + phase, tokens = tileTokens(problem, config);
+  // A long block takes several tiles, the last of which ends with the block.
+  int64_t tiles = isLongBlock(problem, config) ? places / blockSize * ceiling(blockSize, tokens) + ceiling(places % blockSize, tokens)
+                                               : ceiling(ceiling(places, blockSize), config.keyTile / tokens);
+  return keyLength == 0 ? 0 : tiles * kvHeads * batch;
 }
 
 Expected<Kernel> Compiler::compile(const Problem &problem, const Target &target, const CompileOptions &options) {
@@ -358,22 +388,29 @@ Expected<std::string> templateText(const Problem &problem, const Config &config,
 }
 
 Expected<void> loadHostObject(Kernel &kernel) {
-  auto code = linkHostObject(kernel.hostObject, kernel.name);
+  std::vector<std::string> names;
+  for (const Kernel::Function &function : kernel.functions)
+    names.push_back(function.name);
+  auto code = linkHostObject(kernel.hostObject, names);
   if (!code)
     return Error{ErrorCode::CompileFailed, fmt::format("host: {}", llvm::toString(code.takeError()))};
-  kernel.hostEntry = code->entry;
+  for (auto [function, entry] : llvm::zip_equal(kernel.functions, code->entries))
+    function.hostEntry = entry;
   kernel.hostCode = std::move(code->owner);
   return {};
 }
 
-Expected<ResourceUse> resourceUse(const Kernel &kernel) {
+Expected<std::vector<ResourceUse>> resourceUse(const Kernel &kernel) {
   if (kernel.target.isHost())
     return Error{ErrorCode::InvalidArgument, "resource use: the host has no registers to report; name a CUDA target"};
   auto assembled = assemble(kernel.ptx, kernel.target.chip);
   if (!assembled)
     return assembled.error();
-  assembled->use.dynamicSharedBytes = kernel.sharedBytes;
-  return assembled->use;
+  for (ResourceUse &use : assembled->functions)
+    for (const Kernel::Function &function : kernel.functions)
+      if (function.name == use.function)
+        use.dynamicSharedBytes = function.sharedBytes;
+  return std::move(assembled->functions);
 }
 
 } // namespace landmark

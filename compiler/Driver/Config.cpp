@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "landmark/Config.h"
+#include "compiler/Driver/RetrievalConfig.h"
 
 #include <fmt/format.h>
 
@@ -18,18 +19,31 @@ int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1)
 /// A tile of more keys does not fit the register file; longer blocks are spread over several tiles.
 constexpr int64_t maxKeyTile = 128;
 
+/// Registers of one thread that hold the accumulators of the gradients of keys, `count` of them, and of logits and their products.
+int64_t keyRegisters(const Config &config, const Problem &problem, int64_t count) {
+  return (count * config.keyTile * problem.headDim + 2 * config.queryTile * config.keyTile) / (32 * config.warps);
+}
+
 /// Registers of one thread that hold the accumulators of the output and of the logits, and resident weights.
 int64_t accumulatorRegisters(const Config &config, const Problem &problem) {
   int64_t rows = config.queryTile / config.warps; // of one warp; a thread holds 1/32 of them
+  if (problem.operation == Operation::Backward)
+    return std::max(rows * (problem.headDim + 2 * config.keyTile) / 32, keyRegisters(config, problem, 1));
   return rows * (problem.headDim + config.keyTile) / 32;
 }
+
+/// Of a thread's registers; addresses and fragments take the rest.
+int64_t fittingRegisters(const Config &config) { return std::min<int64_t>(255, 65536 / (32 * config.warps)) - 31; }
 
 Error illegal(std::string_view field, int64_t value, std::string_view limit, int64_t nearest) {
   return {ErrorCode::InvalidArgument, fmt::format("config: {} = {}: {}; the nearest legal value is {}", field, value, limit, nearest)};
 }
 
-/// The largest legal key tile below the one given: a multiple of the padded block, or a part of it.
-int64_t nextSmallerKeyTile(const Config &config, int64_t padded) {
+/// The largest legal key tile below the one given: a multiple of the padded block, or a part of it; of a backward one of 16 keys for each warp. 0 for none.
+int64_t nextSmallerKeyTile(const Config &config, const Problem &problem) {
+  if (problem.operation == Operation::Backward)
+    return config.keyTile - 16 * config.warps;
+  int64_t padded = paddedBlock(problem);
   return config.keyTile > padded ? config.keyTile - padded : config.keyTile - 8;
 }
 
@@ -38,6 +52,8 @@ Expected<void> validateWgmma(const Config &config, const Problem &problem, const
   auto refuse = [](std::string why) {
     return Error{ErrorCode::InvalidArgument, fmt::format("config: unit = wgmma: {}; the nearest legal value is mma", why)};
   };
+  if (problem.operation == Operation::Backward)
+    return refuse("the backward multiplies by mma");
   if (target.chip != "sm_90a")
     return refuse(fmt::format("only sm_90a has it, not {}", target.chip));
   if (problem.dtype == DType::F32)
@@ -96,7 +112,49 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
   return std::nullopt;
 }
 
+/// Of the two kernels the one that takes more: Q and dO, K and V, one pair resident and the other in rings, and where keys are resident the weights and the
+/// gradients of logits that are multiplied transposed.
+int64_t backwardSharedBytes(const Config &config, const Problem &problem) {
+  int64_t statistics = isLongBlock(problem, config) ? config.stages * config.keyTile : 0; // rings of the first pass over a block's parts
+  int64_t queries = 2 * (config.queryTile + config.stages * config.keyTile + statistics) * problem.headDim;
+  int64_t keys = 2 * (config.keyTile + config.stages * config.queryTile + statistics) * problem.headDim + 2 * config.queryTile * config.keyTile;
+  return std::max(queries, keys) * byteSize(problem.dtype);
+}
+
+/// The first that fits, with as many stages as leave room for two blocks of four warps on a multiprocessor.
+Config defaultBackward(const Problem &problem, const Target &target) {
+  if (target.isHost())
+    return {64, problem.blockSize <= 64 ? 64 : 128, 1, 1};
+  std::vector<Config> candidates;
+  if (problem.blockSize > 64 && problem.blockSize <= 128)
+    candidates.push_back({128, 128, 8, 2});
+  for (Config config : {Config{64, 64, 4, 2}, Config{32, 32, 2, 2}, Config{16, 16, 1, 1}})
+    candidates.push_back(config);
+  for (Config config : candidates) {
+    int64_t room = config.warps == 8 ? target.maxSharedBytes() : target.sharedBytesPerMultiprocessor() / 2 - 1024;
+    while (config.stages > 1 && sharedBytes(config, problem, target) > room)
+      --config.stages;
+    if (validate(config, problem, target) && accumulatorRegisters(config, problem) <= 200)
+      return config;
+  }
+  return candidates.back();
+}
+
 } // namespace
+
+int64_t tileTokens(const Problem &problem, const Config &config) {
+  if (isLongBlock(problem, config))
+    return config.keyTile;
+  int64_t tokens = paddedBlock(problem);
+  if (problem.operation == Operation::Backward)
+    while (config.keyTile % tokens != 0)
+      tokens += 8;
+  return tokens;
+}
+
+int64_t keyPasses(const Problem &problem, const Config &config, const Target &target) {
+  return target.isHost() || keyRegisters(config, problem, 2) <= std::min<int64_t>(208, fittingRegisters(config)) ? 1 : 2;
+}
 
 int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }
 
@@ -107,6 +165,10 @@ int64_t threads(const Config &config, const Target &target) {
 }
 
 Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
+  if (problem.operation == Operation::Backward)
+    return defaultBackward(problem, target);
+  if (isRetrieval(problem.operation))
+    return defaultRetrievalConfig(problem, target);
   int64_t padded = paddedBlock(problem);
   auto wholeBlocks = [&](int64_t keys) { return keysNear(problem, std::min<int64_t>(keys, padded <= maxKeyTile ? keys : 64)); };
   if (target.isHost())
@@ -148,18 +210,26 @@ int64_t queryStages(const Config &config, const Problem &problem, const Target &
 }
 
 int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {
-  return target.isHost() ? 0 : sharedBytes(config, problem, queryStages(config, problem, target));
+  if (target.isHost())
+    return 0;
+  if (problem.operation == Operation::Backward)
+    return backwardSharedBytes(config, problem);
+  if (isRetrieval(problem.operation))
+    return retrievalSharedBytes(config, problem);
+  return sharedBytes(config, problem, queryStages(config, problem, target));
 }
 
 Expected<void> validate(const Config &config, const Problem &problem, const Target &target) {
   if (auto valid = validate(problem); !valid)
     return valid.error();
+  if (isRetrieval(problem.operation))
+    return validateRetrieval(config, problem, target);
   int64_t padded = paddedBlock(problem);
   if (config.keyTile < 8 || config.keyTile > maxKeyTile)
     return illegal("key_tile", config.keyTile, fmt::format("must be 8 to {}", maxKeyTile), std::clamp<int64_t>(config.keyTile, 8, maxKeyTile));
-  if (isLongBlock(problem, config)) {
+  if (problem.operation == Operation::Backward || isLongBlock(problem, config)) {
     if (config.keyTile % 8 != 0)
-      return illegal("key_tile", config.keyTile, "a part of a block must be a multiple of 8", roundUp(config.keyTile, 8));
+      return illegal("key_tile", config.keyTile, "must be a multiple of 8", roundUp(config.keyTile, 8));
   } else if (config.keyTile % padded != 0) {
     return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of {}, the block size padded to a multiple of 8, or less", padded),
                    config.keyTile / padded * padded);
@@ -191,21 +261,26 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
   if (config.queryTile < rows || config.queryTile % rows != 0)
     return illegal("query_tile", config.queryTile, fmt::format("must be a positive multiple of 16 rows for each of {} warps", config.warps),
                    std::max(rows, config.queryTile / rows * rows));
+  if (problem.operation == Operation::Backward && rows > maxKeyTile)
+    return illegal("warps", config.warps, "a backward takes 16 keys for each, and a key tile has at most 128", maxKeyTile / 16);
+  if (problem.operation == Operation::Backward && config.keyTile % rows != 0)
+    return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of 16 keys for each of {} warps", config.warps), rows);
   if (config.stages < 1 || config.stages > 8)
     return illegal("stages", config.stages, "must be 1 to 8", std::clamp<int64_t>(config.stages, 1, 8));
-  int64_t fitting = std::min<int64_t>(255, 65536 / (32 * config.warps)) - 31; // of a thread's registers, addresses and fragments take the rest
+  int64_t fitting = fittingRegisters(config);
   if (int64_t registers = accumulatorRegisters(config, problem); registers > fitting) {
     std::string limit = fmt::format("accumulators take {} registers a thread, at most {} fit", registers, fitting);
     return config.queryTile > rows ? illegal("query_tile", config.queryTile, limit, rows)
            : config.warps > 8      ? illegal("warps", config.warps, limit, 8)
-                                   : illegal("key_tile", config.keyTile, limit, nextSmallerKeyTile(config, padded));
+           : nextSmallerKeyTile(config, problem) > 0 ? illegal("key_tile", config.keyTile, limit, nextSmallerKeyTile(config, problem))
+                                                     : illegal("warps", config.warps, limit, config.warps / 2);
   }
   if (int64_t bytes = sharedBytes(config, problem, target); bytes > target.maxSharedBytes()) {
     std::string limit = fmt::format("takes {} bytes of shared memory, {} has {}", bytes, target.chip, target.maxSharedBytes());
     return config.stages > 1         ? illegal("stages", config.stages, limit, config.stages - 1)
            : config.queryTile > rows ? illegal("query_tile", config.queryTile, limit, config.queryTile - rows)
-           : config.keyTile > 8      ? illegal("key_tile", config.keyTile, limit, nextSmallerKeyTile(config, padded))
-                                     : illegal("warps", config.warps, limit, config.warps / 2);
+           : nextSmallerKeyTile(config, problem) > 0 ? illegal("key_tile", config.keyTile, limit, nextSmallerKeyTile(config, problem))
+                                                     : illegal("warps", config.warps, limit, config.warps / 2);
   }
   return {};
 }

@@ -2,19 +2,38 @@
 #include "landmark/Problem.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <utility>
+#include <vector>
 
 namespace landmark {
 
+namespace {
+
+constexpr std::array<std::pair<Operation, std::string_view>, 9> operations = {{
+    {Operation::Forward, "forward"},
+    {Operation::Backward, "backward"},
+    {Operation::ScoreTop, "score_top"},
+    {Operation::Score, "score"},
+    {Operation::Pool, "pool"},
+    {Operation::Select, "select"},
+    {Operation::Attend, "attend"},
+    {Operation::AttendPart, "attend_part"},
+    {Operation::Merge, "merge"},
+}};
+
+} // namespace
+
 std::string_view name(Operation operation) {
-  switch (operation) {
-  case Operation::Forward:
-    return "forward";
-  }
+  for (auto [known, text] : operations)
+    if (known == operation)
+      return text;
   return "unknown";
 }
+
+bool isRetrieval(Operation operation) { return operation != Operation::Forward && operation != Operation::Backward; }
 
 std::string_view name(DType dtype) {
   switch (dtype) {
@@ -31,9 +50,13 @@ std::string_view name(DType dtype) {
 int64_t byteSize(DType dtype) { return dtype == DType::F32 ? 4 : 2; }
 
 Expected<Operation> parseOperation(std::string_view text) {
-  if (text == name(Operation::Forward))
-    return Operation::Forward;
-  return Error{ErrorCode::InvalidArgument, fmt::format("operation: got '{}', allowed: forward", text)};
+  std::vector<std::string_view> spellings;
+  for (auto [operation, spelling] : operations) {
+    if (text == spelling)
+      return operation;
+    spellings.push_back(spelling);
+  }
+  return Error{ErrorCode::InvalidArgument, fmt::format("operation: got '{}', allowed: {}", text, fmt::join(spellings, ", "))};
 }
 
 Expected<DType> parseDType(std::string_view text) {
@@ -59,9 +82,19 @@ Expected<DType> parseDType(std::string_view text) {
 }
 
 Expected<void> validate(const Problem &problem) {
-  if (problem.operation != Operation::Forward)
+  if (name(problem.operation) == "unknown")
     return Error{ErrorCode::InvalidArgument,
-                 fmt::format("operation: got {}, allowed: forward", static_cast<int>(problem.operation))};
+                 fmt::format("operation: got {}, allowed: 0 to {}", static_cast<int>(problem.operation), operations.size() - 1)};
+  if (problem.floatGradients && problem.operation != Operation::Backward)
+    return Error{ErrorCode::InvalidArgument, fmt::format("gradients: {} has none", name(problem.operation))};
+  bool retrieval = isRetrieval(problem.operation);
+  if (retrieval && (problem.topK < 1 || problem.topK > Problem::maxTopK))
+    return Error{ErrorCode::InvalidArgument, fmt::format("top k: got {}, allowed: 1 to {}", problem.topK, Problem::maxTopK)};
+  if (!retrieval && problem.topK != 0)
+    return Error{ErrorCode::InvalidArgument, fmt::format("top k: got {}; {} selects nothing", problem.topK, name(problem.operation))};
+  if (retrieval && problem.blockSize > Problem::maxRetrievalBlockSize)
+    return Error{ErrorCode::Unsupported,
+                 fmt::format("block size: got {}; retrieval takes 2 to {}", problem.blockSize, Problem::maxRetrievalBlockSize)};
   if (problem.blockSize < 2 || problem.blockSize > Problem::maxBlockSize)
     return Error{ErrorCode::InvalidArgument,
                  fmt::format("block size: got {}, allowed: 2 to {}", problem.blockSize, Problem::maxBlockSize)};
@@ -75,8 +108,11 @@ Expected<void> validate(const Problem &problem) {
 }
 
 std::string describe(const Problem &problem) {
-  return fmt::format("{} L={} D={} {}", name(problem.operation), problem.blockSize, problem.headDim,
-                     name(problem.dtype));
+  std::string text =
+      fmt::format("{} L={} D={} {}", name(problem.operation), problem.blockSize, problem.headDim, name(problem.dtype));
+  if (isRetrieval(problem.operation))
+    return fmt::format("{} k={}", text, problem.topK);
+  return problem.floatGradients ? text + " gradients f32" : text;
 }
 
 } // namespace landmark

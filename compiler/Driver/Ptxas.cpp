@@ -76,6 +76,19 @@ int64_t numberBefore(const std::string &text, const char *what) {
   return std::regex_search(text, match, std::regex(fmt::format("([0-9]+) {}", what))) ? std::stoll(match[1]) : 0;
 }
 
+/// ptxas prints a paragraph for each function, headed by its name.
+std::vector<ResourceUse> parseUse(const std::string &log) {
+  static const std::regex heading("Compiling entry function '([^']*)'");
+  std::vector<ResourceUse> functions;
+  for (std::sregex_iterator found(log.begin(), log.end(), heading), end; found != end; ++found) {
+    std::string paragraph = found->suffix();
+    paragraph.resize(std::min(paragraph.size(), paragraph.find("Compiling entry function")));
+    functions.push_back({(*found)[1], numberBefore(paragraph, "registers"), numberBefore(paragraph, "bytes spill stores"),
+                         numberBefore(paragraph, "bytes spill loads"), numberBefore(paragraph, "bytes stack frame"), numberBefore(paragraph, "bytes smem")});
+  }
+  return functions;
+}
+
 } // namespace
 
 Expected<Assembled> assemble(const std::string &ptx, const std::string &chip) {
@@ -88,13 +101,7 @@ Expected<Assembled> assemble(const std::string &ptx, const std::string &chip) {
   auto log = run(ptxas, {"-v", "-arch=" + chip, (*source)->path.str().str(), "-o", (*object)->path.str().str()});
   if (!log)
     return log.error();
-  Assembled result{(*object)->read(), {}};
-  result.use.registers = numberBefore(*log, "registers");
-  result.use.spillStoreBytes = numberBefore(*log, "bytes spill stores");
-  result.use.spillLoadBytes = numberBefore(*log, "bytes spill loads");
-  result.use.stackBytes = numberBefore(*log, "bytes stack frame");
-  result.use.staticSharedBytes = numberBefore(*log, "bytes smem");
-  return result;
+  return Assembled{(*object)->read(), parseUse(*log)};
 }
 
 Expected<std::string> disassemble(const std::string &cubin) {

@@ -10,7 +10,7 @@ namespace landmark {
 
 struct Assembled {
   std::string cubin;
-  ResourceUse use;
+  std::vector<ResourceUse> functions;
 };
 
 /// NotFound where there is no ptxas, CompileFailed with its messages where it refuses the text.

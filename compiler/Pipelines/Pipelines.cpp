@@ -52,6 +52,7 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   } else {
     manager.addPass(createTilePipelineLoads({options.stages, options.warps, residentRegisters}));
   }
+  manager.addPass(createTileStageOperands());
   manager.addPass(createTileAssignLayouts({options.warps, options.unit}));
   if (options.overlap)
     manager.addPass(createTileOverlapProducts());

@@ -87,8 +87,12 @@ private:
       return visitDot(dot);
     if (auto store = dyn_cast<tile::StoreOp>(op))
       return set(op, store.getValue(), store.getValue().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
+    if (auto read = dyn_cast<tile::ReadRowsOp>(op))
+      return set(op, read.getResult(), read.getResult().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
     if (auto read = dyn_cast<tile::ReadOp>(op))
       return set(op, read.getResult(), matrix);
+    if (auto load = dyn_cast<tile::LoadOp>(op))
+      return load.getResult().getType().getRank() == 2 ? set(op, load.getResult(), matrix) : success();
     if (auto reduce = dyn_cast<tile::ReduceOp>(op))
       return visitDropped(op, reduce.getSource(), reduce.getResult(), reduce.getDims());
     if (auto column = dyn_cast<tile::ColumnOp>(op))

@@ -3,12 +3,14 @@
 // From a request to the template bound to it: type aliases before the text, constants for its parameters.
 #include "compiler/Transforms/CheckDims.h"
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/RetrievalTemplates.h"
 #include "compiler/Transforms/Templates.h"
 #include "dialects/Landmark/Landmark.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
@@ -23,39 +25,79 @@ using namespace landmark;
 
 namespace {
 
-Problem problemOf(ir::ForwardOp request) {
+/// What is asked for, by whichever operation.
+struct Request {
+  mlir::Operation *op;
   Problem problem;
-  problem.blockSize = request.getBlockSize();
-  problem.headDim = request.getHeadDim();
-  problem.dtype = request.getType().isBF16() ? DType::BF16 : request.getType().isF16() ? DType::F16 : DType::F32;
-  return problem;
-}
+  Config config;
+  Type element, gradient;
+  int64_t passes = 1;
 
-Config configOf(ir::ForwardOp request) {
-  ir::ConfigAttr config = request.getConfig();
-  return {config.getQueryTile(), config.getKeyTile(), config.getWarps(), config.getStages()};
-}
+  template <typename Op> static Request from(Op op) {
+    auto dtype = [](Type type) { return type.isBF16() ? DType::BF16 : type.isF16() ? DType::F16 : DType::F32; };
+    ir::ConfigAttr config = op.getConfig();
+    Request request{op, {}, {config.getQueryTile(), config.getKeyTile(), config.getWarps(), config.getStages()}, op.getType(), op.getType()};
+    request.problem.blockSize = op.getBlockSize();
+    request.problem.headDim = op.getHeadDim();
+    request.problem.dtype = dtype(op.getType());
+    return request;
+  }
+  static std::optional<Request> match(mlir::Operation *op) {
+    if (auto forward = dyn_cast<ir::ForwardOp>(op))
+      return from(forward);
+    if (auto retrieve = dyn_cast<ir::RetrieveOp>(op)) {
+      Request request = from(retrieve);
+      request.problem.operation = *parseOperation(retrieve.getStep().str()); // the verifier knows the steps
+      request.problem.topK = retrieve.getTopK();
+      return request;
+    }
+    auto backward = dyn_cast<ir::BackwardOp>(op);
+    if (!backward)
+      return std::nullopt;
+    Request request = from(backward);
+    request.problem.operation = landmark::Operation::Backward;
+    request.problem.floatGradients = backward.getGradient() != backward.getType();
+    request.gradient = backward.getGradient();
+    request.passes = backward.getPasses();
+    return request;
+  }
+
+  StringRef name() const { return op->getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()); }
+  /// Names of the kernels, in the order of their launches.
+  SmallVector<std::string> kernels() const {
+    if (problem.operation != landmark::Operation::Backward)
+      return {name().str()};
+    return {(name() + "_queries").str(), (name() + "_keys").str()};
+  }
+};
 
 /// The types that the runtime passes, in order; a template of another signature would read garbage.
-LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Problem &problem) {
+LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Request &request) {
+  if (isRetrieval(request.problem.operation))
+    return verifyRetrievalSignature(kernel, request.problem);
   MLIRContext *context = kernel.getContext();
   int64_t any = ShapedType::kDynamic;
-  Type element = problem.dtype == DType::BF16  ? Type(BFloat16Type::get(context))
-                 : problem.dtype == DType::F16 ? Type(Float16Type::get(context))
-                                               : Type(Float32Type::get(context));
   Type index = IndexType::get(context), f32 = Float32Type::get(context);
-  auto view = MemRefType::get({any, any, any, problem.headDim}, element, StridedLayoutAttr::get(context, 0, {any, any, any, 1}));
-  auto rows = MemRefType::get({any, any, any}, f32, StridedLayoutAttr::get(context, 0, {any, any, any}));
-  Type expected[] = {view, view, view, view, rows, index, index, f32, index};
+  auto viewOf = [&](Type element) -> Type {
+    return MemRefType::get({any, any, any, request.problem.headDim}, element, StridedLayoutAttr::get(context, 0, {any, any, any, 1}));
+  };
+  Type view = viewOf(request.element), gradient = viewOf(request.gradient);
+  Type rows = MemRefType::get({any, any, any}, f32, StridedLayoutAttr::get(context, 0, {any, any, any}));
+  SmallVector<Type> expected = {view, view, view, view, rows};
+  bool isForward = request.problem.operation == landmark::Operation::Forward;
+  if (!isForward)
+    expected.append({view, rows, rows, gradient, gradient, gradient});
+  expected.append({index, index, f32, index});
   if (!llvm::equal(kernel.getArgumentTypes(), expected))
-    return kernel.emitError("a forward kernel takes Q, K, V, O, LSE, phase, q_offset, scale, section; this one takes ")
-           << kernel.getFunctionType();
+    return kernel.emitError("a ") << name(request.problem.operation) << " kernel takes Q, K, V, O, LSE, "
+                                  << (isForward ? "" : "dO, dLSE, delta, dQ, dK, dV, ") << "phase, q_offset, scale, section; this one takes "
+                                  << kernel.getFunctionType();
   return success();
 }
 
-LogicalResult bindParameters(ModuleOp module, const Problem &problem, const Config &config) {
+LogicalResult bindParameters(ModuleOp module, const Request &request) {
   WalkResult result = module.walk([&](tile::ParamOp op) {
-    Expected<int64_t> value = parameter(op.getName().str(), problem, config);
+    Expected<int64_t> value = parameter(op.getName().str(), request.problem, request.config, request.passes);
     if (!value) {
       op.emitError(value.error().message);
       return WalkResult::interrupt();
@@ -76,23 +118,36 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
   using Base::Base;
 
   /// The template, parsed with the request's aliases before it.
-  OwningOpRef<ModuleOp> parse(ir::ForwardOp request, const Problem &problem, const Config &config) {
-    Expected<Template> source = findTemplate(templateName(problem, config), templateFile, templateDir);
+  OwningOpRef<ModuleOp> parse(const Request &request) {
+    Expected<Template> source = findTemplate(templateName(request.problem, request.config), templateFile, templateDir);
     if (!source) {
-      request.emitError(source.error().message);
+      request.op->emitError(source.error().message);
       return nullptr;
     }
     llvm::SourceMgr sources;
-    sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(typeAliases(problem, config) + source->text, source->name), {});
+    sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(typeAliases(request.problem, request.config) + source->text, source->name), {});
     return parseSourceFile<ModuleOp>(sources, ParserConfig(&getContext()));
   }
 
-  LogicalResult bind(ir::ForwardOp request) {
-    Problem problem = problemOf(request);
-    Config config = configOf(request);
-    if (!isLongBlock(problem, config) && config.keyTile % paddedBlock(problem) != 0)
-      return request.emitError("key_tile must be a multiple of the padded block size ") << paddedBlock(problem) << ", got " << config.keyTile;
-    OwningOpRef<ModuleOp> bound = parse(request, problem, config);
+  /// What the shapes of a template's tiles take for granted.
+  static LogicalResult verifyTiles(const Request &request) {
+    const Problem &problem = request.problem;
+    const Config &config = request.config;
+    if (isRetrieval(problem.operation)) {
+      int64_t columns = retrievalColumns(problem);
+      return config.keyTile == columns ? success() : request.op->emitError("key_tile must be ") << columns << ", got " << config.keyTile;
+    }
+    if (problem.operation == landmark::Operation::Backward && config.keyTile % 8 != 0)
+      return request.op->emitError("key_tile must be a multiple of 8, got ") << config.keyTile;
+    if (!isLongBlock(problem, config) && config.keyTile % tileTokens(problem, config) != 0)
+      return request.op->emitError("key_tile must be a multiple of the padded block size ") << paddedBlock(problem) << ", got " << config.keyTile;
+    return success();
+  }
+
+  LogicalResult bind(const Request &request) {
+    if (failed(verifyTiles(request)))
+      return failure();
+    OwningOpRef<ModuleOp> bound = parse(request);
     if (!bound)
       return failure();
     SmallVector<gpu::GPUFuncOp> kernels;
@@ -100,20 +155,28 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
       if (function.isKernel())
         kernels.push_back(function);
     });
-    if (kernels.size() != 1)
-      return bound->emitError("a template holds one kernel, this one ") << kernels.size();
-    if (failed(verifySignature(kernels.front(), problem)) || failed(bindParameters(*bound, problem, config)) || failed(checkDims(*bound)))
+    SmallVector<std::string> names = request.kernels();
+    if (kernels.size() != names.size())
+      return bound->emitError("a template holds ") << (names.size() == 1 ? "one kernel" : "the two kernels of a backward") << ", this one " << kernels.size();
+    for (auto [kernel, name] : llvm::zip_equal(kernels, names)) {
+      if (failed(verifySignature(kernel, request)))
+        return failure();
+      kernel.setName(name);
+    }
+    if (failed(bindParameters(*bound, request)) || failed(checkDims(*bound)))
       return failure();
-    kernels.front().setName(request.getSymName());
     for (mlir::Operation &op : llvm::make_early_inc_range(*bound->getBody()))
-      op.moveBefore(request);
-    request.erase();
+      op.moveBefore(request.op);
+    request.op->erase();
     return success();
   }
 
   void runOnOperation() override {
-    SmallVector<ir::ForwardOp> requests(getOperation().getOps<ir::ForwardOp>());
-    for (ir::ForwardOp request : requests)
+    SmallVector<Request> requests;
+    for (mlir::Operation &op : *getOperation().getBody())
+      if (std::optional<Request> request = Request::match(&op))
+        requests.push_back(*request);
+    for (const Request &request : requests)
       if (failed(bind(request)))
         return signalPassFailure();
   }

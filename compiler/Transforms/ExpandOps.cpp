@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What templates say of landmark attention, in terms of tile, arith and math. The formulas stand with the operations (LandmarkOps.td).
+#include "compiler/Transforms/ExpandOps.h"
 #include "compiler/Transforms/Passes.h"
-#include "compiler/Transforms/TileBuilder.h"
-#include "dialects/Landmark/Landmark.h"
 #include "landmark/Problem.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -23,17 +22,6 @@ using namespace landmark;
 using arith::CmpIPredicate;
 
 namespace {
-
-/// Expands one operation: `expand(op, builder)` yields the values that replace it.
-template <typename Op, auto expand> struct Expansion : OpRewritePattern<Op> {
-  using OpRewritePattern<Op>::OpRewritePattern;
-  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
-    TileBuilder builder(op.getLoc(), rewriter);
-    SmallVector<Value> values = expand(op, builder);
-    rewriter.replaceOp(op, values);
-    return success();
-  }
-};
 
 //===-- Geometry ----------------------------------------------------------------------------------------------------===//
 
@@ -57,6 +45,46 @@ SmallVector<Value> expandProgram(ir::ProgramOp op, TileBuilder &b) {
   return {b.toIndex(b.divide(batchHead, heads)), b.toIndex(head), b.toIndex(b.divide(head, group)), b.mul(b.toIndex(tileIndex), op.getTile())};
 }
 
+SmallVector<Value> expandKeyProgram(ir::KeyProgramOp op, TileBuilder &b) {
+  auto size = [&](Value view, int64_t dim) { return b.toI32(memref::DimOp::create(b, view, b.index(dim))); };
+  Value batches = size(op.getQ(), 0), kvHeads = size(op.getK(), 1), group = b.divide(size(op.getQ(), 1), kvHeads);
+  Value tiles = b.toI32(op.getTiles()), section = b.toI32(op.getSection());
+  Value count = b.toIndex(b.mul(b.mul(batches, kvHeads), tiles));
+  Value program = b.toI32(tile::ProgramOp::create(b, b.getIndexType(), count));
+
+  Value sectionPrograms = b.mul(section, tiles);
+  Value firstHead = b.mul(b.divide(program, sectionPrograms), section);
+  Value inSection = b.remainder(program, sectionPrograms);
+  Value sectionHeads = b.min(section, b.sub(b.mul(batches, kvHeads), firstHead)); // the last section may be smaller
+  Value batchHead = b.add(firstHead, b.remainder(inSection, sectionHeads));
+  Value kvHead = b.remainder(batchHead, kvHeads);
+  return {b.toIndex(b.divide(batchHead, kvHeads)), b.toIndex(kvHead), b.toIndex(b.mul(kvHead, group)), b.toIndex(group),
+          b.toIndex(b.divide(inSection, sectionHeads))};
+}
+
+SmallVector<Value> expandRowRange(ir::RowRangeOp op, TileBuilder &b) {
+  Value zero = b.index(0), tile = op.getTile(), queries = op.getQueries(), phase = op.getPhase();
+  // Row that stands at the first place of a block, if it is one of those from `low` on.
+  auto rowOf = [&](Value block, Value low) {
+    Value place = b.sub(b.mul(block, op.getBlockSize()), phase);
+    return b.min(b.max(b.sub(place, op.getQOffset()), low), queries);
+  };
+  auto tilesOf = [&](Value rows) { return b.divide(b.add(rows, b.sub(tile, b.index(1))), tile); };
+  Value end = b.add(op.getBlock(), op.getStep());
+  Value first = rowOf(op.getBlock(), zero);
+  Value tiles = tilesOf(b.sub(queries, first)), edges = b.min(tilesOf(b.sub(rowOf(end, first), first)), tiles);
+  Value isUnshifted = b.compare(CmpIPredicate::eq, phase, zero), isLater = b.compare(CmpIPredicate::ne, op.getBlock(), zero);
+  Value isWhole = arith::OrIOp::create(b, isUnshifted, isLater);
+  Value isComplete = b.compare(CmpIPredicate::sle, b.sub(b.mul(end, op.getBlockSize()), phase), op.getKeys());
+  return {first, b.select(arith::AndIOp::create(b, isWhole, isComplete), edges, tiles), tiles};
+}
+
+SmallVector<Value> expandGroupTile(ir::GroupTileOp op, TileBuilder &b) {
+  Value number = b.toI32(op.getNumber()), tiles = b.toI32(b.max(op.getTiles(), b.index(1)));
+  Value head = b.add(op.getFirstHead(), b.toIndex(b.divide(number, tiles)));
+  return {head, b.add(op.getFirst(), b.mul(b.toIndex(b.remainder(number, tiles)), op.getTile()))};
+}
+
 SmallVector<Value> expandBlockRange(ir::BlockRangeOp op, TileBuilder &b) {
   Value blockSize = op.getBlockSize(), step = op.getStep(), phase = op.getPhase();
   Value firstBlock = b.divide(b.add(op.getFirst(), phase), blockSize), lastBlock = b.divide(b.add(op.getLast(), phase), blockSize);
@@ -73,8 +101,10 @@ SmallVector<Value> expandBlockRange(ir::BlockRangeOp op, TileBuilder &b) {
 
 SmallVector<Value> expandLocate(ir::LocateOp op, TileBuilder &b) {
   auto type = op.getBlocks().getType();
-  Value first = b.toI32(b.add(op.getFirst(), op.getPhase()));
-  Value places = b.add(b.splat(first, type), b.iota(type.getDimSize(0)));
+  Value first = b.toI32(b.add(op.getFirst(), op.getPhase())), rows = b.iota(type.getDimSize(0));
+  if (op.getStep())
+    rows = b.mul(rows, b.splatLike(b.toI32(op.getStep()), rows));
+  Value places = b.add(b.splat(first, type), rows);
   Value blockSize = b.splat(b.toI32(op.getBlockSize()), type);
   return {b.divide(places, blockSize), b.remainder(places, blockSize)};
 }
@@ -179,26 +209,16 @@ SmallVector<Value> expandPastGates(ir::PastGatesOp op, TileBuilder &b) {
 
 //===-- Softmax -----------------------------------------------------------------------------------------------------===//
 
-/// A maximum to subtract: 0 where nothing was seen, since -inf - -inf is no number.
-Value finite(TileBuilder &b, Value maximum) {
-  Value none = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
-  return b.select(none, b.floatSplatLike(0.0f, maximum), maximum);
-}
-
-/// Logits with -inf in place of what is not seen.
-Value seenLogits(TileBuilder &b, Value seen, Value logits) { return b.select(seen, logits, b.floatSplatLike(-INFINITY, logits)); }
-
-/// exp2(logits * factor - offset), the offset given for the leading dimensions of the logits.
-Value exponentials(TileBuilder &b, Value logits, Value offset, Value factor) {
-  Value scaled = b.mulf(logits, b.splatLike(factor, logits));
-  return b.exp2(b.subf(scaled, b.broadcastLeading(offset, logits)));
-}
-
 SmallVector<Value> expandStats(ir::StatsOp op, TileBuilder &b) {
   Value factor = b.splatLike(op.getFactor(), op.getMax());
   SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(1, op.getLogits().getType().getRank()));
   Value logits = seenLogits(b, op.getSeen(), op.getLogits());
   Value maximum = b.maxf(op.getMax(), b.reduce(tile::ReductionKind::Max, logits, dims));
+  if (op.getExact()) {
+    Value kept = b.exp2(b.mulf(b.subf(op.getMax(), finite(b, maximum)), factor));
+    Value added = b.reduce(tile::ReductionKind::Sum, exactExponentials(b, logits, maximum, op.getFactor()), dims);
+    return {maximum, b.addf(b.mulf(op.getSum(), kept), added)};
+  }
   Value offset = b.mulf(finite(b, maximum), factor);
   Value kept = b.mulf(op.getSum(), b.exp2(b.subf(b.mulf(op.getMax(), factor), offset)));
   Value added = b.reduce(tile::ReductionKind::Sum, exponentials(b, logits, offset, op.getFactor()), dims);
@@ -246,6 +266,77 @@ SmallVector<Value> expandSpread(ir::SpreadOp op, TileBuilder &b) {
   return {b.mulf(inner, b.broadcastLeading(op.getWeight(), inner))};
 }
 
+//===-- Gradients ---------------------------------------------------------------------------------------------------===//
+
+/// 1 / x; infinite for 0.
+Value reciprocal(TileBuilder &b, Value x) { return b.exp2(b.subf(b.floatSplatLike(0.0f, x), b.log2(x))); }
+
+/// What the gradients of a row's logits in a block need, each one number a row and block.
+struct BlockGradient {
+  Value weight;   ///< of the exponentials: P = inner * weight
+  Value center;   ///< ds = P * (a - center)
+  Value landmark; ///< ds of the landmark
+};
+
+/// `ownWeight` is that of the exponentials in a row's own block. 0 where nothing was seen.
+BlockGradient blockGradient(TileBuilder &b, Value maximum, Value sum, Value total, Value own, Value ownWeight, Value gateLogit, Value lse, Value delta,
+                            Value factor) {
+  Value zero = b.floatSplatLike(0.0f, maximum);
+  Value unseen = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
+  Value share = b.select(unseen, zero, reciprocal(b, sum));
+  Value gate = b.exp2(b.subf(b.mulf(gateLogit, b.splatLike(factor, gateLogit)), lse));
+  Value mean = b.mulf(total, share);
+  Value landmark = b.mulf(gate, b.subf(mean, delta));
+  return {b.select(own, ownWeight, b.select(unseen, zero, b.mulf(gate, share))), b.select(own, delta, mean),
+          b.select(arith::OrIOp::create(b, own, unseen), zero, landmark)};
+}
+
+/// P and ds of a tile, ds with that of the landmark in its column.
+SmallVector<Value> gradients(TileBuilder &b, Value inner, Value products, const BlockGradient &block, Value blockSize, Value firstToken) {
+  auto type = cast<RankedTensorType>(inner.getType());
+  Value weights = b.mulf(inner, b.broadcastLeading(block.weight, inner));
+  Value result = b.mulf(weights, b.subf(products, b.broadcastLeading(block.center, inner)));
+  Value token = tokenNumbers(b, type.getDimSize(2), firstToken);
+  Value isLandmark = b.compare(CmpIPredicate::eq, token, b.splatLike(b.toI32(b.sub(blockSize, b.index(1))), token));
+  return {weights, b.select(b.broadcast(isLandmark, type, {2}), b.broadcastLeading(block.landmark, inner), result)};
+}
+
+SmallVector<Value> expandGradients(ir::GradientsOp op, TileBuilder &b) {
+  int64_t landmark = *getConstantIntValue(op.getBlockSize()) - 1;
+  Value logits = seenLogits(b, op.getSeen(), op.getLogits());
+  Value maximum = b.reduce(tile::ReductionKind::Max, logits, {2});
+  Value shift = finite(b, maximum), scaled = b.mulf(shift, b.splatLike(op.getFactor(), shift));
+  Value inner = exponentials(b, logits, scaled, op.getFactor());
+  Value sum = b.reduce(tile::ReductionKind::Sum, inner, {2});
+  Value total = b.reduce(tile::ReductionKind::Sum, b.mulf(inner, op.getProducts()), {2});
+  Value lse = b.broadcastLeading(finite(b, op.getLse()), maximum), delta = b.broadcastLeading(op.getDelta(), maximum);
+  Value ownWeight = b.exp2(b.subf(scaled, lse));
+  BlockGradient block = blockGradient(b, maximum, sum, total, op.getOwn(), ownWeight, b.column(op.getLogits(), landmark), lse, delta, op.getFactor());
+  return gradients(b, inner, op.getProducts(), block, op.getBlockSize(), Value());
+}
+
+SmallVector<Value> expandProductStats(ir::ProductStatsOp op, TileBuilder &b) {
+  Value factor = b.splatLike(op.getFactor(), op.getMax());
+  SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(1, op.getLogits().getType().getRank()));
+  Value logits = seenLogits(b, op.getSeen(), op.getLogits());
+  Value maximum = b.maxf(op.getMax(), b.reduce(tile::ReductionKind::Max, logits, dims));
+  Value offset = b.mulf(finite(b, maximum), factor);
+  Value kept = b.exp2(b.subf(b.mulf(op.getMax(), factor), offset));
+  Value added = exponentials(b, logits, offset, op.getFactor());
+  auto next = [&](Value old, Value values) { return b.addf(b.mulf(old, kept), b.reduce(tile::ReductionKind::Sum, values, dims)); };
+  return {maximum, next(op.getSum(), added), next(op.getTotal(), b.mulf(added, op.getProducts()))};
+}
+
+SmallVector<Value> expandPartGradients(ir::PartGradientsOp op, TileBuilder &b) {
+  // In its own block a row's weights are exp2(logit * factor - lse), without the block's statistics.
+  Value shift = finite(b, op.getMax()), lse = finite(b, op.getLse());
+  Value offset = b.select(op.getOwn(), lse, b.mulf(shift, b.splatLike(op.getFactor(), shift)));
+  Value inner = exponentials(b, seenLogits(b, op.getSeen(), op.getLogits()), offset, op.getFactor());
+  BlockGradient block = blockGradient(b, op.getMax(), op.getSum(), op.getTotal(), op.getOwn(), b.floatSplatLike(1.0f, lse), op.getGate(), lse,
+                                      op.getDelta(), op.getFactor());
+  return gradients(b, inner, op.getProducts(), block, op.getBlockSize(), op.getFirstToken());
+}
+
 /// Columns are fixed when code is made, so the block size that names one must be a constant.
 LogicalResult verifyBlockSize(mlir::Operation *op, Value blockSize, int64_t most) {
   std::optional<int64_t> value = getConstantIntValue(blockSize);
@@ -259,6 +350,10 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
     WalkResult checked = getOperation()->walk([](mlir::Operation *op) -> WalkResult {
       if (auto weights = dyn_cast<ir::WeightsOp>(op))
         return verifyBlockSize(op, weights.getBlockSize(), weights.getLogits().getType().getDimSize(2));
+      if (auto gradients = dyn_cast<ir::GradientsOp>(op))
+        return verifyBlockSize(op, gradients.getBlockSize(), gradients.getLogits().getType().getDimSize(2));
+      if (auto online = dyn_cast<ir::OnlineOp>(op))
+        return verifyBlockSize(op, online.getBlockSize(), online.getLogits().getType().getDimSize(2));
       if (auto gate = dyn_cast<ir::GateLogitOp>(op))
         return verifyBlockSize(op, gate.getBlockSize(), Problem::maxBlockSize);
       return WalkResult::advance();
@@ -270,7 +365,11 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
                  Expansion<ir::OwnOp, expandOwn>, Expansion<ir::TokensOp, expandTokens>, Expansion<ir::OrdinaryOp, expandOrdinary>,
                  Expansion<ir::GatesOp, expandGates>, Expansion<ir::PastGatesOp, expandPastGates>, Expansion<ir::StatsOp, expandStats>,
                  Expansion<ir::LogSumExpOp, expandLogSumExp>, Expansion<ir::WeightsOp, expandWeights>, Expansion<ir::GateLogitOp, expandGateLogit>,
-                 Expansion<ir::BlockFactorOp, expandBlockFactor>, Expansion<ir::SpreadOp, expandSpread>>(&getContext());
+                 Expansion<ir::BlockFactorOp, expandBlockFactor>, Expansion<ir::SpreadOp, expandSpread>,
+                 Expansion<ir::KeyProgramOp, expandKeyProgram>, Expansion<ir::RowRangeOp, expandRowRange>, Expansion<ir::GroupTileOp, expandGroupTile>,
+                 Expansion<ir::GradientsOp, expandGradients>, Expansion<ir::ProductStatsOp, expandProductStats>,
+                 Expansion<ir::PartGradientsOp, expandPartGradients>>(&getContext());
+    populateRetrievalExpansions(patterns);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

@@ -7,7 +7,7 @@ include "mlir/Pass/PassBase.td"
 def LandmarkBindTemplate : Pass<"landmark-bind-template", "::mlir::ModuleOp"> {
   let summary = "Replace a kernel request by its template, bound to the request";
   let description = [{
-    Reads the template that serves the request (`forward.mlir`, or `forward_long.mlir` where a block is longer than a key tile), supplies its type aliases
+    Reads the template that serves the request (`forward.mlir` or `backward.mlir`, their `_long` variants where a block is longer than a key tile), supplies its type aliases
     and replaces every `tile.param` by its value. The template is the embedded one, or the file of that name in `template-dir`, or `template-file`.
   }];
   let options = [
@@ -15,13 +15,13 @@ def LandmarkBindTemplate : Pass<"landmark-bind-template", "::mlir::ModuleOp"> {
     Option<"templateDir", "template-dir", "std::string", /*default=*/"", "Folder whose files replace embedded templates of the same name">
   ];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
-                           "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::landmark::tile::TileDialect"];
+                           "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect", "::landmark::tile::TileDialect"];
 }
 
 def LandmarkExpandOps : Pass<"landmark-expand-ops"> {
   let summary = "Expand what templates say of landmark attention into tile, arith and math";
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect",
-                           "::mlir::memref::MemRefDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
+                           "::mlir::memref::MemRefDialect", "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }
 
 def TilePeelEdges : Pass<"tile-peel-edges"> {
@@ -68,7 +68,8 @@ def TilePipelineLoads : Pass<"tile-pipeline-loads"> {
   let summary = "Turn loads of dot operands into rings of shared-memory stages";
   let description = [{
     A load in a loop becomes a ring of `stages` tiles, filled `stages - 1` iterations ahead by asynchronous copies; one barrier an iteration. A load
-    outside of loops becomes one tile, read into registers where its fragments take at most `max-resident-registers` a thread.
+    outside of loops becomes one tile, read into registers where its fragments take at most `max-resident-registers` a thread. A load that feeds no dot stays a
+    load into registers; one that feeds dots and others is made twice.
   }];
   let options = [
     Option<"stages", "stages", "int64_t", /*default=*/"2", "Tiles of a ring">,
@@ -76,6 +77,14 @@ def TilePipelineLoads : Pass<"tile-pipeline-loads"> {
     Option<"maxResidentRegisters", "max-resident-registers", "int64_t", /*default=*/"32", "Registers a thread may spend on an operand that stays">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
+}
+
+def TileStageOperands : Pass<"tile-stage-operands"> {
+  let summary = "Move left operands that are multiplied transposed into shared memory";
+  let description = [{
+    Products that follow one another share the barriers before and after the writes.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
 }
 
 def TileAssignLayouts : Pass<"tile-assign-layouts"> {

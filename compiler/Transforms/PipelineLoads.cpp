@@ -13,6 +13,7 @@
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -37,10 +38,18 @@ tile::BufferType bufferType(tile::LoadOp load, int64_t stages) {
 
 tile::SlotType slotType(tile::BufferType type) { return tile::SlotType::get(type.getContext(), type); }
 
-/// Whether every use of the load is as an operand of a dot, which can read shared memory.
-bool feedsDotsOnly(tile::LoadOp load) {
-  return llvm::all_of(load->getUses(), [](OpOperand &use) { return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() < 2; });
+/// Whether a use is as an operand of a dot, which can read shared memory.
+bool feedsDot(OpOperand &use) { return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() < 2; }
+
+/// Leaves the load to its dots: what else uses it gets a load of its own, into registers.
+void separateUses(tile::LoadOp load) {
+  if (llvm::none_of(load->getUses(), feedsDot) || llvm::all_of(load->getUses(), feedsDot))
+    return;
+  Operation *clone = OpBuilder(load).clone(*load);
+  load.getResult().replaceUsesWithIf(clone->getResult(0), [](OpOperand &use) { return !feedsDot(use); });
 }
+
+bool staysInRegisters(tile::LoadOp load) { return llvm::none_of(load->getUses(), feedsDot); }
 
 /// The loads of one loop, and what computes their addresses there.
 struct LoopLoads {
@@ -55,8 +64,8 @@ struct LoopLoads {
     BackwardSliceOptions options;
     options.filter = [&](Operation *op) { return op->getBlock() == loop.getBody(); };
     for (tile::LoadOp load : loop.getBody()->getOps<tile::LoadOp>()) {
-      if (!feedsDotsOnly(load))
-        return load.emitOpError("in a loop must feed tile.dot only");
+      if (staysInRegisters(load))
+        continue;
       loads.push_back(load);
       ringTypes.push_back(bufferType(load, stages));
       if (!ringTypes.back())
@@ -67,11 +76,23 @@ struct LoopLoads {
     for (Operation &op : *loop.getBody()) {
       if (!slice.contains(&op))
         continue;
-      if (!isMemoryEffectFree(&op) || llvm::any_of(op.getOperands(), [&](Value v) { return llvm::is_contained(loop.getRegionIterArgs(), v); }))
+      if (!canRunAhead(&op) || llvm::any_of(op.getOperands(), [&](Value v) { return llvm::is_contained(loop.getRegionIterArgs(), v); }))
         return op.emitOpError("computes the address of a load from what only its iteration knows");
       addresses.push_back(&op);
     }
     return success();
+  }
+
+  /// Whether an operation computes in an earlier iteration what it computes in its own: it has no effect, or reads a number from a view that the loop does not
+  /// write. Views are apart: what a kernel writes shares no memory with anything else.
+  bool canRunAhead(Operation *op) {
+    auto read = dyn_cast<memref::LoadOp>(op);
+    if (!read)
+      return isMemoryEffectFree(op);
+    return !loop.walk([&](Operation *other) {
+                  bool writes = !isa<memref::LoadOp>(other) && !isMemoryEffectFree(other) && llvm::is_contained(other->getOperands(), read.getMemRef());
+                  return writes ? WalkResult::interrupt() : WalkResult::advance();
+                }).wasInterrupted();
   }
 
   /// Copies the tiles of iteration `iv` into `stage`, if there is such an iteration, and closes the group.
@@ -151,8 +172,6 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
 
   /// A load outside of loops: copied, waited for, and kept in registers where it is small.
   LogicalResult makeResident(tile::LoadOp load) {
-    if (!feedsDotsOnly(load))
-      return load.emitOpError("must feed tile.dot only");
     tile::BufferType place = bufferType(load, 1);
     if (!place)
       return failure();
@@ -180,9 +199,13 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
       getOperation()->emitError("tile-pipeline-loads takes 1 to 8 stages and 1 to 32 warps");
       return signalPassFailure();
     }
+    SmallVector<tile::LoadOp> all, outside;
+    getOperation()->walk([&](tile::LoadOp load) { all.push_back(load); });
+    llvm::for_each(all, separateUses);
     SmallVector<LoopLoads, 0> loops;
-    SmallVector<tile::LoadOp> outside;
     WalkResult result = getOperation()->walk([&](tile::LoadOp load) {
+      if (staysInRegisters(load))
+        return WalkResult::advance();
       auto loop = dyn_cast<scf::ForOp>(load->getParentOp());
       if (!loop && !isa<gpu::GPUFuncOp>(load->getParentOp())) {
         load.emitOpError("must stand directly in a loop or in the kernel");

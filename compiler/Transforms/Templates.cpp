@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Transforms/Templates.h"
+#include "compiler/Transforms/RetrievalTemplates.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -29,14 +30,14 @@ Expected<Template> readTemplate(const std::filesystem::path &path) {
 }
 
 /// Blocks side by side in a key tile; 1 for a part of a long block.
-int64_t tileBlocks(const Problem &problem, const Config &config) {
-  return isLongBlock(problem, config) ? 1 : config.keyTile / paddedBlock(problem);
-}
+int64_t tileBlocks(const Problem &problem, const Config &config) { return config.keyTile / tileTokens(problem, config); }
 
 } // namespace
 
 std::string templateName(const Problem &problem, const Config &config) {
-  return isLongBlock(problem, config) ? "forward_long.mlir" : "forward.mlir";
+  if (isRetrieval(problem.operation))
+    return fmt::format("{}.mlir", name(problem.operation == Operation::AttendPart ? Operation::Attend : problem.operation));
+  return fmt::format("{}{}.mlir", name(problem.operation), isLongBlock(problem, config) ? "_long" : "");
 }
 
 Expected<Template> findTemplate(const std::string &name, const std::string &file, const std::string &dir) {
@@ -56,14 +57,17 @@ Expected<Template> findTemplate(const std::string &name, const std::string &file
 }
 
 std::string typeAliases(const Problem &problem, const Config &config) {
+  if (isRetrieval(problem.operation))
+    return retrievalAliases(problem, config);
   int64_t rows = config.queryTile, blocks = tileBlocks(problem, config), tokens = config.keyTile / blocks;
   int64_t gates = config.keyTile, dim = problem.headDim;
-  std::string_view type = name(problem.dtype);
+  std::string_view type = name(problem.dtype), gradient = name(problem.gradientType());
   auto tile = [](std::string_view element, std::initializer_list<int64_t> shape) {
     return fmt::format("tensor<{}x{}>", fmt::join(shape, "x"), element);
   };
   const std::pair<const char *, std::string> aliases[] = {
       {"view", fmt::format("memref<?x?x?x{}x{}, strided<[?, ?, ?, 1]>>", dim, type)},
+      {"grad_view", fmt::format("memref<?x?x?x{}x{}, strided<[?, ?, ?, 1]>>", dim, gradient)},
       {"rows_view", "memref<?x?x?xf32, strided<[?, ?, ?]>>"},
       {"q_tile", tile(type, {rows, dim})},
       {"kv_tile", tile(type, {blocks, tokens, dim})},
@@ -75,6 +79,9 @@ std::string typeAliases(const Problem &problem, const Config &config) {
       {"g_tile", tile("f32", {rows, gates})},
       {"gates", tile("i1", {rows, gates})},
       {"o_tile", tile("f32", {rows, dim})},
+      {"d_tile", tile("f32", {config.keyTile, dim})},
+      {"dq_tile", tile(gradient, {rows, dim})},
+      {"dkv_tile", tile(gradient, {config.keyTile, dim})},
       {"row", tile("f32", {rows})},
       {"row_index", tile("i32", {rows})},
       {"row_mask", tile("i1", {rows})},
@@ -85,7 +92,7 @@ std::string typeAliases(const Problem &problem, const Config &config) {
   return text;
 }
 
-Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config) {
+Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config, int64_t passes) {
   const std::map<std::string, int64_t> values = {
       {"block_size", problem.blockSize},
       {"ordinary_tokens", problem.blockSize - 1},
@@ -94,6 +101,9 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"key_tile", config.keyTile},
       {"tile_blocks", tileBlocks(problem, config)},
       {"tile_landmarks", config.keyTile},
+      {"tile_tokens", tileTokens(problem, config)},
+      {"passes", passes},
+      {"top_k", problem.topK},
   };
   auto found = values.find(name);
   if (found != values.end())

@@ -23,8 +23,8 @@ Expected<Template> findTemplate(const std::string &name, const std::string &file
 /// The type aliases that a template may use, as MLIR text on one line, so that the template's own lines keep their numbers.
 std::string typeAliases(const Problem &problem, const Config &config);
 
-/// The value of `tile.param "name"`; NotFound lists the names there are.
-Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config);
+/// The value of `tile.param "name"`; NotFound lists the names there are. `passes` is what keyPasses() says of the config.
+Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config, int64_t passes);
 
 } // namespace landmark
 #endif

@@ -31,6 +31,7 @@ struct TileBuilder : mlir::ImplicitLocOpBuilder {
   Value divide(Value a, Value b) { return mlir::arith::DivUIOp::create(*this, a, b); }
   Value remainder(Value a, Value b) { return mlir::arith::RemUIOp::create(*this, a, b); }
   Value min(Value a, Value b) { return mlir::arith::MinSIOp::create(*this, a, b); }
+  Value max(Value a, Value b) { return mlir::arith::MaxSIOp::create(*this, a, b); }
   Value compare(mlir::arith::CmpIPredicate predicate, Value a, Value b) {
     return mlir::arith::CmpIOp::create(*this, predicate, a, b);
   }

@@ -42,14 +42,27 @@ LogicalResult ConfigAttr::verify(function_ref<InFlightDiagnostic()> emitError, i
   return success();
 }
 
-LogicalResult ForwardOp::verify() {
-  int64_t blockSize = getBlockSize(), headDim = getHeadDim();
+/// What all requests are specialised on.
+template <typename Request> static LogicalResult verifyRequest(Request request) {
+  int64_t blockSize = request.getBlockSize(), headDim = request.getHeadDim();
   if (blockSize < 2 || blockSize > (1 << 20))
-    return emitOpError("block_size must be 2 to 1048576 (C5), got ") << blockSize;
+    return request.emitOpError("block_size must be 2 to 1048576 (C5), got ") << blockSize;
   if (headDim < 16 || headDim > 256 || headDim % 8 != 0)
-    return emitOpError("head_dim must be a multiple of 8 from 16 to 256, got ") << headDim;
-  if (!isa<BFloat16Type, Float16Type, Float32Type>(getType()))
-    return emitOpError("type must be bf16, f16 or f32, got ") << getType();
+    return request.emitOpError("head_dim must be a multiple of 8 from 16 to 256, got ") << headDim;
+  if (!isa<BFloat16Type, Float16Type, Float32Type>(request.getType()))
+    return request.emitOpError("type must be bf16, f16 or f32, got ") << request.getType();
+  return success();
+}
+
+LogicalResult ForwardOp::verify() { return verifyRequest(*this); }
+
+LogicalResult BackwardOp::verify() {
+  if (failed(verifyRequest(*this)))
+    return failure();
+  if (getGradient() != getType() && !getGradient().isF32())
+    return emitOpError("gradient must be the type or f32, got ") << getGradient();
+  if (getPasses() < 1 || getPasses() > 2)
+    return emitOpError("passes must be 1 or 2, got ") << static_cast<int64_t>(getPasses());
   return success();
 }
 
@@ -131,6 +144,43 @@ LogicalResult WeightsOp::verify() {
     return emitOpError("takes an i1 for every row and block");
   if (!isF32Row(getLse().getType()) || !extends(logits, getLse().getType(), 3))
     return emitOpError("takes the log-sum-exp of every row");
+  return success();
+}
+
+LogicalResult GradientsOp::verify() {
+  auto logits = getLogits().getType();
+  if (logits.getRank() != 3 || !logits.getElementType().isF32())
+    return emitOpError("takes logits by row, block and token, in f32");
+  if (!isMask(getSeen().getType(), logits.getShape()))
+    return emitOpError("takes an i1 for every logit");
+  if (!isMask(getOwn().getType(), logits.getShape().drop_back()))
+    return emitOpError("takes an i1 for every row and block");
+  if (!isF32Row(getLse().getType()) || !extends(logits, getLse().getType(), 3))
+    return emitOpError("takes a log-sum-exp and a delta for every row");
+  return success();
+}
+
+LogicalResult ProductStatsOp::verify() {
+  auto logits = getLogits().getType();
+  if (!isF32Row(getMax().getType()) || logits.getRank() < 2 || !extends(logits, getMax().getType(), logits.getRank()))
+    return emitOpError("keeps one f32 a row of the logits");
+  if (!logits.getElementType().isF32())
+    return emitOpError("takes logits of f32, got ") << logits.getElementType();
+  if (!isMask(getSeen().getType(), logits.getShape()))
+    return emitOpError("takes an i1 for every logit");
+  return success();
+}
+
+LogicalResult PartGradientsOp::verify() {
+  auto logits = getLogits().getType();
+  if (logits.getRank() != 3 || logits.getDimSize(1) != 1 || !logits.getElementType().isF32())
+    return emitOpError("takes logits by row, one block and token, in f32");
+  if (!isMask(getSeen().getType(), logits.getShape()))
+    return emitOpError("takes an i1 for every logit");
+  if (!isF32Row(getMax().getType()) || !extends(logits, getMax().getType(), 3))
+    return emitOpError("takes statistics, a log-sum-exp and a delta for every row");
+  if (!isMask(getOwn().getType(), getMax().getType().getShape()))
+    return emitOpError("takes an i1 for every row");
   return success();
 }
 

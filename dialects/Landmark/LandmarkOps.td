@@ -14,9 +14,9 @@ def Landmark_Dialect : Dialect {
   let cppNamespace = "::landmark::ir";
   let summary = "What landmark attention computes";
   let description = [{
-    The `landmark` dialect holds the request for a kernel (`landmark.forward`) and the operations in which kernel templates speak of landmark
+    The `landmark` dialect holds the requests for kernels (`landmark.forward`, `landmark.backward`) and the operations in which kernel templates speak of landmark
     attention: where a query row stands, which keys it sees, how a row of logits turns into weights. `docs/spec.md` defines the terms;
-    `landmark-expand-ops` turns everything but the request into `tile`, `arith` and `math`.
+    `landmark-expand-ops` turns everything but the requests into `tile`, `arith` and `math`.
 
     Blocks are counted from the block that holds key 0. Logits are raw products of queries and keys; `factor` is the logit scale times log2(e), so that
     `exp2(logit * factor)` is the exponential of a scaled logit. Log-sum-exps inside a program are in base 2.
@@ -48,6 +48,26 @@ def Landmark_ForwardOp : Landmark_Op<"forward", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$block_size, I64Attr:$head_dim, TypeAttr:$type, Landmark_ConfigAttr:$config);
   let assemblyFormat = [{
     $sym_name `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `type` $type `config` $config attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Landmark_BackwardOp : Landmark_Op<"backward", [Symbol]> {
+  let summary = "request for the kernels of the backward";
+  let description = [{
+    As `landmark.forward`; `gradient` is the type of dq, dk and dv. Where `passes` is 2 a program passes over the query rows of a key tile once for dv and once for dk,
+    where it is 1 it computes both together. `landmark-bind-template` replaces it by a `gpu.module` that holds the template's kernels,
+    which are launched in their order.
+
+    Constraints: those of `landmark.forward`; `gradient` is `type` or f32; `passes` is 1 or 2.
+
+    Example: `landmark.backward @landmark_backward block_size 64 head_dim 128 type bf16 gradient f32 passes 1 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>`
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$block_size, I64Attr:$head_dim, TypeAttr:$type, TypeAttr:$gradient, I64Attr:$passes,
+                       Landmark_ConfigAttr:$config);
+  let assemblyFormat = [{
+    $sym_name `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `type` $type `gradient` $gradient
+    `passes` custom<Integer>($passes) `config` $config attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -86,14 +106,55 @@ def Landmark_BlockRangeOp : Landmark_Op<"block_range", [Pure]> {
 def Landmark_LocateOp : Landmark_Op<"locate", [Pure]> {
   let summary = "block of each query row, and place in it";
   let description = [{
-    For the row at position `first + i`: `blocks[i] = (first + i + phase) / L`, `tokens[i]` the remainder.
+    For the row at position `first + i * step` (`step` is 1 where it is not given): `blocks[i] = (first + i * step + phase) / L`, `tokens[i]` the remainder.
 
     Example: `%blocks, %tokens = landmark.locate %first phase %phase block %L : tensor<128xi32>`
   }];
-  let arguments = (ins Index:$first, Index:$phase, Index:$block_size);
+  let arguments = (ins Index:$first, Optional<Index>:$step, Index:$phase, Index:$block_size);
   let results = (outs Tile_Tile:$blocks, Tile_Tile:$tokens);
-  let assemblyFormat = "$first `phase` $phase `block` $block_size attr-dict `:` type($blocks) `,` type($tokens)";
+  let assemblyFormat = "$first (`step` $step^)? `phase` $phase `block` $block_size attr-dict `:` type($blocks) `,` type($tokens)";
   let hasVerifier = 1;
+}
+
+def Landmark_KeyProgramOp : Landmark_Op<"key_program", [Pure]> {
+  let summary = "which keys this program computes the gradients of";
+  let description = [{
+    For kernels whose programs go by tiles of keys, `tiles` of them a key/value head. As for `landmark.program`, `section` heads are walked side by side and the
+    tiles with most work, the first keys, come first. Query heads [`head`, `head + heads`) read key/value head `kv_head` (C1).
+
+    Example: `%batch, %kv_head, %head, %heads, %tile = landmark.key_program %Q, %K tiles %tiles section %section : !view, !view`
+  }];
+  let arguments = (ins MemRefRankOf<[AnyFloat], [4]>:$q, MemRefRankOf<[AnyFloat], [4]>:$k, Index:$tiles, Index:$section);
+  let results = (outs Index:$batch, Index:$kv_head, Index:$head, Index:$heads, Index:$tile);
+  let assemblyFormat = "$q `,` $k `tiles` $tiles `section` $section attr-dict `:` type($q) `,` type($k)";
+}
+
+def Landmark_RowRangeOp : Landmark_Op<"row_range", [Pure]> {
+  let summary = "the query rows that see a tile of blocks";
+  let description = [{
+    Rows from `first` on may see a key of blocks [`block`, `block + step`); cut into tiles of `tile` rows there are `tiles` of them. From tile `edges` on every row
+    sees these blocks as complete past ones, and no key of them is missing.
+
+    Example: `%first, %edges, %tiles = landmark.row_range blocks(%b, %step) rows(%nq, %q_offset) keys(%nk) phase(%phase) block(%L) tile(%rows)`
+  }];
+  let arguments = (ins Index:$block, Index:$step, Index:$queries, Index:$q_offset, Index:$keys, Index:$phase, Index:$block_size, Index:$tile);
+  let results = (outs Index:$first, Index:$edges, Index:$tiles);
+  let assemblyFormat = [{
+    `blocks` `(` $block `,` $step `)` `rows` `(` $queries `,` $q_offset `)` `keys` `(` $keys `)` `phase` `(` $phase `)` `block` `(` $block_size `)`
+    `tile` `(` $tile `)` attr-dict
+  }];
+}
+
+def Landmark_GroupTileOp : Landmark_Op<"group_tile", [Pure]> {
+  let summary = "head and first row of a tile of the rows of several heads";
+  let description = [{
+    Tile `number` of the heads from `head` on, each of which has `tiles` tiles of `tile` rows that begin at row `first`.
+
+    Example: `%h, %row = landmark.group_tile %t heads(%head) first(%first) tiles(%tiles) tile(%rows)`
+  }];
+  let arguments = (ins Index:$number, Index:$first_head, Index:$first, Index:$tiles, Index:$tile);
+  let results = (outs Index:$head, Index:$row);
+  let assemblyFormat = "$number `heads` `(` $first_head `)` `first` `(` $first `)` `tiles` `(` $tiles `)` `tile` `(` $tile `)` attr-dict";
 }
 
 //===-- Visibility --------------------------------------------------------------------------------------------------===//
@@ -179,14 +240,15 @@ def Landmark_StatsOp : Landmark_Op<"stats", [Pure, AllTypesMatch<["max", "sum", 
   let summary = "add logits to running softmax statistics";
   let description = [{
     `max` is the running maximum of raw logits (-inf where none was seen yet), `sum` the sum of `exp2((logit - max) * factor)`. Logits that are not
-    `seen` do not count. `factor` must be positive.
+    `seen` do not count. `factor` must be positive. With `exact` the maximum is subtracted before the product with the factor: an operation more for each logit, and no
+    rounding error of a huge one is magnified.
 
     Example: `%m1, %l1 = landmark.stats %m0, %l0 add %s seen %mask factor %c : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>`
   }];
-  let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, Tile_Tile:$logits, Tile_Tile:$seen, F32:$factor);
+  let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, Tile_Tile:$logits, Tile_Tile:$seen, F32:$factor, UnitAttr:$exact);
   let results = (outs Tile_Tile:$new_max, Tile_Tile:$new_sum);
   let assemblyFormat = [{
-    $max `,` $sum `add` $logits `seen` $seen `factor` $factor attr-dict `:` type($max) `,` type($logits) `,` type($seen)
+    $max `,` $sum `add` $logits `seen` $seen `factor` $factor (`exact` $exact^)? attr-dict `:` type($max) `,` type($logits) `,` type($seen)
   }];
   let hasVerifier = 1;
 }
@@ -275,5 +337,68 @@ def Landmark_WeightsOp : Landmark_Op<"weights", [Pure, AllTypesMatch<["logits", 
   }];
   let hasVerifier = 1;
 }
+
+//===-- Gradients ---------------------------------------------------------------------------------------------------===//
+
+def Landmark_GradientsOp : Landmark_Op<"gradients", [Pure, AllTypesMatch<["logits", "products", "weights", "result"]>,
+                                                     AllTypesMatch<["lse", "delta"]>]> {
+  let summary = "attention weights of a tile of blocks, and the gradients of its logits";
+  let description = [{
+    `weights` is what `landmark.weights` yields. `products` holds `a = do . v`, `delta` a row's `D = do . o` (less the gradient of its log-sum-exp, where that is
+    differentiated). With `inner` the softmax of a past block on its own, `N = sum(inner * a)` over the block and `gate` the weight of its landmark (SPEC 3):
+
+        own block    ds = P * (a - D)
+        past block   ds = P * (a - N), which is P * (a - D) - inner * gate * (N - D);     landmark: ds = gate * (N - D)
+
+    so that one number a row and block is subtracted. `result` is 0 where nothing is seen (C3), and for the landmark of a block that is not past.
+
+    Example: `%p, %ds = landmark.gradients %s, %a seen %seen own %own lse %lse delta %delta factor %c block(%L) : tensor<64x1x64xf32>, ...`
+  }];
+  let arguments = (ins Tile_Tile:$logits, Tile_Tile:$products, Tile_Tile:$seen, Tile_Tile:$own, Tile_Tile:$lse, Tile_Tile:$delta, F32:$factor,
+                       Index:$block_size);
+  let results = (outs Tile_Tile:$weights, Tile_Tile:$result);
+  let assemblyFormat = [{
+    $logits `,` $products `seen` $seen `own` $own `lse` $lse `delta` $delta `factor` $factor `block` `(` $block_size `)` attr-dict
+    `:` type($logits) `,` type($seen) `,` type($own) `,` type($lse)
+  }];
+  let hasVerifier = 1;
+}
+
+def Landmark_ProductStatsOp : Landmark_Op<"product_stats", [Pure, AllTypesMatch<["max", "sum", "total", "new_max", "new_sum", "new_total"]>,
+                                                            AllTypesMatch<["logits", "products"]>]> {
+  let summary = "add logits and their products to running statistics";
+  let description = [{
+    As `landmark.stats`; `total` is the sum of `exp2((logit - max) * factor) * product`, so that `total / sum` is `N` at last (see `landmark.gradients`).
+
+    Example: `%m1, %n1, %t1 = landmark.product_stats %m0, %n0, %t0 add %s, %a seen %mask factor %c : tensor<64xf32>, tensor<64x1x64xf32>, tensor<64x1x64xi1>`
+  }];
+  let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, Tile_Tile:$total, Tile_Tile:$logits, Tile_Tile:$products, Tile_Tile:$seen, F32:$factor);
+  let results = (outs Tile_Tile:$new_max, Tile_Tile:$new_sum, Tile_Tile:$new_total);
+  let assemblyFormat = [{
+    $max `,` $sum `,` $total `add` $logits `,` $products `seen` $seen `factor` $factor attr-dict `:` type($max) `,` type($logits) `,` type($seen)
+  }];
+  let hasVerifier = 1;
+}
+
+def Landmark_PartGradientsOp : Landmark_Op<"part_gradients", [Pure, AllTypesMatch<["logits", "products", "weights", "result"]>,
+                                                              AllTypesMatch<["max", "sum", "total", "gate", "lse", "delta"]>]> {
+  let summary = "attention weights of a part of a block, and the gradients of its logits";
+  let description = [{
+    What `landmark.gradients` computes for a whole block, for tokens `from`, `from + 1`, ... of one whose statistics (`landmark.product_stats`) and whose
+    landmark's logit `gate` are known. Of a row's own block only `max` is used of them, and any value serves that no logit is far above of.
+
+    Example: `%p, %ds = landmark.part_gradients %s, %a seen %seen own %own stats %m, %n, %t gate %g lse %lse delta %delta factor %c block(%L) from %from : ...`
+  }];
+  let arguments = (ins Tile_Tile:$logits, Tile_Tile:$products, Tile_Tile:$seen, Tile_Tile:$own, Tile_Tile:$max, Tile_Tile:$sum, Tile_Tile:$total,
+                       Tile_Tile:$gate, Tile_Tile:$lse, Tile_Tile:$delta, F32:$factor, Index:$block_size, Index:$first_token);
+  let results = (outs Tile_Tile:$weights, Tile_Tile:$result);
+  let assemblyFormat = [{
+    $logits `,` $products `seen` $seen `own` $own `stats` $max `,` $sum `,` $total `gate` $gate `lse` $lse `delta` $delta `factor` $factor
+    `block` `(` $block_size `)` `from` $first_token attr-dict `:` type($logits) `,` type($seen) `,` type($own) `,` type($max)
+  }];
+  let hasVerifier = 1;
+}
+
+include "dialects/Landmark/RetrievalOps.td"
 
 #endif

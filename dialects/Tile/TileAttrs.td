@@ -12,7 +12,7 @@ class Tile_Attr<string name, string mnem, list<Trait> traits = []> : AttrDef<Til
 }
 
 def Tile_ReductionKind : I32EnumAttr<"ReductionKind", "how a reduction combines", [
-    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Sum", 1, "sum">]> {
+    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Sum", 1, "sum">, I32EnumAttrCase<"Min", 2, "min">]> {
   let cppNamespace = "::landmark::tile";
   let genSpecializedAttr = 0;
 }

@@ -63,8 +63,8 @@ static LogicalResult verifyView(Operation *op, MemRefType view, bool hasColumns)
 
 /// Checks shared by what reads a tile of rows from a view.
 static LogicalResult verifyRows(Operation *op, MemRefType view, ArrayRef<int64_t> shape, Type elementType) {
-  if (shape.size() < 2 || shape.size() > 3)
-    return op->emitOpError("reads tiles of rank 2 or 3, got rank ") << shape.size();
+  if (shape.size() < 2 || shape.size() > 3 || view.getRank() != 4)
+    return op->emitOpError("reads tiles of rank 2 or 3 from views of rank 4, got ranks ") << shape.size() << " and " << view.getRank();
   if (view.getElementType() != elementType)
     return op->emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << elementType;
   if (view.getShape().back() != shape.back())
@@ -73,6 +73,13 @@ static LogicalResult verifyRows(Operation *op, MemRefType view, ArrayRef<int64_t
 }
 
 LogicalResult LoadOp::verify() {
+  if (getResult().getType().getRank() == 1) {
+    if (getStride() || getCount() || getView().getType().getRank() != 3)
+      return emitOpError("reads a tile of rank 1 from consecutive rows of a view of rank 3");
+    if (getView().getType().getElementType() != getResult().getType().getElementType())
+      return emitOpError("element type of the view is ") << getView().getType().getElementType() << ", of the tile " << getResult().getType().getElementType();
+    return verifyView(*this, getView().getType(), /*hasColumns=*/false);
+  }
   if (getCount() && getResult().getType().getRank() != 3)
     return emitOpError("counts the tokens of blocks: of a tile of rank 3");
   auto type = getResult().getType();
@@ -90,21 +97,29 @@ LogicalResult CopyOp::verify() {
   return verifyRows(*this, getView().getType(), type.getShape(), type.getElementType());
 }
 
-LogicalResult StoreOp::verify() {
-  auto view = getView().getType();
-  auto type = getValue().getType();
+/// Checks shared by what moves rows between registers and a view: a tile of rank 1 has one element a row.
+static LogicalResult verifyRegisterRows(Operation *op, MemRefType view, RankedTensorType type, StringRef verb) {
   if (type.getRank() < 1 || type.getRank() > 2 || view.getRank() != type.getRank() + 2)
-    return emitOpError("writes a tile of rank 1 or 2 to a view of rank 2 higher, got ranks ")
-           << type.getRank() << " and " << view.getRank();
+    return op->emitOpError(verb) << " a view of rank 2 higher, got ranks " << type.getRank() << " and " << view.getRank();
   if (view.getElementType() != type.getElementType())
-    return emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << type.getElementType();
+    return op->emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << type.getElementType();
   if (type.getRank() == 2 && view.getShape().back() != type.getShape().back())
-    return emitOpError("rows of the view have ") << view.getShape().back() << " columns, rows of the tile " << type.getShape().back();
+    return op->emitOpError("rows of the view have ") << view.getShape().back() << " columns, rows of the tile " << type.getShape().back();
   if (FragmentAttr layout = layoutOf(type); layout && type.getRank() == 1 && layout.getRoles().front() != Role::Row)
-    return emitOpError("writes a value for every row, got ") << type;
-  if (type.getRank() == 2 && failed(verifyMatrixLayout(*this, type)))
+    return op->emitOpError("takes a value for every row, got ") << type;
+  if (type.getRank() == 2 && failed(verifyMatrixLayout(op, type)))
     return failure();
-  return verifyView(*this, view, /*hasColumns=*/type.getRank() == 2);
+  return verifyView(op, view, /*hasColumns=*/type.getRank() == 2);
+}
+
+LogicalResult StoreOp::verify() {
+  if (getTokens() && getValue().getType().getRank() != 2)
+    return emitOpError("writes blocks of rows of a tile of rank 2");
+  return verifyRegisterRows(*this, getView().getType(), getValue().getType(), "writes a tile of rank 1 or 2 to");
+}
+
+LogicalResult ReadRowsOp::verify() {
+  return verifyRegisterRows(*this, getView().getType(), getResult().getType(), "reads a tile of rank 1 or 2 from");
 }
 
 /// What wgmma asks of its operands. Rows of the right operand's tile are multiplied in steps of 16 elements.
@@ -112,6 +127,8 @@ static LogicalResult verifyWgmma(DotOp op) {
   auto right = dyn_cast<SlotType>(op.getB().getType());
   if (!right || right.getBuffer().getSwizzle().getPanel() == 0)
     return op.emitOpError("by wgmma reads its right operand from panels in shared memory");
+  if (op.getTransposed())
+    return op.emitOpError("by wgmma takes no transposed left operand");
   auto left = dyn_cast<SlotType>(op.getA().getType());
   if (left ? left.getBuffer().getSwizzle().getPanel() == 0 || !op.getTranspose() : op.getTranspose())
     return op.emitOpError("by wgmma reads queries from panels in shared memory, weights from registers");
@@ -140,7 +157,13 @@ LogicalResult DotOp::verify() {
   if (!result.getElementType().isF32())
     return emitOpError("accumulates in f32, got ") << result.getElementType();
   SmallVector<int64_t> expected = {a.front()};
-  if (getTranspose()) {
+  if (getTransposed()) {
+    if (getTranspose() || b.size() != 2)
+      return emitOpError("with its left operand transposed takes a right operand of rank 2, not transposed");
+    if (a.front() != b.front())
+      return emitOpError("contracts the first dimensions, got sizes ") << a.front() << " and " << b.front();
+    expected = {llvm::product_of(a.drop_front()), b.back()};
+  } else if (getTranspose()) {
     if (a.size() != 2)
       return emitOpError("takes a left operand of rank 2 where it is transposed, got rank ") << a.size();
     if (a.back() != b.back())
@@ -181,8 +204,8 @@ void DotOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) 
 
 LogicalResult ReduceOp::verify() {
   auto source = getSource().getType(), result = getResult().getType();
-  if (!isa<FloatType>(source.getElementType()))
-    return emitOpError("combines floats, got ") << source.getElementType();
+  if (!isa<FloatType>(source.getElementType()) && !source.getElementType().isInteger(32))
+    return emitOpError("combines floats or i32, got ") << source.getElementType();
   llvm::SmallBitVector reduced(source.getRank());
   for (int64_t dim : getDims()) {
     if (dim < 0 || dim >= source.getRank() || reduced.test(dim))
@@ -309,6 +332,15 @@ LogicalResult FetchOp::verify() {
   if (getBarriers().getType().getStages() != tile.getStages())
     return emitOpError("needs as many barriers as the ring has stages");
   return success();
+}
+
+LogicalResult WriteOp::verify() {
+  BufferType buffer = getSlot().getType().getBuffer();
+  auto value = getValue().getType();
+  if (value.getRank() < 2 || buffer.getShape().size() != 2 || buffer.getElementType() != value.getElementType() ||
+      buffer.getRows() != value.getDimSize(0) || buffer.getColumns() != value.getNumElements() / value.getDimSize(0))
+    return emitOpError("needs a slot of the tile's rows, with its other dimensions as columns, got ") << value << " and " << buffer;
+  return verifyMatrixLayout(*this, value);
 }
 
 LogicalResult ReadOp::verify() {

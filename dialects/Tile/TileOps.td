@@ -62,6 +62,8 @@ class Tile_ViewAccess<string mnemonic, list<Trait> traits> : Tile_Op<mnemonic, t
     - a tile of rank 3 takes blocks of rows: element [s, t] is row `row + s * stride + t`, and is there only for `t < count`
       (`stride` where it is not given): blocks do not run into each other, and a count of one less leaves the values of landmarks unread (C2).
 
+    - a tile of rank 1, of a view of one element a row, takes rows `row + r` (`tile.load` only).
+
     Rows outside [`low`, `high`) of the view, and what is not there, read as zero.
   }];
 }
@@ -72,7 +74,7 @@ def Tile_LoadOp : Tile_ViewAccess<"load", [AttrSizedOperandSegments]> {
 
     Example: `%k = tile.load %K[%batch, %head, %row] stride %L in [%zero, %keys) : !view -> tensor<2x64x128xbf16>`
   }]);
-  let arguments = (ins Arg<MemRefRankOf<[BF16, F16, F32], [4]>, "view", [MemRead]>:$view, Index:$batch, Index:$head, Index:$row,
+  let arguments = (ins Arg<MemRefRankOf<[BF16, F16, F32], [3, 4]>, "view", [MemRead]>:$view, Index:$batch, Index:$head, Index:$row,
                        Optional<Index>:$stride, Optional<Index>:$count, Index:$low, Index:$high);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
@@ -82,17 +84,42 @@ def Tile_LoadOp : Tile_ViewAccess<"load", [AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
-def Tile_StoreOp : Tile_Op<"store"> {
+def Tile_StoreOp : Tile_Op<"store", [AttrSizedOperandSegments]> {
   let summary = "write a tile of rows to a view in global memory";
   let description = [{
     Row `r` of the tile goes to row `row + r` of the view where that is below `high`; other rows are not written. A tile of rank 1
     holds one element a row.
 
-    Example: `tile.store %o, %O[%batch, %head, %row] below %rows : tensor<128x128xbf16>, !view`
+    With `blocks` the tile's rows are blocks of `tokens` rows each, of which the first `stride` count: row `s * tokens + t` goes to row `row + s * stride + t`
+    where `t < stride` and that row is in [0, `high`).
+
+    Examples:
+
+        tile.store %o, %O[%batch, %head, %row] below %rows : tensor<128x128xbf16>, !view
+        tile.store %dk, %DK[%batch, %head, %key] blocks of %tokens stride %L below %keys : tensor<64x128xbf16>, !view
   }];
-  let arguments = (ins Tile_Tile:$value, Arg<MemRefRankOf<[BF16, F16, F32], [3, 4]>, "view", [MemWrite]>:$view, Index:$batch, Index:$head, Index:$row, Index:$high);
+  let arguments = (ins Tile_Tile:$value, Arg<MemRefRankOf<[BF16, F16, F32, I32], [3, 4]>, "view", [MemWrite]>:$view, Index:$batch, Index:$head, Index:$row,
+                       Optional<Index>:$tokens, Optional<Index>:$stride, Index:$high);
   let assemblyFormat = [{
-    $value `,` $view `[` $batch `,` $head `,` $row `]` `below` $high attr-dict `:` type($value) `,` type($view)
+    $value `,` $view `[` $batch `,` $head `,` $row `]` (`blocks` `of` $tokens^ `stride` $stride)? `below` $high attr-dict `:` type($value) `,` type($view)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_ReadRowsOp : Tile_Op<"read_rows", [TypesMatchWith<"the fill has the element type of the tile", "result", "fill",
+                                                     "::llvm::cast<::mlir::RankedTensorType>($_self).getElementType()">]> {
+  let summary = "read a tile of rows from a view into registers";
+  let description = [{
+    As `tile.store` writes: row `r` of the tile is row `row + r` of the view where that is below `high`, and `fill` elsewhere; a tile of rank 1 holds one element a row. For
+    what is computed on, not multiplied: operands of `tile.dot` are loaded.
+
+    Example: `%v = tile.read_rows %V[%batch, %head, %row] below %rows else %none : !view -> tensor<16x8xf32>`
+  }];
+  let arguments = (ins Arg<MemRefRankOf<[F32, I32], [3, 4]>, "view", [MemRead]>:$view, Index:$batch, Index:$head, Index:$row, Index:$high,
+                       AnyTypeOf<[F32, I32]>:$fill);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $view `[` $batch `,` $head `,` $row `]` `below` $high `else` $fill attr-dict `:` type($view) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -105,7 +132,8 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
   let description = [{
     With `transpose` the right operand holds keys as rows, and the last dimensions are contracted:
     `result[m, n...] = acc[m, n...] + sum_d a[m, d] * b[n..., d]`. Without it all dimensions of the left operand but its first are contracted
-    with all of the right operand but its last: `result[m, d] = acc[m, d] + sum_n... a[m, n...] * b[n..., d]`. Products and sums are float32;
+    with all of the right operand but its last: `result[m, d] = acc[m, d] + sum_n... a[m, n...] * b[n..., d]`. With `transposed` it is the left operand that holds
+    the contracted dimension first, and its other dimensions, flattened, are the rows: `result[n, d] = acc[n, d] + sum_m a[m, n...] * b[m, d]`. Products and sums are float32;
     on CUDA targets float32 operands go through the tensor cores as tf32, rounded to nearest. In the scheduled form an operand may be a slot
     of shared memory, and `unit` says which instruction multiplies: `mma` (PTX ISA, "mma.sync", "ldmatrix") or `wgmma` (PTX ISA, "wgmma.mma_async"),
     which needs 16-bit operands in panels, 16 rows a warp, and warps in groups of four. A product of `wgmma` may be `async`: it is only begun, its operands may not
@@ -115,12 +143,13 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
 
         %s = tile.dot %q, %k transpose into %zero : tensor<128x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x1x64xf32>
         %o = tile.dot %p, %v into %acc : tensor<128x1x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x64xf32>
+        %dv = tile.dot %p transposed, %do into %acc : tensor<128x1x64xbf16>, tensor<128x64xbf16> -> tensor<64x64xf32>
   }];
-  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transpose, UnitAttr:$async,
+  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transposed, UnitAttr:$transpose, UnitAttr:$async,
                        DefaultValuedAttr<Tile_MatrixUnitAttr, "::landmark::tile::MatrixUnit::Mma">:$unit);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $a `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? (`async` $async^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
+    $a (`transposed` $transposed^)? `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? (`async` $async^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -141,6 +170,8 @@ def Tile_DotWaitOp : Tile_Op<"dot_wait", [AllTypesMatch<["product", "result"]>, 
 def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
   let summary = "combine a tile along dimensions";
   let description = [{
+    Elements are f32, or i32, whose order is the signed one.
+
     Example: `%m = tile.reduce max %s along [1, 2] : tensor<128x1x64xf32> -> tensor<128xf32>`
   }];
   let arguments = (ins Tile_ReductionKindAttr:$kind, Tile_Tile:$source, DenseI64ArrayAttr:$dims);
@@ -164,9 +195,9 @@ def Tile_BroadcastOp : Tile_Op<"broadcast", [Pure]> {
 }
 
 def Tile_CastOp : Tile_Op<"cast", [Pure]> {
-  let summary = "round a tile to another float type";
+  let summary = "convert a tile to another float type";
   let description = [{
-    To nearest, ties to even. A cast to the same type is the tile itself, which lets one template serve every input type.
+    A narrower one is rounded to: to nearest, ties to even. A cast to the same type is the tile itself, which lets one template serve every input type.
 
     Example: `%p = tile.cast %w : tensor<128x64xf32> -> tensor<128x64xbf16>`
   }];
@@ -259,6 +290,18 @@ def Tile_SlotOp : Tile_Op<"slot", [Pure]> {
   let arguments = (ins Tile_BufferType:$buffer, Index:$stage);
   let results = (outs Tile_SlotType:$result);
   let assemblyFormat = "$buffer `[` $stage `]` attr-dict `:` type($buffer) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_WriteOp : Tile_Op<"write", [MemoryEffects<[MemWrite]>]> {
+  let summary = "write a tile from registers to one of a ring";
+  let description = [{
+    Rows stay rows, the tile's other dimensions lie side by side: a slot of rank 2. Other threads see it after a barrier.
+
+    Example: `tile.write %p to %slot : tensor<64x1x64xbf16, #tile.fragment<[row, block, column], 4>>, !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>`
+  }];
+  let arguments = (ins Tile_Tile:$value, Tile_SlotType:$slot);
+  let assemblyFormat = "$value `to` $slot attr-dict `:` type($value) `,` type($slot)";
   let hasVerifier = 1;
 }
 

@@ -22,15 +22,32 @@ std::string dump(const Json &json) { return json.dump(1, ' ', false, Json::error
 
 Error damaged(std::string why) { return {ErrorCode::IoError, std::move(why)}; }
 
+/// The structured bindings stop compiling when a member is added: it then needs a place here.
+Json encode(const Kernel::Function &function) {
+  const auto &[name, sharedBytes, hostEntry] = function;
+  return {{"name", name}, {"shared_bytes", sharedBytes}};
+}
+
 Json encode(const TensorMap &map) {
   const auto &[argument, rows, columns, swizzleBytes, every] = map;
   return {
       {"argument", argument}, {"rows", rows}, {"columns", columns}, {"swizzle_bytes", swizzleBytes}, {"every", every}};
 }
 
+Kernel::Function decodeFunction(const Json &json) {
+  return {json.at("name").get<std::string>(), json.at("shared_bytes").get<int64_t>()};
+}
+
 TensorMap decodeMap(const Json &json) {
   auto number = [&](const char *name) { return json.at(name).get<int64_t>(); };
   return {number("argument"), number("rows"), number("columns"), number("swizzle_bytes"), number("every")};
+}
+
+template <typename Member> Json encodeAll(const std::vector<Member> &members) {
+  Json all = Json::array();
+  for (const Member &member : members)
+    all.push_back(encode(member));
+  return all;
 }
 
 Manifest decode(const Json &json) {
@@ -40,8 +57,9 @@ Manifest decode(const Json &json) {
     manifest.fields.push_back({name, value.get<std::string>()});
   const Json &kernel = json.at("kernel");
   manifest.kernel = kernel.at("name").get<std::string>();
-  manifest.sharedBytes = kernel.at("shared_bytes").get<int64_t>();
   manifest.threads = kernel.at("threads").get<int64_t>();
+  for (const Json &function : kernel.at("functions"))
+    manifest.functions.push_back(decodeFunction(function));
   for (const Json &map : kernel.at("tensor_maps"))
     manifest.tensorMaps.push_back(decodeMap(map));
   manifest.assembler = json.at("assembler").get<std::string>();
@@ -60,9 +78,7 @@ std::string Manifest::field(std::string_view name) const {
 }
 
 std::string render(const Manifest &manifest) {
-  Json fields = Json::object(), files = Json::object(), maps = Json::array();
-  for (const TensorMap &map : manifest.tensorMaps)
-    maps.push_back(encode(map));
+  Json fields = Json::object(), files = Json::object();
   for (const Field &field : manifest.fields)
     fields[field.name] = field.value;
   for (const auto &[name, file] : manifest.files)
@@ -72,9 +88,9 @@ std::string render(const Manifest &manifest) {
       {"fields", fields},
       {"kernel",
        {{"name", manifest.kernel},
-        {"shared_bytes", manifest.sharedBytes},
         {"threads", manifest.threads},
-        {"tensor_maps", maps}}},
+        {"functions", encodeAll(manifest.functions)},
+        {"tensor_maps", encodeAll(manifest.tensorMaps)}}},
       {"assembler", manifest.assembler},
       {"files", files},
       {"version", manifest.version},
@@ -128,7 +144,7 @@ Expected<Files> readFiles(const Directory &entry, const Manifest &manifest) {
 /// The structured binding stops compiling when a kernel gets another member: what a launch needs of it belongs in the
 /// manifest, and what is large in a file.
 Files filesOf(const Kernel &kernel) {
-  const auto &[problem, target, config, symbol, ptx, sharedBytes, threads, maps, cubin, entry, code, object] = kernel;
+  const auto &[problem, target, config, symbol, ptx, threads, maps, cubin, functions, code, object] = kernel;
   Files files;
   for (auto [name, contents] : {std::pair{ptxName, &ptx}, {cubinName, &cubin}, {objectName, &object}})
     if (!contents->empty())
@@ -142,8 +158,9 @@ Manifest manifestOf(const Key &key, const Kernel &kernel, const std::string &ass
   for (const Field &field : key.fields)
     manifest.fields.push_back({field.name, field.shown()});
   manifest.kernel = kernel.name;
-  manifest.sharedBytes = kernel.sharedBytes;
   manifest.threads = kernel.threads;
+  for (const Kernel::Function &function : kernel.functions)
+    manifest.functions.push_back({function.name, function.sharedBytes});
   manifest.tensorMaps = kernel.tensorMaps;
   manifest.assembler = assembler;
   for (const auto &[name, contents] : filesOf(kernel))
@@ -161,8 +178,8 @@ Kernel kernelOf(const Manifest &manifest, Files files, const Problem &problem, c
   kernel.target = target;
   kernel.config = config;
   kernel.name = manifest.kernel;
-  kernel.sharedBytes = manifest.sharedBytes;
   kernel.threads = manifest.threads;
+  kernel.functions = manifest.functions;
   kernel.tensorMaps = manifest.tensorMaps;
   kernel.ptx = std::move(files[ptxName]);
   kernel.cubin = std::move(files[cubinName]);

@@ -66,6 +66,19 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.memcpyHtoD, "cuMemcpyHtoD");
   load(driver.memcpyDtoH, "cuMemcpyDtoH");
   load(driver.memsetD8, "cuMemsetD8");
+  load(driver.memcpyAsync, "cuMemcpyAsync");
+  load(driver.memcpyHtoDAsync, "cuMemcpyHtoDAsync");
+  load(driver.memcpy2DAsync, "cuMemcpy2DAsync");
+  load(driver.memGetAllocationGranularity, "cuMemGetAllocationGranularity");
+  load(driver.memAddressReserve, "cuMemAddressReserve");
+  load(driver.memAddressFree, "cuMemAddressFree");
+  load(driver.memCreate, "cuMemCreate");
+  load(driver.memRelease, "cuMemRelease");
+  load(driver.memMap, "cuMemMap");
+  load(driver.memUnmap, "cuMemUnmap");
+  load(driver.memSetAccess, "cuMemSetAccess");
+  load(driver.memHostRegister, "cuMemHostRegister");
+  load(driver.memHostUnregister, "cuMemHostUnregister");
   load(driver.pointerGetAttribute, "cuPointerGetAttribute");
   load(driver.streamCreate, "cuStreamCreate");
   load(driver.streamDestroy, "cuStreamDestroy");
@@ -75,6 +88,12 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.eventSynchronize, "cuEventSynchronize");
   load(driver.eventElapsedTime, "cuEventElapsedTime");
   load(driver.eventDestroy, "cuEventDestroy");
+  load(driver.streamBeginCapture, "cuStreamBeginCapture");
+  load(driver.streamEndCapture, "cuStreamEndCapture");
+  load(driver.graphInstantiate, "cuGraphInstantiateWithFlags");
+  load(driver.graphLaunch, "cuGraphLaunch");
+  load(driver.graphExecDestroy, "cuGraphExecDestroy");
+  load(driver.graphDestroy, "cuGraphDestroy");
 }
 
 /// The library stays loaded for the life of the process: kernels and contexts outlive any scope of ours.

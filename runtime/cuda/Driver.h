@@ -22,6 +22,10 @@ using Function = struct FunctionTag *;
 using StreamHandle = struct StreamTag *;
 using EventHandle = struct EventTag *;
 using LinkState = struct LinkStateTag *;
+using GraphHandle = struct GraphTag *;
+using GraphExec = struct GraphExecTag *;
+
+using Allocation = unsigned long long; ///< CUmemGenericAllocationHandle
 
 constexpr Result success = 0;
 
@@ -32,7 +36,7 @@ enum DeviceAttribute : int {
   ComputeCapabilityMinor = 76,
 };
 enum PointerAttribute : int { PointerMemoryType = 2, PointerIsManaged = 8, PointerDeviceOrdinal = 9 };
-enum MemoryType : unsigned { HostMemory = 1, DeviceMemory = 2 };
+enum MemoryType : unsigned { HostMemory = 1, DeviceMemory = 2, UnifiedMemory = 4 };
 enum FunctionAttribute : int { LocalBytes = 3, Registers = 4, MaxDynamicSharedBytes = 8 };
 enum JitInput : int { PtxInput = 1 };
 enum JitOption : int { InfoLogBuffer = 3, InfoLogBufferBytes = 4, ErrorLogBuffer = 5, ErrorLogBufferBytes = 6 };
@@ -44,6 +48,46 @@ enum TensorMapPromotion : int { PromoteTo256 = 3 };
 /// CUtensorMap.
 struct alignas(64) TensorMapBytes {
   unsigned char bytes[128];
+};
+
+enum HostRegisterFlag : unsigned { RegisterPortable = 1, RegisterMapped = 2 };
+enum CaptureMode : int { CaptureThreadLocal = 1 };
+enum StreamFlag : unsigned { NonBlocking = 1 };
+enum AllocationType : int { PinnedAllocation = 1 };
+enum LocationType : int { DeviceLocation = 1 };
+enum Access : int { ReadWriteAccess = 3 };
+
+/// CUmemLocation
+struct MemoryLocation {
+  int type, id;
+};
+/// CUmemAllocationProp
+struct AllocationProperties {
+  int type, requestedHandleTypes;
+  MemoryLocation location;
+  void *win32HandleMetaData;
+  struct {
+    unsigned char compressionType, gpuDirectRdmaCapable;
+    unsigned short usage;
+    unsigned char reserved[4];
+  } flags;
+};
+/// CUmemAccessDesc
+struct AccessDescription {
+  MemoryLocation location;
+  int flags;
+};
+/// CUDA_MEMCPY2D
+struct Memcpy2D {
+  struct Side {
+    std::size_t xInBytes, y;
+    unsigned memoryType;
+    const void *host;
+    Address device;
+    void *array;
+    std::size_t pitch;
+  } source, target;
+  std::size_t bytes, rows;
 };
 
 /// The entry points: member `x` is `cuX` of the driver, in the version that CUDA 12.0 calls by that name
@@ -93,6 +137,19 @@ struct Driver {
   Result (*memcpyHtoD)(Address to, const void *from, std::size_t bytes);
   Result (*memcpyDtoH)(void *to, Address from, std::size_t bytes);
   Result (*memsetD8)(Address, unsigned char value, std::size_t bytes);
+  Result (*memcpyAsync)(Address to, Address from, std::size_t bytes, StreamHandle);
+  Result (*memcpyHtoDAsync)(Address to, const void *from, std::size_t bytes, StreamHandle);
+  Result (*memcpy2DAsync)(const Memcpy2D *, StreamHandle);
+  Result (*memGetAllocationGranularity)(std::size_t *bytes, const AllocationProperties *, int option);
+  Result (*memAddressReserve)(Address *, std::size_t bytes, std::size_t alignment, Address wanted, unsigned long long flags);
+  Result (*memAddressFree)(Address, std::size_t bytes);
+  Result (*memCreate)(Allocation *, std::size_t bytes, const AllocationProperties *, unsigned long long flags);
+  Result (*memRelease)(Allocation);
+  Result (*memMap)(Address, std::size_t bytes, std::size_t offset, Allocation, unsigned long long flags);
+  Result (*memUnmap)(Address, std::size_t bytes);
+  Result (*memSetAccess)(Address, std::size_t bytes, const AccessDescription *, std::size_t count);
+  Result (*memHostRegister)(void *, std::size_t bytes, unsigned flags);
+  Result (*memHostUnregister)(void *);
   Result (*pointerGetAttribute)(void *value, int attribute, Address);
 
   Result (*streamCreate)(StreamHandle *, unsigned flags);
@@ -103,6 +160,12 @@ struct Driver {
   Result (*eventSynchronize)(EventHandle);
   Result (*eventElapsedTime)(float *milliseconds, EventHandle start, EventHandle stop);
   Result (*eventDestroy)(EventHandle);
+  Result (*streamBeginCapture)(StreamHandle, int mode);
+  Result (*streamEndCapture)(StreamHandle, GraphHandle *);
+  Result (*graphInstantiate)(GraphExec *, GraphHandle, unsigned long long flags);
+  Result (*graphLaunch)(GraphExec, StreamHandle);
+  Result (*graphExecDestroy)(GraphExec);
+  Result (*graphDestroy)(GraphHandle);
 
   /// Loads and initialises the driver once per process. NotFound where there is none; the answer never changes.
   static Expected<const Driver *> get();

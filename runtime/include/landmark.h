@@ -143,10 +143,12 @@ LANDMARK_C_EXPORT landmark_error *landmark_runtime_device(const landmark_runtime
 
 typedef struct landmark_problem {
   size_t size;
-  const char *operation; /* "forward" */
+  const char *operation; /* "forward", "backward", or a step of retrieval: "score_top", "attend", ... */
   int64_t block_size;
   int64_t head_dim;
-  int32_t dtype; /* a landmark_dtype */
+  int32_t dtype;           /* a landmark_dtype */
+  int32_t float_gradients; /* backward: 1 where dq, dk and dv are float32 whatever dtype is */
+  int64_t top_k;           /* retrieval: blocks to select; else 0 */
 } landmark_problem;
 
 typedef struct landmark_compile_options {
@@ -203,6 +205,163 @@ LANDMARK_C_EXPORT landmark_error *landmark_prepared_launch(const landmark_prepar
 LANDMARK_C_EXPORT landmark_error *landmark_prepared_launch_on(const landmark_prepared *prepared, void *q, void *k,
                                                               void *v, void *o, float *lse, void *stream);
 
+/* ----------------------------------------------------------------------------------------------------- backward */
+
+/* Gradients of landmark attention, of what landmark_forward computed from q, k and v, given that of its output:
+ *
+ *     q, o, d_o, dq  [batch, query heads, query length, D]
+ *     k, v, dk, dv   [batch, key/value heads, key length, D]   dk and dv are sums over the query heads of a group
+ *     lse            [batch, query heads, query length]        as landmark_forward left it, like o
+ *     dlse           the same shape: gradient of lse, where that is an output too (float32); rank 0: none
+ *     delta          the same shape: scratch that is overwritten (float32)
+ *
+ * q, k, v, o and d_o have one type; dq, dk and dv have that type too, or are all float32. The outputs and delta share no
+ * memory with anything else. Two calls with the same arguments give the same bits. */
+typedef struct landmark_backward_arguments {
+  size_t size;
+  landmark_tensor q, k, v, o, lse, d_o, dq, dk, dv, delta;
+  int64_t block_size; /* these four: what landmark_forward was told */
+  int64_t phase;
+  float scale;
+  int64_t q_offset;
+  landmark_tensor dlse;
+} landmark_backward_arguments;
+
+LANDMARK_C_EXPORT void landmark_backward_arguments_init(landmark_backward_arguments *arguments);
+
+/* Checks, compiles if needed, launches; `stream` as in landmark_forward. */
+LANDMARK_C_EXPORT landmark_error *landmark_backward(landmark_runtime *runtime,
+                                                    const landmark_backward_arguments *arguments, void *stream);
+
+/* ---------------------------------------------------------------------------------------- a cache and retrieval */
+
+/* Keys and values of many sequences in pages of one block, one layer's. Unlike other handles a cache is used from one
+ * thread at a time, with the retrievals that read it; on a GPU one stream orders all of it, and memory that a call was
+ * given must stay valid until the stream has passed the call. */
+typedef struct landmark_cache landmark_cache;
+
+typedef enum landmark_placement {
+  LANDMARK_PLACEMENT_DEVICE = 0,
+  LANDMARK_PLACEMENT_HOST = 1 /* pages in pinned memory of the host, those in use on the device too if hot_bytes > 0 */
+} landmark_placement;
+
+typedef struct landmark_cache_options {
+  size_t size;
+  int64_t block_size; /* tokens of a page, the landmark last; 2 to 256 */
+  int64_t kv_heads;
+  int64_t head_dim;
+  int32_t dtype;         /* a landmark_dtype */
+  int32_t placement;     /* a landmark_placement */
+  int64_t max_sequences; /* open at a time */
+  int64_t max_tokens;    /* of one sequence; must be given */
+  int64_t budget_bytes;  /* for keys, values and landmark keys together; must be given */
+  int64_t slab_bytes;    /* memory is taken in steps of about this */
+  int64_t hot_bytes;     /* with pages on the host: device memory for those in use again and again; 0 for none */
+} landmark_cache_options;
+
+LANDMARK_C_EXPORT void landmark_cache_options_init(landmark_cache_options *options);
+LANDMARK_C_EXPORT landmark_error *landmark_cache_create(const landmark_device *device,
+                                                        const landmark_cache_options *options, landmark_cache **cache);
+LANDMARK_C_EXPORT void landmark_cache_free(landmark_cache *cache);
+
+/* A new sequence: empty, or with what another one holds. Its number is never used twice. */
+LANDMARK_C_EXPORT landmark_error *landmark_cache_open(landmark_cache *cache, void *stream, int64_t *sequence);
+LANDMARK_C_EXPORT landmark_error *landmark_cache_fork(landmark_cache *cache, int64_t sequence, void *stream,
+                                                      int64_t *fork);
+/* Appends k and v, both [1, key/value heads, tokens, D] on the cache's device; the last token of every block is its
+ * landmark. Drops the tokens from `length` on. Ends a sequence. */
+LANDMARK_C_EXPORT landmark_error *landmark_cache_append(landmark_cache *cache, int64_t sequence,
+                                                        const landmark_tensor *k, const landmark_tensor *v,
+                                                        void *stream);
+LANDMARK_C_EXPORT landmark_error *landmark_cache_truncate(landmark_cache *cache, int64_t sequence, int64_t length,
+                                                          void *stream);
+LANDMARK_C_EXPORT landmark_error *landmark_cache_close(landmark_cache *cache, int64_t sequence);
+LANDMARK_C_EXPORT landmark_error *landmark_cache_length(const landmark_cache *cache, int64_t sequence,
+                                                        int64_t *length);
+/* Copies tokens, or the landmark keys of complete blocks, from `first` on: as many as k has rows. */
+LANDMARK_C_EXPORT landmark_error *landmark_cache_read(const landmark_cache *cache, int64_t sequence, int64_t first,
+                                                      const landmark_tensor *k, const landmark_tensor *v,
+                                                      void *stream);
+LANDMARK_C_EXPORT landmark_error *landmark_cache_read_landmarks(const landmark_cache *cache, int64_t sequence,
+                                                                int64_t first, const landmark_tensor *k, void *stream);
+
+/* What a cache holds. Pages shared by forks count once, shared tokens for each. */
+typedef struct landmark_cache_usage {
+  size_t size;
+  int64_t sequences, tokens, pages, shared_pages, landmark_pages, capacity_pages, capacity_landmark_pages;
+  int64_t bytes_in_use, bytes_allocated, budget_bytes;
+  int64_t hot_pages, hot_capacity, hot_hits, hot_misses;
+} landmark_cache_usage;
+
+LANDMARK_C_EXPORT void landmark_cache_usage_init(landmark_cache_usage *usage);
+LANDMARK_C_EXPORT landmark_error *landmark_cache_get_usage(const landmark_cache *cache, landmark_cache_usage *usage);
+
+/* Attention of the last tokens of sequences to their own block, a window and the blocks that they choose by landmark. */
+typedef struct landmark_retrieval landmark_retrieval;
+
+/* Which rows share a selection of blocks. */
+typedef enum landmark_granularity {
+  LANDMARK_PER_QUERY_HEAD = 0,
+  LANDMARK_PER_KV_HEAD = 1,
+  LANDMARK_PER_HEAD_OF_CHUNK = 2,
+  LANDMARK_PER_QUERY = 3
+} landmark_granularity;
+
+typedef enum landmark_rotary_layout {
+  LANDMARK_ROTARY_NONE = 0,
+  LANDMARK_ROTARY_HALF = 1,       /* pairs (p, p + D/2) */
+  LANDMARK_ROTARY_INTERLEAVED = 2 /* pairs (2p, 2p + 1) */
+} landmark_rotary_layout;
+
+typedef enum landmark_positions { LANDMARK_POSITIONS_TRUE = 0, LANDMARK_POSITIONS_STINGY = 1 } landmark_positions;
+
+typedef struct landmark_retrieval_options {
+  size_t size;
+  int64_t query_heads;   /* a multiple of the cache's key/value heads; must be given */
+  int64_t top_k;         /* blocks to choose; 1 to 128 */
+  int64_t window;        /* complete blocks before a query's own that it always sees */
+  int32_t granularity;   /* a landmark_granularity */
+  float scale;           /* factor of the logits, above 0; 0: 1 / sqrt(D) */
+  int64_t max_batch;     /* sequences of a call */
+  int64_t max_queries;   /* queries of a sequence in a call */
+  int64_t scratch_bytes; /* for intermediate results, at most */
+  int64_t score_splits;  /* parts that landmarks and blocks are cut into; 0: by the device's size */
+  int64_t attend_splits;
+  int32_t rotary_layout;    /* a landmark_rotary_layout */
+  int32_t rotary_positions; /* a landmark_positions */
+  double rotary_base;
+  double rotary_scaling;
+} landmark_retrieval_options;
+
+LANDMARK_C_EXPORT void landmark_retrieval_options_init(landmark_retrieval_options *options);
+LANDMARK_C_EXPORT landmark_error *landmark_retrieval_create(landmark_runtime *runtime, landmark_cache *cache,
+                                                            const landmark_retrieval_options *options,
+                                                            landmark_retrieval **retrieval);
+LANDMARK_C_EXPORT void landmark_retrieval_free(landmark_retrieval *retrieval);
+/* Names the sequences of the next calls, one for each of the batch. */
+LANDMARK_C_EXPORT landmark_error *landmark_retrieval_bind(landmark_retrieval *retrieval, const int64_t *sequences,
+                                                          size_t count, void *stream);
+/* q and o [batch, query heads, queries, D], lse [batch, query heads, queries], float32. The queries are the sequences'
+ * last tokens, which are appended first. On a GPU, without hot pages, it allocates nothing and waits for nothing, so it
+ * may be captured in a CUDA graph. */
+LANDMARK_C_EXPORT landmark_error *landmark_retrieval_attend(landmark_retrieval *retrieval, const landmark_tensor *q,
+                                                            const landmark_tensor *o, const landmark_tensor *lse,
+                                                            void *stream);
+
+/* Ids of the blocks that the last call chose, [batch, head, query, place], ascending, -1 behind the last; on the
+ * device, valid until the next call. Strides count elements. */
+typedef struct landmark_selection {
+  const int32_t *data;
+  int64_t shape[4];
+  int64_t strides[4];
+} landmark_selection;
+
+LANDMARK_C_EXPORT landmark_error *landmark_retrieval_selection(const landmark_retrieval *retrieval,
+                                                               landmark_selection *selection);
+/* The same on the host, dense: `count` ids, as many as the shape says. Waits for the device. */
+LANDMARK_C_EXPORT landmark_error *landmark_retrieval_download_selection(const landmark_retrieval *retrieval,
+                                                                        int32_t *ids, size_t count);
+
 /* ----------------------------------------------------------------------------------------------------- compiling */
 
 typedef struct landmark_text landmark_text;
@@ -219,6 +378,7 @@ LANDMARK_C_EXPORT size_t landmark_text_size(const landmark_text *text);      /* 
 /* Compiles a problem's kernel for a runtime's device, or takes it from where it is kept, so that a later call of the
  * problem does not wait for it. */
 LANDMARK_C_EXPORT landmark_error *landmark_forward_load(landmark_runtime *runtime, const landmark_problem *problem);
+LANDMARK_C_EXPORT landmark_error *landmark_backward_load(landmark_runtime *runtime, const landmark_problem *problem);
 
 #if defined(__cplusplus)
 }

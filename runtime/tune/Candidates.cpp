@@ -9,6 +9,8 @@ namespace landmark::tune {
 namespace {
 
 std::vector<int64_t> keyTiles(const Problem &problem) {
+  if (problem.operation == Operation::Backward) // whole rows of accumulators for each warp, whatever the block
+    return {16, 32, 64, 96, 128};
   std::vector<int64_t> tiles;
   int64_t padded = paddedBlock(problem);
   for (int64_t keys = padded; keys <= 128; keys += padded)
@@ -52,6 +54,14 @@ void addDeviceConfigs(const Problem &problem, std::vector<Config> &configs) {
           addEngines({rows * warps, keys, warps, stages}, configs);
 }
 
+/// Registers of a thread's accumulators: of the output and the logits, or of the gradients of keys and the two tiles of
+/// weights that they are summed from.
+double accumulatorsOf(const Config &config, const Problem &problem) {
+  double rows = double(config.queryTile), keys = double(config.keyTile), D = double(problem.headDim);
+  double elements = problem.operation == Operation::Backward ? 2 * keys * D + 2 * rows * keys : rows * (D + keys);
+  return elements / (32 * double(config.warps));
+}
+
 /// How busy the last wave of programs leaves the device: 1 for full waves.
 double lastWave(double programs, double places) {
   double waves = programs / places;
@@ -85,7 +95,7 @@ double predictedCost(const Config &config, const Problem &problem, const Workloa
   const Target &target = device.target();
   double rows = double(config.queryTile), keys = double(config.keyTile), warps = double(config.warps);
   double threads = double(landmark::threads(config, target)), rowsOfWarp = rows / warps;
-  double accumulators = rowsOfWarp * double(problem.headDim + config.keyTile) / 32;
+  double accumulators = accumulatorsOf(config, problem);
   double registers = std::min(255.0, accumulators + 72), available = std::min(255.0, 65536 / threads);
   double shared = double(sharedBytes(config, problem, target) + 1024);
   double blocks = std::floor(std::min({double(target.sharedBytesPerMultiprocessor()) / shared,

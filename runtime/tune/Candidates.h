@@ -34,8 +34,8 @@ std::vector<Config> legalConfigs(const Problem &problem, const Target &target);
 /// numbers means something.
 double predictedCost(const Config &config, const Problem &problem, const Workload &workload, const Device &device);
 
-/// Whether one step leads from one config to the other: one field, rows and warps together, or unit and loads with their
-/// switches.
+/// Whether one step leads from one config to the other: one field, rows and warps together, or unit and loads with
+/// their switches.
 bool areNeighbours(const Config &a, const Config &b);
 
 } // namespace landmark::tune

@@ -19,8 +19,13 @@ constexpr int64_t sizeLimit = 64 << 20;
 constexpr int longestWait = 10'000;
 
 Json toJson(const Problem &problem) {
-  const auto &[operation, blockSize, headDim, dtype] = problem;
-  return {{"operation", name(operation)}, {"block_size", blockSize}, {"head_dim", headDim}, {"dtype", name(dtype)}};
+  const auto &[operation, blockSize, headDim, dtype, floatGradients, topK] = problem;
+  return {{"operation", name(operation)},
+          {"block_size", blockSize},
+          {"head_dim", headDim},
+          {"dtype", name(dtype)},
+          {"float_gradients", floatGradients},
+          {"top_k", topK}};
 }
 
 Json toJson(const Workload &workload) {

@@ -24,5 +24,10 @@ public:
                                                  std::shared_ptr<ThreadPool> pool);
 };
 
+Expected<std::unique_ptr<Subject>> makeForwardSubject(const Device &device, const Problem &problem,
+                                                      const Workload &workload, std::shared_ptr<ThreadPool> pool);
+Expected<std::unique_ptr<Subject>> makeBackwardSubject(const Device &device, const Problem &problem,
+                                                       const Workload &workload, std::shared_ptr<ThreadPool> pool);
+
 } // namespace landmark::tune
 #endif

@@ -2,7 +2,7 @@
 #include "tune/Tuner.h"
 
 #include "DeviceState.h"
-#include "ForwardKernel.h"
+#include "LoadedKernel.h"
 #include "Timing.h"
 #include "cuda/Assemble.h"
 #include "landmark/Version.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  *
  * A program in plain C: compiles, runs on the host and on a GPU if there is one, and is refused what is wrong. Every
- * value is 1, so every output must be 1: the weights of a row sum to 1. */
+ * value is 1, so every output must be 1: the weights of a row sum to 1. Then no logit has a gradient, and dv sums the
+ * weights of all rows. */
 #include <landmark.h>
 
 #include <math.h>
@@ -87,6 +88,111 @@ static void check_ones(const landmark_buffer *buffer) {
   free(values);
 }
 
+static void run_backward(landmark_runtime *runtime, landmark_device *device, const call *forward) {
+  const int64_t q[] = {batch, heads, rows, columns}, kv[] = {batch, kv_heads, rows, columns};
+  const int64_t all = (int64_t)batch * heads * rows * columns, some = (int64_t)batch * kv_heads * rows * columns;
+  landmark_backward_arguments arguments;
+  landmark_buffer *made[5];
+  float *values = malloc(all * sizeof(float));
+  double sum = 0;
+  int64_t i, part;
+  landmark_backward_arguments_init(&arguments);
+  arguments.q = forward->arguments.q;
+  arguments.k = forward->arguments.k;
+  arguments.v = forward->arguments.v;
+  arguments.o = forward->arguments.o;
+  arguments.lse = forward->arguments.lse;
+  arguments.block_size = block;
+  made[0] = ones(device, all, q, 4, &arguments.d_o);
+  made[1] = ones(device, all, q, 4, &arguments.dq);
+  made[2] = ones(device, some, kv, 4, &arguments.dk);
+  made[3] = ones(device, some, kv, 4, &arguments.dv);
+  made[4] = ones(device, all / columns, q, 3, &arguments.delta);
+  for (part = 1; part < 5; ++part)
+    done("fill", landmark_buffer_fill(made[part], 0xff));
+  done("backward", landmark_backward(runtime, &arguments, NULL));
+  done("synchronize", landmark_device_synchronize(device));
+  done("download", landmark_buffer_download(made[1], values, all * sizeof(float), 0));
+  for (i = 0; i < all; ++i)
+    check("dq is wrong", fabsf(values[i]) < 2e-3f);
+  done("download", landmark_buffer_download(made[2], values, some * sizeof(float), 0));
+  for (i = 0; i < some; ++i)
+    check("dk is wrong", fabsf(values[i]) < 2e-2f);
+  done("download", landmark_buffer_download(made[3], values, some * sizeof(float), 0));
+  for (i = 0; i < some; ++i)
+    sum += values[i];
+  check("dv is wrong", fabs(sum / all - 1) < 2e-3);
+  arguments.dlse = arguments.q;
+  refused("dlse", landmark_backward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "dlse: got rank 4");
+  for (part = 0; part < 5; ++part)
+    landmark_buffer_free(made[part]);
+  free(values);
+}
+
+/* The last token of a sequence of ones sees ones, whichever blocks it chooses. */
+static void run_retrieval(landmark_runtime *runtime, landmark_device *device, const call *forward) {
+  const int64_t q[] = {batch, heads, 1, columns};
+  const int64_t all = (int64_t)batch * heads * columns;
+  landmark_cache_options cache_options;
+  landmark_retrieval_options options;
+  landmark_cache_usage usage;
+  landmark_cache *cache = NULL;
+  landmark_retrieval *retrieval = NULL;
+  landmark_selection selection;
+  landmark_tensor queries, outputs, lse;
+  landmark_buffer *made[3];
+  int64_t sequence = -1, fork = -1, length = 0;
+  int32_t ids[heads * 2];
+  int part;
+  landmark_cache_options_init(&cache_options);
+  cache_options.block_size = block;
+  cache_options.kv_heads = kv_heads;
+  cache_options.head_dim = columns;
+  cache_options.dtype = LANDMARK_F32;
+  cache_options.placement = 2;
+  refused("placement", landmark_cache_create(device, &cache_options, &cache), LANDMARK_INVALID_ARGUMENT, "placement: got 2");
+  cache_options.placement = LANDMARK_PLACEMENT_DEVICE;
+  cache_options.max_sequences = 2;
+  cache_options.max_tokens = 4 * rows;
+  cache_options.budget_bytes = 64 << 20;
+  cache_options.slab_bytes = 1 << 20;
+  done("cache", landmark_cache_create(device, &cache_options, &cache));
+  done("sequence", landmark_cache_open(cache, NULL, &sequence));
+  done("append", landmark_cache_append(cache, sequence, &forward->arguments.k, &forward->arguments.v, NULL));
+  done("fork", landmark_cache_fork(cache, sequence, NULL, &fork));
+  done("append", landmark_cache_append(cache, fork, &forward->arguments.k, &forward->arguments.v, NULL));
+  done("truncate", landmark_cache_truncate(cache, fork, rows + 1, NULL));
+  done("length", landmark_cache_length(cache, fork, &length));
+  check("length", length == rows + 1);
+  landmark_cache_usage_init(&usage);
+  done("usage", landmark_cache_get_usage(cache, &usage));
+  check("usage", usage.sequences == 2 && usage.tokens == 2 * rows + 1 && usage.shared_pages == rows / block);
+  refused("sequence", landmark_cache_close(cache, 12345), LANDMARK_INVALID_ARGUMENT, "12345");
+
+  landmark_retrieval_options_init(&options);
+  options.query_heads = heads;
+  options.top_k = 2;
+  done("retrieval", landmark_retrieval_create(runtime, cache, &options, &retrieval));
+  landmark_cache_free(cache); /* the retrieval keeps what it reads */
+  made[0] = ones(device, all, q, 4, &queries);
+  made[1] = ones(device, all, q, 4, &outputs);
+  made[2] = ones(device, all / columns, q, 3, &lse);
+  done("fill", landmark_buffer_fill(made[1], 0xff));
+  done("bind", landmark_retrieval_bind(retrieval, &fork, 1, NULL));
+  done("attend", landmark_retrieval_attend(retrieval, &queries, &outputs, &lse, NULL));
+  done("synchronize", landmark_device_synchronize(device));
+  check_ones(made[1]);
+  done("selection", landmark_retrieval_selection(retrieval, &selection));
+  check("selection", selection.shape[0] == 1 && selection.shape[1] == heads && selection.shape[2] == 1 && selection.shape[3] == 2);
+  done("selection", landmark_retrieval_download_selection(retrieval, ids, heads * 2));
+  for (part = 0; part < heads; ++part)
+    check("ties go to the lower block", ids[2 * part] == 0 && ids[2 * part + 1] == 1);
+  refused("count", landmark_retrieval_download_selection(retrieval, ids, 1), LANDMARK_INVALID_ARGUMENT, "count: got 1");
+  landmark_retrieval_free(retrieval);
+  for (part = 0; part < 3; ++part)
+    landmark_buffer_free(made[part]);
+}
+
 static void run_on(const char *name, const char *cache) {
   landmark_device *device = NULL;
   landmark_runtime *runtime = NULL;
@@ -101,6 +207,8 @@ static void run_on(const char *name, const char *cache) {
   first = make_call(device);
   done("forward", landmark_forward(runtime, &first.arguments, NULL));
   check_ones(first.o);
+  run_backward(runtime, device, &first);
+  run_retrieval(runtime, device, &first);
 
   second = make_call(device);
   landmark_compile_options_init(&schedule);
@@ -188,6 +296,9 @@ static void stay_strict(const char *cache) {
   problem.head_dim = columns;
   problem.dtype = LANDMARK_F32;
   done("kept", landmark_forward_load(runtime, &problem));
+  refused("operation", landmark_backward_load(runtime, &problem), LANDMARK_INVALID_ARGUMENT, "forward");
+  problem.operation = "backward";
+  done("kept", landmark_backward_load(runtime, &problem));
   landmark_runtime_free(runtime);
   landmark_device_free(device);
 }

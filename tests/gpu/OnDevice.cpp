@@ -2,6 +2,7 @@
 #include "OnDevice.h"
 
 #include <catch2/catch.hpp>
+#include <utility>
 
 namespace landmark::test {
 
@@ -37,6 +38,40 @@ OnDevice::OnDevice(const Device &device, const RandomForward &random)
 void OnDevice::download(RandomForward &random) const {
   REQUIRE(o.download(random.oBuffer.bytes.data(), o.size()));
   REQUIRE(lse.download(random.lseBuffer.bytes.data(), lse.size()));
+}
+
+GradientsOnDevice::GradientsOnDevice(const Device &device, const RandomBackward &random) : forward(device, random.forward) {
+  const ForwardArguments &told = forward.arguments();
+  call = {told.q,    told.k,    told.v,       told.o,         told.lse,   random.dO,  random.dq,
+          random.dk, random.dv, random.delta, told.blockSize, told.phase, told.scale, told.qOffset};
+  dO = copy(device, random.dOBuffer, call.dO);
+  dq = copy(device, random.dqBuffer, call.dq);
+  dk = copy(device, random.dkBuffer, call.dk);
+  dv = copy(device, random.dvBuffer, call.dv);
+  delta = copy(device, random.deltaBuffer, call.delta);
+  if (random.dlse) {
+    call.dlse = random.dlse;
+    dlse = copy(device, random.dlseBuffer, *call.dlse);
+  }
+}
+
+void GradientsOnDevice::download(RandomBackward &random) const {
+  forward.download(random.forward);
+  for (auto [from, to] : {std::pair{&dq, &random.dqBuffer}, std::pair{&dk, &random.dkBuffer}, std::pair{&dv, &random.dvBuffer},
+                          std::pair{&delta, &random.deltaBuffer}})
+    REQUIRE(from->download(to->bytes.data(), from->size()));
+}
+
+void checkResult(const RandomBackward &random) {
+  const RandomForward &forward = random.forward;
+  ReferenceBackward reference =
+      referenceBackward({.q = forward.q, .k = forward.k, .v = forward.v, .dO = random.dO, .dlse = random.dlse}, forward.semantics);
+  double most = gradientTolerance(random.problem.dtype, Target::Kind::NVPTX);
+  CHECK(relativeError(random.dq, reference.rows, reference.dq) <= most);
+  CHECK(relativeError(random.dk, reference.keys, reference.dk) <= most);
+  CHECK(relativeError(random.dv, reference.keys, reference.dv) <= most);
+  CHECK(random.landmarksAreZero());
+  CHECK(random.strayWrite() == "");
 }
 
 void checkResult(const RandomForward &random) {

@@ -22,8 +22,24 @@ private:
   ForwardArguments call;
 };
 
+/// The same for a backward, o and lse included.
+class GradientsOnDevice {
+public:
+  GradientsOnDevice(const Device &device, const RandomBackward &random);
+
+  const ForwardArguments &forwardArguments() const { return forward.arguments(); }
+  const BackwardArguments &arguments() const { return call; }
+  void download(RandomBackward &random) const;
+
+private:
+  OnDevice forward;
+  DeviceBuffer dO, dq, dk, dv, delta, dlse;
+  BackwardArguments call;
+};
+
 /// Compares the problem's outputs with the oracle and looks at the guards.
 void checkResult(const RandomForward &random);
+void checkResult(const RandomBackward &random);
 
 } // namespace landmark::test
 #endif

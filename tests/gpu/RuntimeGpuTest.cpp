@@ -2,7 +2,7 @@
 //
 // The runtime on a GPU: machine code on disk, prepared launches, graphs, tuning.
 #include "../unit/TemporaryFolder.h"
-#include "ForwardKernel.h"
+#include "LoadedKernel.h"
 #include "OnDevice.h"
 #include "TensorMaps.h"
 #include "cuda/Assemble.h"
@@ -105,7 +105,7 @@ TEST_CASE("machine code that the driver refuses is assembled from the PTX") {
   auto compiled = Compiler().compile(random.problem, device.target(), anyStrides);
   REQUIRE(compiled);
   compiled->cubin = "no machine code at all";
-  auto kernel = ForwardLoader::load(*compiled, device, nullptr);
+  auto kernel = KernelHandle::load<ForwardKernel>(*compiled, device, nullptr);
   REQUIRE(kernel);
   REQUIRE(kernel->launch(there.arguments()));
   there.download(random);
@@ -178,6 +178,30 @@ TEST_CASE("a prepared call is captured in a graph") {
   checkResult(random);
   call("cuGraphExecDestroy", executable);
   call("cuGraphDestroy", graph);
+}
+
+TEST_CASE("several devices work side by side") {
+  std::atomic<int> failed = 0;
+  std::vector<std::thread> threads;
+  std::vector<RandomForward> problems(Device::cudaCount());
+  std::vector<std::unique_ptr<OnDevice>> there;
+  std::vector<Device> devices;
+  for (int ordinal = 0; ordinal < Device::cudaCount(); ++ordinal) {
+    auto device = Device::cuda(ordinal);
+    REQUIRE(device);
+    devices.push_back(*device);
+    problems[ordinal] = randomForward(15);
+    there.push_back(std::make_unique<OnDevice>(*device, problems[ordinal]));
+  }
+  for (std::size_t i = 0; i < devices.size(); ++i)
+    threads.emplace_back([&, i] { failed += !Runtime(devices[i]).forward(there[i]->arguments()); });
+  for (std::thread &thread : threads)
+    thread.join();
+  CHECK(failed == 0);
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    there[i]->download(problems[i]);
+    checkResult(problems[i]);
+  }
 }
 
 TEST_CASE("tuning finds a schedule that is right and used") {

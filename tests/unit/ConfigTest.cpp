@@ -155,10 +155,12 @@ TEST_CASE("advice leads to a legal config", "[config]") {
   const int64_t values[] = {
       std::numeric_limits<int64_t>::min(), -7, 0, 1, 2, 3, 8, 12, 17, 48, 60, 64, 96, 128, 200, 256, 1000,
       std::numeric_limits<int64_t>::max()};
-  for (const char *name : {"host", "sm_80", "sm_86", "sm_90"})
+  for (auto [name, operation] : {std::pair{"host", Operation::Forward}, std::pair{"sm_80", Operation::Forward}, std::pair{"sm_86", Operation::Forward},
+                                 std::pair{"sm_90", Operation::Forward}, std::pair{"host", Operation::Backward}, std::pair{"sm_86", Operation::Backward}})
     for (int64_t blockSize : {2, 51, 64, 100, 128, 300})
       for (int64_t headDim : {16, 128}) {
         Problem problem;
+        problem.operation = operation;
         problem.blockSize = blockSize;
         problem.headDim = headDim;
         Config base = defaultConfig(problem, target(name));
@@ -174,10 +176,12 @@ TEST_CASE("advice leads to a legal config", "[config]") {
 TEST_CASE("the shipped config is legal for every problem and target", "[config]") {
   for (const char *name : targetNames) {
     Target chip = target(name);
-    for (DType dtype : {DType::BF16, DType::F16, DType::F32})
+    for (auto [operation, dtype] : {std::pair{Operation::Forward, DType::BF16}, std::pair{Operation::Forward, DType::F16}, std::pair{Operation::Forward, DType::F32},
+                                    std::pair{Operation::Backward, DType::BF16}, std::pair{Operation::Backward, DType::F32}})
       for (int64_t headDim = 16; headDim <= 256; headDim += 8)
         for (int64_t blockSize = 2; blockSize <= 300; ++blockSize) {
           Problem problem;
+          problem.operation = operation;
           problem.dtype = dtype;
           problem.headDim = headDim;
           problem.blockSize = blockSize;
@@ -189,6 +193,25 @@ TEST_CASE("the shipped config is legal for every problem and target", "[config]"
             FAIL(describe(problem) << " on " << name << " takes too much shared memory");
         }
   }
+}
+
+TEST_CASE("a backward's key tiles are rows of accumulators", "[config]") {
+  Problem problem;
+  problem.operation = Operation::Backward;
+  Target gpu = target("sm_80");
+  REQUIRE(validate(Config{64, 64, 4, 2}, problem, gpu));
+  refusal({64, 96, 4, 2}, problem, gpu, "key_tile");
+  refusal({64, 64, 4, 2, MatrixUnit::Wgmma}, problem, target("sm_90a"), "unit");
+  // A block takes a divisor of the key tile, whatever its size.
+  for (auto [blockSize, tokens] : {std::pair{2, 8}, std::pair{9, 16}, std::pair{17, 32}, std::pair{51, 64}, std::pair{64, 64}, std::pair{65, 64}}) {
+    problem.blockSize = blockSize;
+    CHECK(tileTokens(problem, {64, 64, 4, 2}) == tokens);
+    CHECK(isLongBlock(problem, {64, 64, 4, 2}) == (blockSize == 65));
+  }
+  CHECK(keyPasses(problem, {64, 64, 4, 2}, gpu) == 1);
+  problem.headDim = 256;
+  CHECK(keyPasses(problem, {64, 64, 4, 2}, gpu) == 2);
+  CHECK(keyPasses(problem, {64, 64, 1, 1}, target("host")) == 1);
 }
 
 TEST_CASE("the largest block has a legal shipped config", "[config]") {

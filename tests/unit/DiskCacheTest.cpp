@@ -35,7 +35,8 @@ Kernel fakeKernel(const std::string &text) {
   kernel.cubin = "\x7f"
                  "ELF" +
                  text + std::string(300, '\0');
-  kernel.sharedBytes = 1234;
+  kernel.functions = {{"landmark_forward_a", 1234}, {"landmark_forward_b", 56}};
+  kernel.tensorMaps = {{1, 64, 32, 128, 51}};
   kernel.threads = 128;
   kernel.tensorMaps = {{0, 64, 128, 128, 1}, {1, 2, 64, 32, 51}};
   return kernel;
@@ -90,7 +91,10 @@ TEST_CASE("a kernel's key holds what decides its code and nothing else") {
   std::string base = digest(problem, config, sm80, {});
   for (auto change : std::initializer_list<void (*)(Problem &)>{[](Problem &p) { p.blockSize = 51; },
                                                                 [](Problem &p) { p.headDim = 64; },
-                                                                [](Problem &p) { p.dtype = DType::F16; }}) {
+                                                                [](Problem &p) { p.dtype = DType::F16; },
+                                                                [](Problem &p) { p.operation = Operation::Backward; },
+                                                                [](Problem &p) { p.floatGradients = true; },
+                                                                [](Problem &p) { p.topK = 3; }}) {
     Problem other = problem;
     change(other);
     CHECK(digest(other, config, sm80, {}) != base);
@@ -135,7 +139,12 @@ TEST_CASE("an entry comes back as it went in, and belongs to its user alone") {
   CHECK(kernel.ptx == original.ptx);
   CHECK(kernel.cubin == original.cubin);
   CHECK(kernel.name == original.name);
-  CHECK(kernel.sharedBytes == 1234);
+  REQUIRE(kernel.functions.size() == 2);
+  CHECK(kernel.functions[0].name == "landmark_forward_a");
+  CHECK(kernel.functions[0].sharedBytes == 1234);
+  CHECK(kernel.functions[1].name == "landmark_forward_b");
+  CHECK(kernel.functions[1].sharedBytes == 56);
+  CHECK(kernel.tensorMaps == original.tensorMaps);
   CHECK(kernel.threads == 128);
   CHECK(kernel.tensorMaps == original.tensorMaps);
   CHECK(found->first.assembler == "test");

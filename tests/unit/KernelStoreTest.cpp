@@ -47,7 +47,9 @@ TEST_CASE("the second request for a kernel is answered by the disk") {
   CHECK(second.stages.empty());
   CHECK(first.digest == second.digest);
   CHECK(compiled->ptx == read->ptx);
-  CHECK(compiled->sharedBytes == read->sharedBytes);
+  REQUIRE(read->functions.size() == 1);
+  CHECK(compiled->functions[0].name == read->functions[0].name);
+  CHECK(compiled->functions[0].sharedBytes == read->functions[0].sharedBytes);
   CHECK(compiled->threads == read->threads);
   CHECK(compiled->name == read->name);
 }

@@ -38,6 +38,7 @@ TEST_CASE("element types are read in every usual spelling") {
 
 TEST_CASE("operations are read by name") {
   CHECK(*parseOperation("forward") == Operation::Forward);
+  CHECK(*parseOperation("backward") == Operation::Backward);
   CHECK_THAT(parseOperation("sideways").error().message, Contains("'sideways'") && Contains("forward"));
 }
 
@@ -55,12 +56,15 @@ TEST_CASE("a problem's ranges are checked at both ends") {
   for (int64_t headDim : {INT64_MIN, int64_t{-16}, int64_t{0}, int64_t{8}, int64_t{60}, int64_t{127}, int64_t{264}})
     CHECK_THAT(message({.headDim = headDim}), Contains("head dimension: got " + std::to_string(headDim)));
   CHECK_THAT(message({.dtype = static_cast<DType>(7)}), Contains("dtype"));
-  CHECK_THAT(message({.operation = static_cast<Operation>(7)}), Contains("operation"));
+  CHECK_THAT(message({.operation = static_cast<Operation>(99)}), Contains("operation"));
+  CHECK(message({.operation = Operation::Backward, .floatGradients = true}) == "");
+  CHECK_THAT(message({.floatGradients = true}), Contains("gradients"));
 }
 
 TEST_CASE("a problem describes itself") {
   CHECK(describe(Problem{}) == "forward L=64 D=128 bf16");
   CHECK(describe({Operation::Forward, 51, 80, DType::F32}) == "forward L=51 D=80 f32");
+  CHECK(describe({Operation::Backward, 51, 80, DType::F16, true}) == "backward L=51 D=80 f16 gradients f32");
 }
 
 TEST_CASE("targets are named as the assembler names them") {

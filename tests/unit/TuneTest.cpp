@@ -5,6 +5,8 @@
 #include "landmark/Runtime.h"
 #include "tune/Tuner.h"
 
+#include <cstring>
+
 using namespace landmark;
 using namespace landmark::tune;
 using Catch::Matchers::Contains;
@@ -31,8 +33,8 @@ Options quick() {
   return options;
 }
 
-Expected<Result> run(const Options &options, const Knobs &knobs) {
-  return tune::tune(Device::host(), problem, options, knobs, std::make_shared<ThreadPool>(2));
+Expected<Result> run(const Options &options, const Knobs &knobs, const Problem &of = problem) {
+  return tune::tune(Device::host(), of, options, knobs, std::make_shared<ThreadPool>(2));
 }
 
 } // namespace
@@ -41,8 +43,10 @@ TEST_CASE("candidates are legal, different, and hold the shipped default") {
   for (const Target &target : {Target{}, sm80, sm90a})
     for (int64_t blockSize : {2, 51, 64, 200, 1 << 20})
       for (int64_t headDim : {16, 72, 128, 256})
-        for (DType dtype : {DType::BF16, DType::F32}) {
-          Problem one{Operation::Forward, blockSize, headDim, dtype};
+        for (auto [operation, dtype] : {std::pair{Operation::Forward, DType::BF16},
+                                        {Operation::Forward, DType::F32},
+                                        {Operation::Backward, DType::F16}}) {
+          Problem one{operation, blockSize, headDim, dtype};
           INFO(describe(one) << " " << target.chip);
           auto configs = legalConfigs(one, target);
           REQUIRE_FALSE(configs.empty());
@@ -154,17 +158,40 @@ TEST_CASE("a results file that is not to be believed is none") {
 }
 
 TEST_CASE("a config with a wrong result never wins, and nobody winning is an error") {
+  // A base of logarithms that is none.
+  for (auto [operation, part, wrong] : {std::tuple{Operation::Forward, "0.693147181", "0.5"},
+                                        {Operation::Backward, "dense<1.44269504>", "dense<1.0>"}}) {
+    Problem one = problem;
+    one.operation = operation;
+    TemporaryFolder folder;
+    Options options = quick();
+    options.compile.templateFile = folder.path / "wrong.mlir";
+    std::string text = *templateText(one, defaultConfig(one, Target{}), {});
+    REQUIRE(text.find(part) != text.npos);
+    text.replace(text.find(part), std::strlen(part), wrong);
+    writeWhole(options.compile.templateFile, text);
+    auto result = run(options, knobsFor(folder.path / "cache"), one);
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code == ErrorCode::CompileFailed);
+    REQUIRE_FALSE(result.error().notes.empty());
+    CHECK_THAT(result.error().notes.front(), Contains("query_tile=") && Contains("wrong result"));
+  }
+}
+
+TEST_CASE("the backward is tuned too, apart from the forward and by the type of its gradients") {
   TemporaryFolder folder;
-  Options options = quick();
-  options.compile.templateFile = folder.path / "wrong.mlir";
-  std::string text = *templateText(problem, defaultConfig(problem, Target{}), {});
-  text.replace(text.find("0.693147181"), 11, "0.5");
-  writeWhole(options.compile.templateFile, text);
-  auto result = run(options, knobsFor(folder.path / "cache"));
-  REQUIRE_FALSE(result);
-  CHECK(result.error().code == ErrorCode::CompileFailed);
-  REQUIRE_FALSE(result.error().notes.empty());
-  CHECK_THAT(result.error().notes.front(), Contains("query_tile=") && Contains("wrong result"));
+  Problem gradients{Operation::Backward, 16, 16, DType::BF16, /*floatGradients=*/true};
+  auto result = run(quick(), knobsFor(folder.path), gradients);
+  INFO((result ? std::string() : result.error().message));
+  REQUIRE(result);
+  CHECK_FALSE(result->timings.empty());
+  for (const Rejection &rejection : result->rejections)
+    CHECK_THAT(rejection.reason, Contains("predicted"));
+  REQUIRE(save(folder.path, Device::host(), *result));
+  CHECK(tune::find(folder.path, Device::host(), gradients) == result->best);
+  CHECK_FALSE(tune::find(folder.path, Device::host(), problem));
+  gradients.floatGradients = false;
+  CHECK_FALSE(tune::find(folder.path, Device::host(), gradients));
 }
 
 TEST_CASE("sizes that nobody can run are refused") {

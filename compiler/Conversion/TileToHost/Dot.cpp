@@ -17,6 +17,7 @@ struct TileEmitter::Product {
   Value acc; ///< null: zero
   Value result;
   int64_t aRowStride = 0;
+  int64_t aOffset = 0, rowOffset = 0; ///< where the left operand begins, and the rows of the result
   SmallVector<Dim> contracted;
   int64_t rows = 0, columns = 0; ///< columns with padding: also the stride of rows of `acc` and `result`
   int64_t width = 0;
@@ -82,7 +83,36 @@ Value TileEmitter::packTransposed(Value keys, const TileLayout &keyLayout, const
   return packed;
 }
 
+/// The left operand's rows are contracted, its columns are the rows of the result: side by side in memory, block by block.
+LogicalResult TileEmitter::dotTransposed(tile::DotOp op) {
+  TileLayout aLayout = layoutOf(op.getA()), bLayout = layoutOf(op.getB()), layout = layoutOf(op.getResult());
+  int64_t rank = aLayout.shape.size(), blocks = rank == 3 ? aLayout.shape[1] : 1, tokens = aLayout.shape[rank - 1];
+  if (layout.vectorDim != 1 || bLayout.vectorDim != 1 || aLayout.vectorDim != rank - 1)
+    return op.emitOpError("needs rows of at least 8 columns to be lowered for the host");
+  Value a = stored(op.getA());
+  Product product;
+  product.b = stored(op.getB());
+  if (!matchPattern(op.getAcc(), m_AnyZeroFloat()))
+    product.acc = stored(op.getAcc());
+  product.result = mayTakeOver(op.getAcc(), op) ? product.acc : allocateFor(op.getResult());
+  product.a = a;
+  product.aRowStride = 1;
+  product.rows = tokens;
+  product.columns = layout.strides[0];
+  product.width = layout.width;
+  product.contract({aLayout.shape[0], aLayout.strides[0], bLayout.strides[0]});
+  for (int64_t block = 0; block < blocks; ++block) {
+    product.aOffset = block * aLayout.strides[1];
+    product.rowOffset = block * tokens;
+    multiply(product);
+  }
+  buffers[op.getResult()] = product.result;
+  return success();
+}
+
 LogicalResult TileEmitter::dot(tile::DotOp op) {
+  if (op.getTransposed())
+    return dotTransposed(op);
   TileLayout aLayout = layoutOf(op.getA()), bLayout = layoutOf(op.getB()), layout = layoutOf(op.getResult());
   int64_t rank = layout.shape.size();
   if (layout.vectorDim != rank - 1 || bLayout.vectorDim + 1 != static_cast<int64_t>(bLayout.shape.size()))
@@ -129,7 +159,7 @@ void TileEmitter::multiplyPanel(const Product &product, int64_t firstColumn, int
 
 void TileEmitter::multiplyBlock(const Product &product, Value row, Value column, int64_t rows, int64_t vectors) {
   auto type = VectorType::get({product.width}, b.getF32Type());
-  Value start = add(scale(row, product.columns), column);
+  Value start = add(scale(add(row, index(product.rowOffset)), product.columns), column);
   auto offsetInResult = [&](int64_t i, int64_t v) {
     return add(start, index(i * product.columns + v * product.width));
   };
@@ -160,7 +190,7 @@ void TileEmitter::multiplyBlock(const Product &product, Value row, Value column,
                   add(bOffset, scale(k, dims.front().bStride)), inner);
     });
   };
-  sums = walk(walk, product.contracted, scale(row, product.aRowStride), column, sums);
+  sums = walk(walk, product.contracted, add(scale(row, product.aRowStride), index(product.aOffset)), column, sums);
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t v = 0; v < vectors; ++v)
       vector::StoreOp::create(b, sums[i * vectors + v], product.result, offsetInResult(i, v));

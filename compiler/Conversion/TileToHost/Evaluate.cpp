@@ -177,7 +177,24 @@ Value TileEmitter::maximum(Value x, Value y) {
 }
 
 Value TileEmitter::combine(tile::ReductionKind kind, Value x, Value y) {
-  return kind == tile::ReductionKind::Max ? maximum(x, y) : Value(arith::AddFOp::create(b, x, y));
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(x.getType()));
+  switch (kind) {
+  case tile::ReductionKind::Max:
+    return isFloat ? maximum(x, y) : Value(arith::MaxSIOp::create(b, x, y));
+  case tile::ReductionKind::Min:
+    return isFloat ? Value(arith::SelectOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, y), x, y))
+                   : Value(arith::MinSIOp::create(b, x, y));
+  case tile::ReductionKind::Sum:
+    break;
+  }
+  return isFloat ? Value(arith::AddFOp::create(b, x, y)) : Value(arith::AddIOp::create(b, x, y));
+}
+
+/// What changes nothing when it is combined.
+TypedAttr TileEmitter::neutral(tile::ReductionKind kind, Type element) {
+  if (!isa<FloatType>(element))
+    return b.getI32IntegerAttr(kind == tile::ReductionKind::Sum ? 0 : kind == tile::ReductionKind::Max ? INT32_MIN : INT32_MAX);
+  return b.getF32FloatAttr(kind == tile::ReductionKind::Sum ? 0.0f : kind == tile::ReductionKind::Max ? -INFINITY : INFINITY);
 }
 
 /// Combines the elements of a vector, one half with the other until one is left.

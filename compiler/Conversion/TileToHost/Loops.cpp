@@ -90,10 +90,10 @@ void TileEmitter::fill(Value tile, Value buffer, tile::ReduceOp reduction) {
   Value result = buffers[reduction.getResult()] = allocateFor(reduction.getResult());
   TileLayout resultLayout = layoutOf(reduction.getResult());
   auto vectorType = cast<VectorType>(typeAt(element, point));
-  float neutralValue = kind == tile::ReductionKind::Max ? -INFINITY : 0.0f;
   bool isPadded = isReduced(vectorDim) && layout.shape[vectorDim] % layout.width != 0;
   nest(kept, layout, point, ValueRange(), [&](ValueRange) -> SmallVector<Value> {
-    Value neutral = arith::ConstantOp::create(b, DenseElementsAttr::get(vectorType, neutralValue));
+    Attribute number = this->neutral(kind, vectorType.getElementType());
+    Value neutral = arith::ConstantOp::create(b, DenseElementsAttr::get(vectorType, number));
     Value total = nest(reduced, layout, point, neutral, [&](ValueRange carried) -> SmallVector<Value> {
                     Value value = evaluateHere();
                     if (isPadded) {

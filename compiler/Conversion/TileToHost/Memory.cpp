@@ -22,20 +22,20 @@ static SmallVector<Value> columnOf(ValueRange row, Value column) {
   return indices;
 }
 
-/// Copies a row of `columns` elements to `offset` in the buffer, as float32, and zeros behind it to the end of its last
+/// Copies a row of `columns` elements to `offset` in the buffer, floats as float32, and zeros behind it to the end of its last
 /// vector.
 void TileEmitter::copyRow(Value view, ValueRange row, Value buffer, Value offset, int64_t columns, int64_t width) {
   Type element = cast<MemRefType>(view.getType()).getElementType();
   auto read = [&](Value column, int64_t size) -> Value {
     Value piece = vector::LoadOp::create(b, VectorType::get({size}, element), view, columnOf(row, column));
-    return element.isF32() ? piece : Value(arith::ExtFOp::create(b, VectorType::get({size}, b.getF32Type()), piece));
+    return element == hostElement(element) ? piece : Value(arith::ExtFOp::create(b, VectorType::get({size}, b.getF32Type()), piece));
   };
   int64_t whole = columns / width * width;
   forLoop(0, whole, width,
           [&](Value column) { vector::StoreOp::create(b, read(column, width), buffer, add(offset, column)); });
   if (whole == columns)
     return;
-  Value last = arith::ConstantOp::create(b, b.getZeroAttr(VectorType::get({width}, b.getF32Type())));
+  Value last = arith::ConstantOp::create(b, b.getZeroAttr(VectorType::get({width}, hostElement(element))));
   forPieces(columns - whole, [&](int64_t begin, int64_t size) {
     last = vector::InsertStridedSliceOp::create(b, read(index(whole + begin), size), last, ArrayRef<int64_t>{begin},
                                                 ArrayRef<int64_t>{1});
@@ -43,8 +43,33 @@ void TileEmitter::copyRow(Value view, ValueRange row, Value buffer, Value offset
   vector::StoreOp::create(b, last, buffer, add(offset, index(whole)));
 }
 
+/// One element of every row.
+void TileEmitter::loadRows(tile::LoadOp op) {
+  using arith::CmpIPredicate;
+  TileLayout layout = layoutOf(op.getResult());
+  Value buffer = buffers[op.getResult()] = allocateFor(op.getResult());
+  Value view = values.lookup(op.getView()), batch = values.lookup(op.getBatch()), head = values.lookup(op.getHead());
+  Type element = cast<MemRefType>(view.getType()).getElementType();
+  forLoop(0, layout.shape[0], 1, [&](Value i) {
+    Value row = arith::AddIOp::create(b, values.lookup(op.getRow()), i);
+    Value fromLow = arith::CmpIOp::create(b, CmpIPredicate::sge, row, values.lookup(op.getLow()));
+    Value belowHigh = arith::CmpIOp::create(b, CmpIPredicate::slt, row, values.lookup(op.getHigh()));
+    auto branch = scf::IfOp::create(b, b.getF32Type(), arith::AndIOp::create(b, fromLow, belowHigh), /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    Value read = memref::LoadOp::create(b, view, ValueRange{batch, head, row});
+    scf::YieldOp::create(b, element.isF32() ? read : Value(arith::ExtFOp::create(b, b.getF32Type(), read)));
+    b.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(b, Value(arith::ConstantOp::create(b, b.getF32FloatAttr(0.0f))));
+    b.setInsertionPointAfter(branch);
+    memref::StoreOp::create(b, branch.getResult(0), buffer, i);
+  });
+}
+
 void TileEmitter::load(tile::LoadOp op) {
   using arith::CmpIPredicate;
+  if (op.getResult().getType().getRank() == 1)
+    return loadRows(op);
   TileLayout layout = layoutOf(op.getResult());
   Value buffer = buffers[op.getResult()] = allocateFor(op.getResult());
   Value view = values.lookup(op.getView()), batch = values.lookup(op.getBatch()), head = values.lookup(op.getHead());
@@ -82,6 +107,50 @@ void TileEmitter::load(tile::LoadOp op) {
   });
 }
 
+/// Row of the view that row `i` of a tile of blocks goes to; the insertion point moves to where it is known to be there.
+Value TileEmitter::enterBlockRow(tile::StoreOp op, Value i) {
+  using arith::CmpIPredicate;
+  Value tokens = values.lookup(op.getTokens()), stride = values.lookup(op.getStride());
+  Value token = arith::RemUIOp::create(b, i, tokens);
+  Value start = arith::MulIOp::create(b, arith::DivUIOp::create(b, i, tokens), stride);
+  Value row = arith::AddIOp::create(b, values.lookup(op.getRow()), arith::AddIOp::create(b, start, token));
+  Value inBlock = arith::CmpIOp::create(b, CmpIPredicate::slt, token, stride);
+  Value fromLow = arith::CmpIOp::create(b, CmpIPredicate::sge, row, index(0));
+  Value belowHigh = arith::CmpIOp::create(b, CmpIPredicate::slt, row, values.lookup(op.getHigh()));
+  Value inView = arith::AndIOp::create(b, fromLow, belowHigh);
+  auto branch = scf::IfOp::create(b, arith::AndIOp::create(b, inBlock, inView));
+  b.setInsertionPointToStart(branch.thenBlock());
+  return row;
+}
+
+void TileEmitter::readRows(tile::ReadRowsOp op) {
+  TileLayout layout = layoutOf(op.getResult());
+  Value buffer = buffers[op.getResult()] = allocateFor(op.getResult());
+  Value view = values.lookup(op.getView()), batch = values.lookup(op.getBatch()), head = values.lookup(op.getHead());
+  Value first = values.lookup(op.getRow()), high = values.lookup(op.getHigh()), fill = values.lookup(op.getFill());
+  bool hasColumns = layout.shape.size() == 2;
+  forLoop(0, layout.shape[0], 1, [&](Value i) {
+    Value row = arith::AddIOp::create(b, first, i);
+    SmallVector<Value> place = hasColumns ? SmallVector<Value>{i, index(0)} : SmallVector<Value>{i};
+    Value offset = offsetOf(layout, place);
+    auto branch = scf::IfOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row, high), /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    SmallVector<Value> source = {batch, head, row};
+    if (hasColumns)
+      copyRow(view, source, buffer, offset, layout.shape[1], layout.width);
+    else
+      memref::StoreOp::create(b, memref::LoadOp::create(b, view, source), buffer, offset);
+    b.setInsertionPointToStart(branch.elseBlock());
+    if (!hasColumns) {
+      memref::StoreOp::create(b, fill, buffer, offset);
+      return;
+    }
+    Value filled = vector::BroadcastOp::create(b, VectorType::get({layout.width}, fill.getType()), fill);
+    forLoop(0, layout.shape[1], layout.width, [&](Value column) { vector::StoreOp::create(b, filled, buffer, add(offset, column)); });
+  });
+}
+
 void TileEmitter::store(tile::StoreOp op) {
   TileLayout layout = layoutOf(op.getValue());
   Value view = values.lookup(op.getView()), batch = values.lookup(op.getBatch()), head = values.lookup(op.getHead());
@@ -95,12 +164,14 @@ void TileEmitter::store(tile::StoreOp op) {
   };
 
   Value left = arith::SubIOp::create(b, values.lookup(op.getHigh()), first);
-  Value rows = arith::MinSIOp::create(b, left, index(layout.shape[0]));
+  Value rows = op.getTokens() ? index(layout.shape[0]) : Value(arith::MinSIOp::create(b, left, index(layout.shape[0])));
   auto loop = scf::ForOp::create(b, index(0), rows, index(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   Value i = loop.getInductionVar();
   SmallVector<Value> row = {batch, head, arith::AddIOp::create(b, first, i)};
+  if (op.getTokens())
+    row.back() = enterBlockRow(op, i);
   if (layout.shape.size() == 1) {
     evaluated.clear();
     memref::StoreOp::create(b, narrow(evaluate(op.getValue(), Point{{i}}), 1), view, row);

@@ -108,16 +108,21 @@ private:
   Value repeat(Value scalar, const Point &point);
   Value maximum(Value x, Value y);
   Value combine(tile::ReductionKind kind, Value x, Value y);
+  mlir::TypedAttr neutral(tile::ReductionKind kind, mlir::Type element);
   Value combineElements(tile::ReductionKind kind, Value vector);
 
   // Memory outside (Memory.cpp).
   void load(tile::LoadOp op);
+  void loadRows(tile::LoadOp op);
+  Value enterBlockRow(tile::StoreOp op, Value i);
   void store(tile::StoreOp op);
+  void readRows(tile::ReadRowsOp op);
   void copyRow(Value view, mlir::ValueRange row, Value buffer, Value offset, int64_t columns, int64_t width);
 
   // Products (Dot.cpp).
   struct Product;
   mlir::LogicalResult dot(tile::DotOp op);
+  mlir::LogicalResult dotTransposed(tile::DotOp op);
   Value packTransposed(Value keys, const TileLayout &keyLayout, const TileLayout &resultLayout);
   void multiply(const Product &product);
   void multiplyPanel(const Product &product, int64_t firstColumn, int64_t endColumn, int64_t vectors);

@@ -6,6 +6,8 @@
 // that ldmatrix reads have the same addresses for all types. A depth of one chunk that is left over takes the instruction of half the depth.
 #include "compiler/Conversion/TileToNVVM/Lowering.h"
 
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
 #include <map>
 #include <tuple>
 
@@ -40,12 +42,15 @@ public:
     return std::move(accumulators);
   }
 
-  /// Columns of the right operand are columns of the result: weights times values.
-  SmallVector<Value> emitPlain() {
+  /// Columns of the right operand are columns of the result: weights times values. With `transposed` the left operand's rows are contracted too.
+  SmallVector<Value> emitPlain(bool transposed) {
     int64_t tiles = rightType.getColumns() / 8, rows = rightType.getRows(), step = isTf32() ? 8 : 16;
     for (int64_t row = 0; row < rows; row += step) {
       int64_t depth = isTf32() ? 2 : std::min<int64_t>(2, (rows - row) / 8);
-      takeLeft(row / 8, depth);
+      if (transposed)
+        loadLeftTransposed(row);
+      else
+        takeLeft(row / 8, depth);
       for (int64_t tile = 0; tile < tiles; tile += 2) {
         int64_t width = std::min<int64_t>(2, tiles - tile);
         SmallVector<Value> fragments = isTf32() ? gatherValues(row, tile, width) : loadValues(row, depth, tile, width);
@@ -139,6 +144,46 @@ private:
       left.push_back(loadMatrices(pointer(leftSlot, leftType, 16 * i, chunk, lanes), 2 * depth, false));
   }
 
+  /// Left operand in shared memory, a contracted row in each of its rows: 16 of them from `row` on (8 of tf32), whose columns are rows of the result, 16 for
+  /// each row tile of each warp.
+  void loadLeftTransposed(int64_t row) {
+    left.clear();
+    int64_t perTile = isTf32() ? 4 : 2; // chunks of 16 columns
+    Value firstChunk = b.mul(b.warp(), b.i32(perTile * rowTiles()));
+    for (int64_t i = 0; i < rowTiles(); ++i) {
+      Value chunk = b.add(firstChunk, b.i32(perTile * i));
+      if (isTf32()) {
+        left.push_back(gatherColumns(row, chunk));
+        continue;
+      }
+      // Matrices (rows 0-7, rows 8-15) x (chunk, chunk + 1), transposed on the way.
+      ChunkAddress lanes = laneAddress(row, 0, Lanes::Chunks2Rows16);
+      left.push_back(loadMatrices(columnPointer(row, lanes.laneRow, b.bitOr(chunk, lanes.laneChunk)), 4, true));
+    }
+  }
+
+  /// Pointer to a chunk of the left operand that only the warp knows.
+  Value columnPointer(int64_t row, Value laneRow, Value chunk) {
+    tile::SwizzleAttr swizzle = leftType.getSwizzle();
+    Value order = b.bitAnd(b.shiftRight(laneRow, swizzle.getShift()), b.i32((int64_t(1) << swizzle.getBits()) - 1));
+    Value inRow = b.shiftLeft(b.bitXor(chunk, order), 4);
+    Value start = b.sharedOffset(a.front(), b.add(b.mul(laneRow, b.i32(leftType.getRowBytes())), inRow));
+    return b.sharedOffset(start, b.i32(row * leftType.getRowBytes()));
+  }
+
+  /// 32-bit elements cannot be transposed by ldmatrix: each lane reads rows 2t and 2t + 1 of columns g and g + 8, to which gatherValues agrees.
+  SmallVector<Value> gatherColumns(int64_t row, Value chunk) {
+    SmallVector<Value> fragment;
+    Value evenRow = b.shiftLeft(b.inQuad(), 1), inChunk = b.shiftLeft(b.bitAnd(b.group(), b.i32(3)), 2);
+    for (int64_t odd = 0; odd < 2; ++odd)
+      for (int64_t h = 0; h < 2; ++h) {
+        Value laneChunk = b.add(b.add(chunk, b.i32(2 * h)), b.shiftRight(b.group(), 2));
+        Value pointer = columnPointer(row, odd ? b.bitOr(evenRow, b.i32(1)) : evenRow, laneChunk);
+        fragment.push_back(roundToTf32(LLVM::LoadOp::create(b, b.getF32Type(), b.sharedOffset(pointer, inChunk))));
+      }
+    return fragment;
+  }
+
   /// Left operand in registers, as accumulators leave it. A pair is a word; tf32 takes the two columns of a lane as depths t and t + 4, to which
   /// gatherValues agrees.
   void takeLeft(int64_t tile, int64_t depth) {
@@ -228,13 +273,15 @@ struct LowerDot : OpConversionPattern<tile::DotOp> {
     Type element = cast<tile::SlotType>(op.getB().getType()).getBuffer().getElementType();
     if (op.getTranspose() && fromRegisters && element.isF32())
       return op.emitOpError("reads f32 queries from shared memory");
-    if (!op.getTranspose() && !fromRegisters)
-      return op.emitOpError("takes weights from registers");
+    if (!op.getTranspose() && op.getTransposed() == fromRegisters)
+      return op.emitOpError("takes weights from registers, transposed ones from shared memory");
+    if (op.getTransposed() && cast<tile::SlotType>(op.getB().getType()).getBuffer().getRows() % 16 != 0)
+      return op.emitOpError("contracts rows in steps of 16 where its left operand is transposed");
     if (element.isF32() && cast<tile::SlotType>(op.getB().getType()).getBuffer().getColumns() % 8 != 0)
       return op.emitOpError("multiplies f32 rows of a multiple of 8 columns");
     ThreadBuilder b(op.getLoc(), rewriter);
     DotEmitter emitter(b, op, adaptor.getA(), adaptor.getB(), adaptor.getAcc());
-    SmallVector<Value> result = op.getTranspose() ? emitter.emitTransposed() : emitter.emitPlain();
+    SmallVector<Value> result = op.getTranspose() ? emitter.emitTransposed() : emitter.emitPlain(op.getTransposed());
     rewriter.replaceOpWithMultiple(op, {ValueRange(result)});
     return success();
   }
@@ -267,10 +314,36 @@ struct LowerRead : OpConversionPattern<tile::ReadOp> {
   }
 };
 
+/// A tile from registers to shared memory, two neighbouring columns at a time.
+struct LowerWrite : OpConversionPattern<tile::WriteOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::WriteOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    auto type = op.getValue().getType();
+    tile::BufferType buffer = op.getSlot().getType().getBuffer();
+    FragmentLayout layout = layoutOf(type);
+    bool isWide = type.getElementType().isF32();
+    Value slot = b.sharedOffset(adaptor.getSlot().front(), b.mul(b.warp(), b.i32(16 * layout.rowTiles() * buffer.getRowBytes())));
+    // A column tile is one chunk of 16-bit elements, two of 32-bit ones.
+    Value laneChunk = isWide ? b.shiftRight(b.inQuad(), 1) : Value();
+    Value inChunk = isWide ? b.shiftLeft(b.bitAnd(b.inQuad(), b.i32(1)), 3) : b.shiftLeft(b.inQuad(), 2);
+    for (int64_t number = 0; number < layout.registers(); number += 2) {
+      auto place = layout.placeOf(number);
+      int64_t column = place.block * layout.columns + FragmentLayout::columnConstant(place.column);
+      Value pointer = chunkPointer(b, slot, buffer, {FragmentLayout::rowConstant(place.row), column / 8 * (isWide ? 2 : 1), b.group(), laneChunk});
+      ValueRange values = adaptor.getValue();
+      Value pair = isWide ? Value(vector::FromElementsOp::create(b, VectorType::get({2}, b.getF32Type()), values.slice(number, 2))) : values[number / 2];
+      LLVM::StoreOp::create(b, pair, b.sharedOffset(pointer, inChunk), isWide ? 8 : 4);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 } // namespace
 
 void populateDotPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerDot, LowerRead>(converter, patterns.getContext());
+  patterns.add<LowerDot, LowerRead, LowerWrite>(converter, patterns.getContext());
 }
 
 } // namespace landmark

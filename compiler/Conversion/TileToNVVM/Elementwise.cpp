@@ -178,13 +178,15 @@ struct LowerIota : TilePattern<tile::IotaOp> {
   }
 };
 
-/// To 16 bits in pairs, one instruction each.
+/// To and from 16 bits in pairs, one instruction each.
 struct LowerCast : TilePattern<tile::CastOp> {
   using TilePattern::TilePattern;
   FailureOr<SmallVector<Value>> lower(tile::CastOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
     auto type = op.getResult().getType();
+    if (isPaired(op.getSource().getType()) && type.getElementType().isF32())
+      return widen(adaptor, b);
     if (!isPaired(type) || !op.getSource().getType().getElementType().isF32())
-      return op.emitOpError("lowers f32 to 16 bits in tiles with columns, got ") << op.getSource().getType() << " to " << type;
+      return op.emitOpError("converts f32 to 16 bits and back in tiles with columns, got ") << op.getSource().getType() << " to " << type;
     // By the intrinsic: LLVM would move a truncation behind a loop's entry, and have the loop carry twice the registers.
     auto intrinsic = b.getStringAttr(type.getElementType().isF16() ? "llvm.nvvm.ff2f16x2.rn" : "llvm.nvvm.ff2bf16x2.rn");
     auto pair = VectorType::get({2}, type.getElementType());
@@ -192,6 +194,16 @@ struct LowerCast : TilePattern<tile::CastOp> {
     for (size_t i = 0; i < adaptor.getSource().size(); i += 2) // the first operand becomes the upper half
       values.push_back(
           LLVM::CallIntrinsicOp::create(b, pair, intrinsic, ValueRange{adaptor.getSource()[i + 1], adaptor.getSource()[i]}).getResult(0));
+    return values;
+  }
+
+  static SmallVector<Value> widen(OneToNOpAdaptor adaptor, ThreadBuilder &b) {
+    SmallVector<Value> values;
+    for (Value pair : adaptor.getSource()) {
+      Value wide = arith::ExtFOp::create(b, VectorType::get({2}, b.getF32Type()), pair);
+      for (int64_t e = 0; e < 2; ++e)
+        values.push_back(vector::ExtractOp::create(b, wide, e));
+    }
     return values;
   }
 };
@@ -212,9 +224,16 @@ struct LowerBroadcast : TilePattern<tile::BroadcastOp> {
 };
 
 Value combine(ThreadBuilder &b, tile::ReductionKind kind, Value left, Value right) {
-  if (kind == tile::ReductionKind::Max)
-    return LLVM::MaxNumOp::create(b, left, right);
-  return arith::AddFOp::create(b, left, right);
+  bool isFloat = isa<FloatType>(left.getType());
+  switch (kind) {
+  case tile::ReductionKind::Max:
+    return isFloat ? Value(LLVM::MaxNumOp::create(b, left, right)) : Value(arith::MaxSIOp::create(b, left, right));
+  case tile::ReductionKind::Min:
+    return isFloat ? Value(LLVM::MinNumOp::create(b, left, right)) : Value(arith::MinSIOp::create(b, left, right));
+  case tile::ReductionKind::Sum:
+    break;
+  }
+  return isFloat ? Value(arith::AddFOp::create(b, left, right)) : b.add(left, right);
 }
 
 /// A balanced tree: short chains keep the pipes busy.
@@ -238,18 +257,23 @@ struct LowerReduce : TilePattern<tile::ReduceOp> {
   using TilePattern::TilePattern;
   FailureOr<SmallVector<Value>> lower(tile::ReduceOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
     FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
-    if ((from.rows && !to.rows) || !op.getSource().getType().getElementType().isF32())
-      return op.emitOpError("lowers reductions of f32 along blocks and columns");
+    Type element = op.getSource().getType().getElementType();
+    bool dropsRows = from.rows && !to.rows;
+    if ((dropsRows && from.warps != 1) || !(element.isF32() || element.isInteger(32)))
+      return op.emitOpError("lowers reductions of f32 and i32, along rows within one warp only");
     SmallVector<SmallVector<Value>> parts(to.registers());
     for (int64_t i = 0; i < from.registers(); ++i) {
       auto place = from.placeOf(i);
-      parts[to.registerOf({place.row, to.blocks ? place.block : 0, to.columns ? place.column : 0})].push_back(adaptor.getSource()[i]);
+      parts[to.registerOf({to.rows ? place.row : 0, to.blocks ? place.block : 0, to.columns ? place.column : 0})].push_back(adaptor.getSource()[i]);
     }
     SmallVector<Value> values;
     for (SmallVector<Value> &part : parts) {
       Value value = combineAll(b, op.getKind(), part);
       if (from.columns && !to.columns) // the other columns are in the other lanes of the quad
         for (int64_t distance : {1, 2})
+          value = combine(b, op.getKind(), value, shuffle(b, NVVM::ShflKind::bfly, value, distance, 31));
+      if (dropsRows) // and the other rows in the other quads
+        for (int64_t distance : {4, 8, 16})
           value = combine(b, op.getKind(), value, shuffle(b, NVVM::ShflKind::bfly, value, distance, 31));
       values.push_back(value);
     }

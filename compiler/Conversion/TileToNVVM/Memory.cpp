@@ -48,6 +48,13 @@ private:
   Value base, rowStride, addresses;
 };
 
+/// Column of a thread's register number `columnRegister` of a row; 0 where rows have but one.
+Value columnOf(ThreadBuilder &b, const FragmentLayout &layout, int64_t columnRegister) {
+  if (!layout.columns)
+    return b.i32(0);
+  return b.add(b.shiftLeft(b.inQuad(), 1), b.i32(FragmentLayout::columnConstant(columnRegister)));
+}
+
 Value both(ThreadBuilder &b, Value left, Value right) { return left ? (right ? b.bitAnd(left, right) : left) : right; }
 
 /// One tile.copy: `threads` threads take the tile's pieces in turn.
@@ -197,6 +204,87 @@ struct LowerFence : OpConversionPattern<tile::FenceOp> {
   }
 };
 
+/// Columns of a row from global memory, each 16-bit pair in one piece where `pairsFit`.
+SmallVector<Value> loadRow(ThreadBuilder &b, GlobalRows &rows, Value row, const FragmentLayout &layout, TypeRange types, Value pairsFit) {
+  auto column = [&](int64_t number) { return columnOf(b, layout, number); };
+  SmallVector<Value> values;
+  if (!pairsFit) {
+    for (auto [number, type] : llvm::enumerate(types))
+      values.push_back(LLVM::LoadOp::create(b, type, rows.pointer(b, row, column(number)), rows.bytes));
+    return values;
+  }
+  auto inPairs = [&](OpBuilder &builder, Location loc) {
+    ThreadBuilder inner(loc, builder);
+    SmallVector<Value> pairs;
+    for (auto [number, type] : llvm::enumerate(types))
+      pairs.push_back(LLVM::LoadOp::create(inner, type, rows.pointer(inner, row, columnOf(inner, layout, 2 * number)), 4));
+    scf::YieldOp::create(inner, pairs);
+  };
+  auto byElement = [&](OpBuilder &builder, Location loc) {
+    ThreadBuilder inner(loc, builder);
+    SmallVector<Value> pairs;
+    for (auto [number, type] : llvm::enumerate(types)) {
+      SmallVector<Value> elements;
+      for (int64_t e = 0; e < 2; ++e)
+        elements.push_back(LLVM::LoadOp::create(inner, cast<VectorType>(type).getElementType(),
+                                                rows.pointer(inner, row, columnOf(inner, layout, 2 * number + e)), rows.bytes));
+      pairs.push_back(vector::FromElementsOp::create(inner, cast<VectorType>(type), elements));
+    }
+    scf::YieldOp::create(inner, pairs);
+  };
+  auto branch = scf::IfOp::create(b, pairsFit, inPairs, byElement);
+  llvm::append_range(values, branch.getResults());
+  return values;
+}
+
+/// Rows and columns of a tile from global memory to registers: those for which `isThere(row)` holds, and `absent` in place of the others.
+template <typename IsThere>
+LogicalResult lowerRowsToRegisters(mlir::Operation *op, RankedTensorType type, GlobalRows rows, Value first, IsThere isThere, Value absent,
+                                   const TypeConverter &converter, ConversionPatternRewriter &rewriter, ThreadBuilder &b) {
+  FragmentLayout layout = layoutOf(type);
+  Value firstRow = b.add(b.toI32(first), b.firstRow(layout));
+  Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
+  SmallVector<Type> types;
+  if (failed(converter.convertType(type, types)))
+    return failure();
+  int64_t perRow = types.size() / layout.rowRegisters();
+  SmallVector<Value> values;
+  for (int64_t i = 0; i < layout.rowRegisters(); ++i) {
+    Value row = b.add(firstRow, b.i32(FragmentLayout::rowConstant(i)));
+    auto read = [&](OpBuilder &builder, Location loc) {
+      ThreadBuilder inner(loc, builder);
+      scf::YieldOp::create(inner, loadRow(inner, rows, row, layout, ArrayRef(types).take_front(perRow), pairsFit));
+    };
+    auto skip = [&](OpBuilder &builder, Location loc) {
+      Value value = absent ? absent : Value(arith::ConstantOp::create(builder, loc, builder.getZeroAttr(types.front())));
+      scf::YieldOp::create(builder, loc, SmallVector<Value>(perRow, value));
+    };
+    auto branch = scf::IfOp::create(b, isThere(row), read, skip);
+    llvm::append_range(values, branch.getResults());
+  }
+  rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
+  return success();
+}
+
+/// Rows and columns of a tile from global memory to registers, what is not there as zeros.
+struct LowerLoad : OpConversionPattern<tile::LoadOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(tile::LoadOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    auto type = op.getResult().getType();
+    FragmentLayout layout = layoutOf(type);
+    if (!layout.rows || layout.blocks || op.getStride())
+      return op.emitOpError("into registers reads tiles of consecutive rows, or of rows and columns");
+    GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
+    auto isThere = [&](Value row) {
+      Value fromLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, row, b.toI32(op.getLow()));
+      return b.bitAnd(fromLow, b.less(row, b.toI32(op.getHigh())));
+    };
+    return lowerRowsToRegisters(op, type, rows, op.getRow(), isThere, /*absent=*/{}, *getTypeConverter(), rewriter, b);
+  }
+};
+
 /// Rows and columns of a tile from registers to global memory.
 struct LowerStore : OpConversionPattern<tile::StoreOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -208,20 +296,33 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     if (!layout.rows || layout.blocks)
       return op.emitOpError("lowers tiles of rows, or of rows and columns");
     GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
-    Value firstRow = b.add(b.toI32(op.getRow()), b.firstRow(layout));
     // Lanes of a quad hold copies of a value by row: the first one writes it.
     Value writes = layout.columns ? Value() : arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.inQuad(), b.i32(0));
     Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
     int64_t perRow = adaptor.getValue().size() / layout.rowRegisters();
     for (int64_t i = 0; i < layout.rowRegisters(); ++i) {
-      Value row = b.add(firstRow, b.i32(FragmentLayout::rowConstant(i)));
-      auto branch = scf::IfOp::create(b, both(b, writes, b.less(row, b.toI32(op.getHigh()))));
+      auto [row, isThere] = locate(b, op, b.add(b.firstRow(layout), b.i32(FragmentLayout::rowConstant(i))));
+      auto branch = scf::IfOp::create(b, both(b, writes, isThere));
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
       storeRow(b, rows, row, layout, adaptor.getValue().slice(i * perRow, perRow), pairsFit);
     }
     rewriter.eraseOp(op);
     return success();
+  }
+
+  /// Row of the view that row `row` of the tile goes to, and whether it is there.
+  static std::pair<Value, Value> locate(ThreadBuilder &b, tile::StoreOp op, Value row) {
+    if (!op.getTokens()) {
+      Value target = b.add(b.toI32(op.getRow()), row);
+      return {target, b.less(target, b.toI32(op.getHigh()))};
+    }
+    Value tokens = b.toI32(op.getTokens()), stride = b.toI32(op.getStride());
+    Value token = arith::RemUIOp::create(b, row, tokens);
+    Value target = b.add(b.toI32(op.getRow()), b.add(b.mul(arith::DivUIOp::create(b, row, tokens), stride), token));
+    Value fromLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, target, b.i32(0));
+    Value belowHigh = b.less(target, b.toI32(op.getHigh())), inBlock = b.less(token, stride);
+    return {target, b.bitAnd(inBlock, b.bitAnd(fromLow, belowHigh))};
   }
 
   static void storeRow(ThreadBuilder &b, GlobalRows &rows, Value row, const FragmentLayout &layout, ValueRange values, Value pairsFit) {
@@ -242,18 +343,28 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
         LLVM::StoreOp::create(b, element, rows.pointer(b, row, columnOf(b, layout, 2 * number + e)), 2);
       }
   }
+};
 
-  static Value columnOf(ThreadBuilder &b, const FragmentLayout &layout, int64_t columnRegister) {
-    if (!layout.columns)
-      return b.i32(0);
-    return b.add(b.shiftLeft(b.inQuad(), 1), b.i32(FragmentLayout::columnConstant(columnRegister)));
+/// The same, what is not there as a value of the caller's.
+struct LowerReadRows : OpConversionPattern<tile::ReadRowsOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(tile::ReadRowsOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    auto type = op.getResult().getType();
+    FragmentLayout layout = layoutOf(type);
+    if (!layout.rows || layout.blocks)
+      return op.emitOpError("lowers tiles of rows, or of rows and columns");
+    GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
+    auto isThere = [&](Value row) { return b.less(row, b.toI32(op.getHigh())); };
+    return lowerRowsToRegisters(op, type, rows, op.getRow(), isThere, adaptor.getFill(), *getTypeConverter(), rewriter, b);
   }
 };
 
 } // namespace
 
 void populateMemoryPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerCopy, LowerCommit, LowerWait, LowerFence, LowerStore>(converter, patterns.getContext());
+  patterns.add<LowerLoad, LowerReadRows, LowerCopy, LowerCommit, LowerWait, LowerFence, LowerStore>(converter, patterns.getContext());
 }
 
 } // namespace landmark

@@ -133,19 +133,20 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
 }
 
 static llvm::Expected<std::unique_ptr<llvm::Module>>
-optimizedModule(ModuleOp source, llvm::StringRef kernelName, llvm::LLVMContext &context, llvm::TargetMachine &machine) {
-  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(source, context, kernelName);
+optimizedModule(ModuleOp source, llvm::ArrayRef<std::string> names, llvm::LLVMContext &context, llvm::TargetMachine &machine) {
+  std::unique_ptr<llvm::Module> module = translateModuleToLLVMIR(source, context, names.front());
   if (!module)
     return failure("translation to LLVM IR failed");
   module->setDataLayout(machine.createDataLayout());
   module->setTargetTriple(machine.getTargetTriple());
-  if (llvm::Error error = addEntry(*module, kernelName))
-    return error;
+  for (const std::string &name : names)
+    if (llvm::Error error = addEntry(*module, name))
+      return error;
   optimize(*module, machine);
   return module;
 }
 
-llvm::Expected<HostCode> linkHostObject(llvm::StringRef object, llvm::StringRef kernelName) {
+llvm::Expected<HostCode> linkHostObject(llvm::StringRef object, llvm::ArrayRef<std::string> names) {
   auto builder = hostBuilder();
   if (!builder)
     return builder.takeError();
@@ -157,12 +158,17 @@ llvm::Expected<HostCode> linkHostObject(llvm::StringRef object, llvm::StringRef 
   if (!process)
     return process.takeError();
   (*jit)->getMainJITDylib().addGenerator(std::move(*process));
-  if (llvm::Error error = (*jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, kernelName)))
+  if (llvm::Error error = (*jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, names.front())))
     return error;
-  auto address = (*jit)->lookup(entryName(kernelName));
-  if (!address)
-    return address.takeError();
-  return HostCode{address->toPtr<Kernel::HostEntry>(), std::shared_ptr<llvm::orc::LLJIT>(std::move(*jit))};
+  HostCode code;
+  for (const std::string &name : names) {
+    auto address = (*jit)->lookup(entryName(name));
+    if (!address)
+      return address.takeError();
+    code.entries.push_back(address->toPtr<Kernel::HostEntry>());
+  }
+  code.owner = std::shared_ptr<llvm::orc::LLJIT>(std::move(*jit));
+  return code;
 }
 
 std::string hostCpu() {
@@ -177,12 +183,12 @@ std::string hostCpu() {
   return text;
 }
 
-llvm::Expected<std::string> hostLLVMIR(ModuleOp source, llvm::StringRef kernelName) {
+llvm::Expected<std::string> hostLLVMIR(ModuleOp source, llvm::ArrayRef<std::string> names) {
   auto machine = hostMachine();
   if (!machine)
     return machine.takeError();
   llvm::LLVMContext context;
-  auto module = optimizedModule(source, kernelName, context, **machine);
+  auto module = optimizedModule(source, names, context, **machine);
   if (!module)
     return module.takeError();
   std::string text;
@@ -191,12 +197,12 @@ llvm::Expected<std::string> hostLLVMIR(ModuleOp source, llvm::StringRef kernelNa
   return text;
 }
 
-static llvm::Expected<std::string> generate(ModuleOp source, llvm::StringRef kernelName, llvm::CodeGenFileType form) {
+static llvm::Expected<std::string> generate(ModuleOp source, llvm::ArrayRef<std::string> names, llvm::CodeGenFileType form) {
   auto machine = hostMachine();
   if (!machine)
     return machine.takeError();
   llvm::LLVMContext context;
-  auto module = optimizedModule(source, kernelName, context, **machine);
+  auto module = optimizedModule(source, names, context, **machine);
   if (!module)
     return module.takeError();
   llvm::SmallString<0> code;
@@ -208,12 +214,12 @@ static llvm::Expected<std::string> generate(ModuleOp source, llvm::StringRef ker
   return code.str().str();
 }
 
-llvm::Expected<std::string> hostAssembly(ModuleOp source, llvm::StringRef kernelName) {
-  return generate(source, kernelName, llvm::CodeGenFileType::AssemblyFile);
+llvm::Expected<std::string> hostAssembly(ModuleOp source, llvm::ArrayRef<std::string> names) {
+  return generate(source, names, llvm::CodeGenFileType::AssemblyFile);
 }
 
-llvm::Expected<std::string> hostObject(ModuleOp source, llvm::StringRef kernelName) {
-  return generate(source, kernelName, llvm::CodeGenFileType::ObjectFile);
+llvm::Expected<std::string> hostObject(ModuleOp source, llvm::ArrayRef<std::string> names) {
+  return generate(source, names, llvm::CodeGenFileType::ObjectFile);
 }
 
 } // namespace landmark

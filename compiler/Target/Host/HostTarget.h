@@ -23,20 +23,20 @@ void buildHostLoweringPipeline(mlir::OpPassManager &manager);
 
 /// Machine code, and what keeps it alive.
 struct HostCode {
-  Kernel::HostEntry entry = nullptr;
+  std::vector<Kernel::HostEntry> entries; ///< of the functions, in the order of their names
   std::shared_ptr<void> owner;
 };
 
-/// Compiles the function `kernelName` of a module of the llvm dialect, whose last parameter is the number of the
-/// program, to an object file. The context needs the translations of the builtin and llvm dialects.
-llvm::Expected<std::string> hostObject(mlir::ModuleOp module, llvm::StringRef kernelName);
+/// Compiles the functions `names` of a module of the llvm dialect, whose last parameter is the number of the program,
+/// to an object file. The context needs the translations of the builtin and llvm dialects.
+llvm::Expected<std::string> hostObject(mlir::ModuleOp module, llvm::ArrayRef<std::string> names);
 
 /// Links such an object file into this process.
-llvm::Expected<HostCode> linkHostObject(llvm::StringRef object, llvm::StringRef kernelName);
+llvm::Expected<HostCode> linkHostObject(llvm::StringRef object, llvm::ArrayRef<std::string> names);
 
-/// The optimised LLVM IR of that code, entry point included, and its assembly.
-llvm::Expected<std::string> hostLLVMIR(mlir::ModuleOp module, llvm::StringRef kernelName);
-llvm::Expected<std::string> hostAssembly(mlir::ModuleOp module, llvm::StringRef kernelName);
+/// The optimised LLVM IR of that code, entry points included, and its assembly.
+llvm::Expected<std::string> hostLLVMIR(mlir::ModuleOp module, llvm::ArrayRef<std::string> names);
+llvm::Expected<std::string> hostAssembly(mlir::ModuleOp module, llvm::ArrayRef<std::string> names);
 
 } // namespace landmark
 #endif

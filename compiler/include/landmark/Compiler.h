@@ -58,34 +58,46 @@ struct TensorMap {
 ///
 ///     Q, K, V, O   views of rank 4: [batch, head, row, D], the last stride 1
 ///     LSE          view of rank 3: [batch, head, row], float32
+///   backward only:
+///     dO           view of rank 4
+///     dLSE, delta  views of rank 3, float32; dLSE has no rows where the log-sum-exp is not differentiated
+///     dQ, dK, dV   views of rank 4
+///   all:
 ///     phase        int64   tokens of the first block that precede key 0
 ///     q_offset     int64   absolute position of query row 0
 ///     scale        float   factor of the logits
 ///     section      int64   heads that are walked side by side (see programs())
 ///     and, where `tensorMaps` is not empty, one tensor map of 128 bytes for each
 ///
-/// One program computes `config.queryTile` rows of one head. Programs are numbered 0 .. programs()-1; on a GPU a program is a
-/// thread block of a one-dimensional grid, or, where the config is persistent, a grid of any size runs them all.
+/// An operation is one function or several, launched in their order on one stream. One program of a function computes `config.queryTile` rows of one
+/// head; of landmark_backward_keys, `config.keyTile` keys of one key/value head. Programs are numbered 0 .. programs()-1 (keyPrograms()-1); on a GPU a
+/// program is a thread block of a one-dimensional grid, or, where the config is persistent, a grid of any size runs them all.
 struct Kernel {
   Problem problem;
   Target target;
   Config config;
-  std::string name;        ///< symbol of the kernel: "landmark_forward"
-  std::string ptx;         ///< CUDA only, null-terminated text
-  int64_t sharedBytes = 0; ///< CUDA only: dynamic shared memory to launch with
-  int64_t threads = 0;     ///< CUDA only: threads of a block
+  std::string name;    ///< "landmark_forward", "landmark_backward"
+  std::string ptx;     ///< CUDA only, null-terminated text
+  int64_t threads = 0; ///< CUDA only: threads of a block
   std::vector<TensorMap> tensorMaps;
   std::string cubin = {};  ///< CUDA only: the PTX assembled for `target`; empty where nobody has done so yet
 
   /// Host only: runs one program. Safe to call from many threads at once. Valid while this object (or a copy) lives.
   using HostEntry = void (*)(void **arguments, int64_t program);
-  HostEntry hostEntry = nullptr;
-  std::shared_ptr<void> hostCode; ///< owns the code behind hostEntry
-  std::string hostObject = {};    ///< host only: that code as a relocatable object file
+  struct Function {
+    std::string name;        ///< symbol: "landmark_forward"; "landmark_backward_queries", "landmark_backward_keys"
+    int64_t sharedBytes = 0; ///< CUDA only: dynamic shared memory to launch with
+    HostEntry hostEntry = nullptr;
+  };
+  std::vector<Function> functions; ///< in the order of their launches
+  std::shared_ptr<void> hostCode;  ///< owns the code behind the host entries
+  std::string hostObject = {};     ///< host only: that code as a relocatable object file
 };
 
 /// How many programs cover a launch; 0 when there is nothing to do.
 LANDMARK_API int64_t programs(const Config &config, int64_t batch, int64_t queryHeads, int64_t queryLength);
+/// The same for a function whose programs go by tiles of keys.
+LANDMARK_API int64_t keyPrograms(const Config &config, const Problem &problem, int64_t batch, int64_t kvHeads, int64_t keyLength, int64_t phase);
 
 /// A compiler. Objects are independent of each other; one object may be used from one thread at a time.
 class LANDMARK_API Compiler {
@@ -118,8 +130,9 @@ LANDMARK_API std::string hostCpu();
 /// Links `kernel.hostObject`, which was made on a CPU with the same hostCpu(), into this process.
 LANDMARK_API Expected<void> loadHostObject(Kernel &kernel);
 
-/// What ptxas says of a kernel.
+/// What ptxas says of one function of a kernel.
 struct ResourceUse {
+  std::string function;
   int64_t registers = 0;
   int64_t spillStoreBytes = 0;
   int64_t spillLoadBytes = 0;
@@ -129,7 +142,7 @@ struct ResourceUse {
 };
 
 /// Assembles the kernel's PTX with ptxas (found in PATH or in /usr/local/cuda/bin). NotFound if there is none.
-LANDMARK_API Expected<ResourceUse> resourceUse(const Kernel &kernel);
+LANDMARK_API Expected<std::vector<ResourceUse>> resourceUse(const Kernel &kernel);
 
 } // namespace landmark
 #endif

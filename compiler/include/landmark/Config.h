@@ -35,7 +35,17 @@ struct Config {
 /// Columns that one block takes in a key tile: the block size rounded up to the 8 columns of a matrix instruction.
 LANDMARK_API int64_t paddedBlock(const Problem &problem);
 
-/// Whether a block is longer than a key tile, which takes another template (templates/forward_long.mlir).
+/// Rows of a key tile that one block takes: `paddedBlock`, in a backward rounded up to a divisor of the key tile; the whole tile for a part of a long block.
+LANDMARK_API int64_t tileTokens(const Problem &problem, const Config &config);
+
+/// How often a backward kernel passes over the query rows of a key tile: once for dk and dv together, or once for each where a thread's registers do not hold
+/// both.
+LANDMARK_API int64_t keyPasses(const Problem &problem, const Config &config, const Target &target);
+
+/// Columns of a tile of a retrieval kernel: a block's, or the landmarks of a page.
+LANDMARK_API int64_t retrievalColumns(const Problem &problem);
+
+/// Whether a block is longer than a key tile, which takes another template (templates/*_long.mlir).
 LANDMARK_API bool isLongBlock(const Problem &problem, const Config &config);
 
 /// The shipped default for a problem and a target, of all or of one kind of loads. Views whose rows do not start on 16 bytes cannot be loaded by tma.

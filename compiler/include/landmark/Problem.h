@@ -14,12 +14,14 @@
 
 namespace landmark {
 
-enum class Operation { Forward };
+/// What a kernel computes. All but Forward and Backward are steps of retrieval (docs/spec.md, section 5; the templates of the same names say what each does).
+enum class Operation { Forward, Backward, ScoreTop, Score, Pool, Select, Attend, AttendPart, Merge };
 
 /// Element type of q, k, v and o. Logits, statistics and accumulators are float32 for all of them (C7).
 enum class DType { BF16, F16, F32 };
 
-LANDMARK_API std::string_view name(Operation operation); ///< "forward"
+LANDMARK_API std::string_view name(Operation operation); ///< "forward", "backward", "score_top", ...
+LANDMARK_API bool isRetrieval(Operation operation);
 LANDMARK_API std::string_view name(DType dtype);         ///< "bf16", "f16", "f32"
 LANDMARK_API int64_t byteSize(DType dtype);
 LANDMARK_API Expected<Operation> parseOperation(std::string_view text);
@@ -30,7 +32,14 @@ struct Problem {
   int64_t blockSize = 64; ///< L: tokens of a block, its landmark included; 2 .. maxBlockSize
   int64_t headDim = 128;  ///< D: a multiple of 8 from 16 to 256
   DType dtype = DType::BF16;
+  bool floatGradients = false; ///< backward: dq, dk and dv are float32 whatever `dtype` is
+  int64_t topK = 0;            ///< retrieval only: blocks to select; 1 .. maxTopK
 
+  DType gradientType() const { return floatGradients ? DType::F32 : dtype; } ///< of dq, dk and dv
+
+  static constexpr int64_t maxTopK = 128;
+  static constexpr int64_t maxRetrievalBlockSize = 256; ///< a page of a block is one tile
+  static constexpr int64_t landmarksPerPage = 64;       ///< landmark keys side by side, and columns of a tile of them
   static constexpr int64_t maxBlockSize = 1 << 20;
   bool operator==(const Problem &) const = default;
 };
@@ -38,7 +47,7 @@ struct Problem {
 /// Whether the values lie in the ranges given above; the error names the field, its value and what is allowed.
 LANDMARK_API Expected<void> validate(const Problem &problem);
 
-/// "forward L=64 D=128 bf16"
+/// "forward L=64 D=128 bf16", "backward L=64 D=128 bf16 gradients f32"
 LANDMARK_API std::string describe(const Problem &problem);
 
 } // namespace landmark

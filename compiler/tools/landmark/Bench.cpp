@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // landmark bench: a kernel's speed on random inputs, checked.
+#include "BenchDecode.h"
 #include "Command.h"
 #include "Knobs.h"
 #include "Random.h"
@@ -17,7 +18,12 @@ namespace landmark::tool {
 
 namespace {
 
-constexpr const char *flopConvention = "4 * batch * heads * pairs * D, pairs = queries * (keys - queries / 2)";
+/// What one pair of a query and a key counts for each element of a head: two products in the forward, five in the backward.
+int flopsOf(Operation operation) { return operation == Operation::Forward ? 4 : 10; }
+
+std::string flopConvention(Operation operation) {
+  return fmt::format("{} * batch * heads * pairs * D, pairs = queries * (keys - queries / 2)", flopsOf(operation));
+}
 
 struct Options {
   ProblemOptions problem;
@@ -34,7 +40,7 @@ struct Result {
   Problem problem;
   Config config;
   double compileMs = 0, medianMs = 0, minMs = 0, tflops = 0;
-  Errors errors;
+  std::vector<Comparison> errors;
 };
 
 /// Normal numbers; the same for a seed however many threads draw them.
@@ -53,7 +59,8 @@ HostTensor randomTensor(DType dtype, std::vector<int64_t> shape, uint64_t seed) 
 Expected<void> checkMemory(const Options &options, const Problem &problem, int64_t kvHeads, int64_t queries) {
   double rows =
       double(options.batch) * (double(options.heads) * double(queries) + double(kvHeads) * double(options.length));
-  double needed = 2 * rows * double(problem.headDim * byteSize(problem.dtype)),
+  double tensors = problem.operation == Operation::Forward ? 2 : 5; // q and o, or with dO and dq; k and v, or with dk and dv; and float32 gradients
+  double needed = tensors * rows * double(problem.headDim * byteSize(problem.dtype)),
          available = double(Device::host().memoryBytes());
   if (needed <= available)
     return {};
@@ -77,7 +84,8 @@ Expected<Inputs> drawInputs(const Options &options, const Problem &problem) {
 }
 
 /// Warms up for at least 3 launches and a tenth of a second, then times.
-Expected<std::vector<double>> measure(const ForwardKernel &kernel, const ForwardArguments &arguments, int repeats) {
+template <typename Kernel, typename Arguments>
+Expected<std::vector<double>> measure(const Kernel &kernel, const Arguments &arguments, int repeats) {
   auto launch = [&] { return kernel.launch(arguments); };
   const Device &device = kernel.device();
   Stopwatch warming;
@@ -93,8 +101,68 @@ Expected<std::vector<double>> measure(const ForwardKernel &kernel, const Forward
 double teraflops(const Options &options, const Problem &problem, double milliseconds) {
   double queries = double(options.queryLength.value_or(options.length)), keys = double(options.length);
   double pairs = queries * (keys - queries / 2);
-  return 4.0 * double(options.batch) * double(options.heads) * pairs * double(problem.headDim) / (milliseconds * 1e-3) /
+  return flopsOf(problem.operation) * double(options.batch) * double(options.heads) * pairs * double(problem.headDim) / (milliseconds * 1e-3) /
          1e12;
+}
+
+/// Times a compiled kernel on poisoned outputs.
+template <typename Kernel, typename Space>
+Expected<Result> time(const Options &options, const Kernel &kernel, double compileMs, Space &space) {
+  const Problem &problem = kernel.kernel().problem;
+  Result result{problem, kernel.kernel().config, compileMs, 0, 0, 0, {}};
+  if (auto done = space.poison(); !done)
+    return done.error();
+  auto times = measure(kernel, space.arguments(), options.repeats);
+  if (!times)
+    return times.error();
+  result.medianMs = median(*times);
+  result.minMs = *std::min_element(times->begin(), times->end());
+  result.tflops = teraflops(options, problem, result.medianMs);
+  return result;
+}
+
+Expected<Result> benchmarkForward(const Options &options, Runtime &runtime, const Problem &problem, const CompileOptions &compileOptions,
+                                  const Inputs &inputs) {
+  auto space = Workspace::create(runtime.device(), inputs);
+  if (!space)
+    return space.error();
+  Stopwatch compiling;
+  auto kernel = runtime.forward(problem, compileOptions);
+  if (!kernel)
+    return kernel.error();
+  auto result = time(options, *kernel, compiling.milliseconds(), *space);
+  if (!result)
+    return result;
+  auto outputs = space->download();
+  if (!outputs)
+    return outputs.error();
+  Errors errors = compareSample(inputs, *outputs);
+  Tolerance tolerance = toleranceFor(problem.dtype, runtime.device().target().kind);
+  result->errors = {{"o", errors.o, tolerance.o}, {"lse", errors.lse, tolerance.lse}};
+  return result;
+}
+
+/// o and lse are the forward's.
+Expected<Result> benchmarkBackward(const Options &options, Runtime &runtime, const Problem &problem, const CompileOptions &compileOptions,
+                                   Inputs forward) {
+  GradientInputs inputs{std::move(forward), {}};
+  inputs.dO = randomTensor(problem.dtype, inputs.forward.q.shape, options.seed * 3 + 5003);
+  auto space = GradientWorkspace::create(runtime, inputs, problem.gradientType());
+  if (!space)
+    return space.error();
+  Stopwatch compiling;
+  auto kernel = runtime.backward(problem, compileOptions);
+  if (!kernel)
+    return kernel.error();
+  auto result = time(options, *kernel, compiling.milliseconds(), *space);
+  if (!result)
+    return result;
+  auto outputs = space->downloadForward();
+  auto gradients = space->download();
+  if (!outputs || !gradients)
+    return outputs ? gradients.error() : outputs.error();
+  result->errors = compareSample(inputs, *outputs, *gradients, runtime.device());
+  return result;
 }
 
 Expected<Result> benchmark(const Options &options, const Problem &problem, const Device &device) {
@@ -104,32 +172,30 @@ Expected<Result> benchmark(const Options &options, const Problem &problem, const
   auto inputs = drawInputs(options, problem);
   if (!inputs)
     return inputs.error();
-  auto space = Workspace::create(device, *inputs);
-  if (!space)
-    return space.error();
   Runtime runtime(device);
-  Stopwatch compiling;
-  auto kernel = runtime.forward(problem, *compileOptions);
-  if (!kernel)
-    return kernel.error();
-  Result result{problem, kernel->kernel().config, compiling.milliseconds(), 0, 0, 0, {}};
-  if (auto done = space->poison(); !done)
-    return done.error();
-  auto times = measure(*kernel, space->arguments(), options.repeats);
-  if (!times)
-    return times.error();
-  result.medianMs = median(*times);
-  result.minMs = *std::min_element(times->begin(), times->end());
-  result.tflops = teraflops(options, problem, result.medianMs);
-  auto outputs = space->download();
-  if (!outputs)
-    return outputs.error();
-  result.errors = compareSample(*inputs, *outputs);
-  return result;
+  return problem.operation == Operation::Forward ? benchmarkForward(options, runtime, problem, *compileOptions, *inputs)
+                                                 : benchmarkBackward(options, runtime, problem, *compileOptions, std::move(*inputs));
+}
+
+/// The errors by tensor: of the forward o is what is meant by "the" error, of the backward the worst gradient.
+void addErrors(nlohmann::ordered_json &json, const Result &result) {
+  bool isForward = result.problem.operation == Operation::Forward;
+  double worst = 0, tolerance = 0;
+  for (const Comparison &comparison : result.errors)
+    if (!isForward || comparison.tensor == "o") {
+      worst = std::max(worst, comparison.error);
+      tolerance = comparison.tolerance;
+    }
+  json["relative_error"] = worst;
+  for (const Comparison &comparison : result.errors)
+    if (comparison.tensor != "o")
+      json["relative_error_" + comparison.tensor] = comparison.error;
+  json["tolerance"] = tolerance;
+  if (isForward)
+    json["tolerance_lse"] = result.errors.back().tolerance;
 }
 
 Expected<void> writeJson(const Options &options, const Device &device, const Result &result) {
-  Tolerance tolerance = toleranceFor(result.problem.dtype, device.target().kind);
   nlohmann::ordered_json json = {
       {"version", landmark::version()},
       {"operation", name(result.problem.operation)},
@@ -151,12 +217,11 @@ Expected<void> writeJson(const Options &options, const Device &device, const Res
       {"median_ms", result.medianMs},
       {"min_ms", result.minMs},
       {"tflops", result.tflops},
-      {"flop_convention", flopConvention},
-      {"relative_error", result.errors.o},
-      {"relative_error_lse", result.errors.lse},
-      {"tolerance", tolerance.o},
-      {"tolerance_lse", tolerance.lse},
+      {"flop_convention", flopConvention(result.problem.operation)},
   };
+  if (result.problem.operation == Operation::Backward)
+    json["gradient_dtype"] = name(result.problem.gradientType());
+  addErrors(json, result);
   return writeFile(options.json, json.dump(2) + "\n");
 }
 
@@ -164,6 +229,8 @@ Expected<void> bench(const Options &options) {
   auto problem = options.problem.parse();
   if (!problem)
     return problem.error();
+  if (auto allowed = refuseSteps(problem->operation); !allowed)
+    return allowed;
   auto device = Device::parse(options.device);
   if (!device)
     return device.error();
@@ -176,11 +243,11 @@ Expected<void> bench(const Options &options) {
   fmt::print("on {}, {}, compiled in {:.1f} ms\n", tool::describe(*device), describe(result->config),
              result->compileMs);
   fmt::print("median {:.4f} ms, fastest {:.4f} ms of {}: {:.4g} TFLOP/s\n({})\n", result->medianMs, result->minMs,
-             options.repeats, result->tflops, flopConvention);
+             options.repeats, result->tflops, flopConvention(problem->operation));
   if (!options.json.empty())
     if (auto written = writeJson(options, *device, *result); !written)
       return written;
-  return judge(result->errors, "the float64 oracle on sampled rows", problem->dtype, *device);
+  return judge(result->errors, "the float64 oracle on a sample");
 }
 
 } // namespace
@@ -190,6 +257,7 @@ Command addBench(CLI::App &app) {
   CLI::App *command = app.add_subcommand("bench", "Measure a kernel on random inputs and check its result");
   CLI::Range count(int64_t(1), int64_t(1) << 20), length(int64_t(1), int64_t(1) << 30);
   options->problem.addTo(*command);
+  options->problem.operation.clear();
   command->add_option("--batch,-B", options->batch, "Batch")->check(count)->capture_default_str();
   command->add_option("--heads,-H", options->heads, "Query heads")->check(count)->capture_default_str();
   command
@@ -209,14 +277,25 @@ Command addBench(CLI::App &app) {
   command->footer(
       fmt::format("Inputs are normal numbers in the device's memory; outputs are poisoned before the first launch and "
                   "up to 64 rows of\n"
-                  "3 heads are checked against the float64 oracle (exit code 3 above the tolerance).\n"
-                  "FLOPs: {}.\n\nExamples:\n"
+                  "3 heads are checked against the float64 oracle (exit code 3 above the tolerance); of a backward some rows of dq\n"
+                  "and some blocks of dk and dv.\n"
+                  "FLOPs: {} (forward), 2.5 times that (backward).\n\nExamples:\n"
                   "  landmark bench forward --head-dim 128 --block-size 64 --batch 1 --heads 16 --length 16384\n"
                   "  landmark bench forward --heads 32 --kv-heads 8 --length 65536 --query-length 1\n"
                   "  landmark bench forward --device host --length 2048 --head-dim 64 --json host.json\n"
-                  "  landmark bench forward --config query_tile=64,stages=3",
-                  flopConvention));
-  return {command, [options] { return bench(*options); }};
+                  "  landmark bench forward --config query_tile=64,stages=3\n"
+                  "  landmark bench backward --head-dim 128 --length 16384 --heads 16",
+                  flopConvention(Operation::Forward)));
+  // A subcommand's options are its own, so the operation is asked for only where there is none.
+  command->get_option("operation")->required(false);
+  Command decode = addBenchDecode(*command);
+  return {command, [options, decode, command]() -> Expected<void> {
+            if (decode.app->parsed())
+              return decode.run();
+            if (options->problem.operation.empty())
+              return Error{ErrorCode::InvalidArgument, "operation: got none; allowed: forward, backward, decode"};
+            return bench(*options);
+          }};
 }
 
 } // namespace landmark::tool

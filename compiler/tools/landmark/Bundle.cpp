@@ -2,10 +2,9 @@
 #include "Bundle.h"
 
 #include "Command.h"
-#include "ForwardKernel.h"
+#include "LoadedKernel.h"
 #include "Progress.h"
 #include "ThreadPool.h"
-#include "compiler/Driver/Ptxas.h"
 
 #include <fmt/format.h>
 #include <fstream>
@@ -21,7 +20,7 @@ using Json = nlohmann::ordered_json;
 
 Error refuse(std::string why) { return {ErrorCode::InvalidArgument, "--all-configs: " + std::move(why)}; }
 
-constexpr const char *members[] = {"operation", "block_size", "head_dim", "dtype", "target", "config"};
+constexpr const char *members[] = {"operation", "block_size", "head_dim", "dtype", "gradient_dtype", "top_k", "target", "config"};
 
 /// One object for each combination of the arrays' elements.
 std::vector<Json> expand(const Json &entry) {
@@ -59,17 +58,22 @@ Expected<int64_t> numberOf(const Json &entry, const char *name, int64_t fallback
 Expected<Problem> problemOf(const Json &entry) {
   const ProblemOptions defaults;
   ProblemOptions problem;
-  auto operation = textOf(entry, "operation", defaults.operation), dtype = textOf(entry, "dtype", defaults.dtype);
-  auto blockSize = numberOf(entry, "block_size", defaults.blockSize),
-       headDim = numberOf(entry, "head_dim", defaults.headDim);
-  if (!operation || !dtype)
-    return operation ? dtype.error() : operation.error();
-  if (!blockSize || !headDim)
-    return blockSize ? headDim.error() : blockSize.error();
-  problem.operation = *operation;
-  problem.dtype = *dtype;
-  problem.blockSize = *blockSize;
-  problem.headDim = *headDim;
+  for (auto [name, fallback, member] : {std::tuple{"operation", &defaults.operation, &problem.operation},
+                                        {"dtype", &defaults.dtype, &problem.dtype},
+                                        {"gradient_dtype", &defaults.gradientType, &problem.gradientType}}) {
+    auto text = textOf(entry, name, *fallback);
+    if (!text)
+      return text.error();
+    *member = std::move(*text);
+  }
+  for (auto [name, fallback, member] : {std::tuple{"block_size", defaults.blockSize, &problem.blockSize},
+                                        {"head_dim", defaults.headDim, &problem.headDim},
+                                        {"top_k", defaults.topK, &problem.topK}}) {
+    auto number = numberOf(entry, name, fallback);
+    if (!number)
+      return number.error();
+    *member = *number;
+  }
   return problem.parse();
 }
 
@@ -137,13 +141,11 @@ Expected<bool> addTo(const KernelStore &bundle, KernelRequest request) {
 } // namespace
 
 Expected<Cubin> assembleAnywhere(const Kernel &kernel) {
-  auto assembled = assemble(kernel.ptx, kernel.target.chip);
-  if (assembled)
-    return Cubin{std::move(assembled->cubin), "ptxas"};
-  if (assembled.error().code == ErrorCode::NotFound)
+  auto assembled = assembleByPtxas(kernel);
+  if (!assembled && assembled.error().code == ErrorCode::NotFound)
     if (Device device = Device::best(); device.target() == kernel.target)
       return assemblerOf(device)(kernel);
-  return assembled.error();
+  return assembled;
 }
 
 Expected<void> compileBundle(const std::string &list, const std::string &bundle, const CompileOptions &options) {

@@ -27,7 +27,30 @@ ExitCode report(const Error &error) {
 }
 
 void addOperation(CLI::App &app, std::string &operation) {
-  app.add_option("operation", operation, "What to compute: forward")->required();
+  app.add_option("operation", operation, "What to compute: forward or backward")->required();
+}
+
+void addGradientType(CLI::App &app, std::string &type) {
+  app.add_option("--gradient-dtype", type, "backward: type of dq, dk and dv, that of q or f32 (default: that of q)");
+}
+
+Expected<bool> parseGradientType(const std::string &type, Operation operation, DType dtype) {
+  if (type.empty())
+    return false;
+  if (operation != Operation::Backward)
+    return Error{ErrorCode::InvalidArgument, fmt::format("--gradient-dtype: got '{}'; {} has no gradients", type, name(operation))};
+  auto parsed = parseDType(type);
+  if (!parsed)
+    return parsed.error();
+  if (*parsed != dtype && *parsed != DType::F32)
+    return Error{ErrorCode::InvalidArgument, fmt::format("--gradient-dtype: got {}; allowed are {}, as q's, and f32", type, name(dtype))};
+  return *parsed != dtype;
+}
+
+Expected<void> refuseSteps(Operation operation) {
+  if (!isRetrieval(operation))
+    return {};
+  return Error{ErrorCode::InvalidArgument, fmt::format("operation: got '{}', allowed here: forward, backward", name(operation))};
 }
 
 void ProblemOptions::addTo(CLI::App &app) {
@@ -36,6 +59,7 @@ void ProblemOptions::addTo(CLI::App &app) {
   app.add_option("--block-size,-L", blockSize, "Tokens of a block, its landmark included: at least 2")
       ->capture_default_str();
   app.add_option("--dtype", dtype, "Type of q, k, v and o: bf16, f16 or f32")->capture_default_str();
+  addGradientType(app, gradientType);
 }
 
 Expected<Problem> ProblemOptions::parse() const {
@@ -45,7 +69,10 @@ Expected<Problem> ProblemOptions::parse() const {
   auto parsedType = parseDType(dtype);
   if (!parsedType)
     return parsedType.error();
-  Problem problem{*parsedOperation, blockSize, headDim, *parsedType};
+  auto floatGradients = parseGradientType(gradientType, *parsedOperation, *parsedType);
+  if (!floatGradients)
+    return floatGradients.error();
+  Problem problem{*parsedOperation, blockSize, headDim, *parsedType, *floatGradients, isRetrieval(*parsedOperation) ? topK : 0};
   if (auto legal = validate(problem); !legal)
     return legal.error();
   return problem;

@@ -26,6 +26,7 @@ Command addBench(CLI::App &app);
 Command addTune(CLI::App &app);
 Command addInfo(CLI::App &app);
 Command addDemo(CLI::App &app);
+Command addDecodeDemo(CLI::App &app);
 
 /// How the tool ends.
 enum ExitCode : int {
@@ -44,13 +45,23 @@ struct ProblemOptions {
   int64_t blockSize = 64;
   int64_t headDim = 128;
   std::string dtype = "bf16";
+  std::string gradientType;
+  int64_t topK = 4; ///< of the steps of retrieval
 
   void addTo(CLI::App &app);
   Expected<Problem> parse() const;
 };
 
+/// Refuses the steps of retrieval, for commands that run a kernel on inputs of its own.
+Expected<void> refuseSteps(Operation operation);
+
 /// Declares the positional argument that names the operation.
 void addOperation(CLI::App &app, std::string &operation);
+
+/// Declares --gradient-dtype.
+void addGradientType(CLI::App &app, std::string &type);
+/// Whether gradients are to be float32 beside inputs of `dtype`; `type` is the option's text, empty for none.
+Expected<bool> parseGradientType(const std::string &type, Operation operation, DType dtype);
 
 /// --config, --template, --template-dir, --dump and --resume.
 struct KernelOptions {

@@ -61,7 +61,7 @@ Expected<void> explain(const Problem &problem, const Target &target, const Compi
   fmt::print(to, "{} {} {}\n", describe(problem), target.chip, describe(kernel->config));
   fmt::print(to, "key      {}\n", account.digest);
   fmt::print(to, "from     {}, {:.1f} ms\n", name(account.source), account.milliseconds);
-  for (const std::string &remark : remarks(*kernel, std::nullopt))
+  for (const std::string &remark : remarks(*kernel))
     fmt::print(to, "remark   {}\n", remark);
   if (account.source != KernelAccount::Source::Compiler)
     return {};
@@ -112,13 +112,17 @@ Expected<void> printResources(const Problem &problem, const Target &target, cons
   if (!use)
     return use.error();
   fmt::print(to, "{} {} {}\n", describe(problem), target.chip, describe(kernel->config));
-  fmt::print(to, "registers        {}\n", use->registers);
-  fmt::print(to, "spill stores     {} bytes\n", use->spillStoreBytes);
-  fmt::print(to, "spill loads      {} bytes\n", use->spillLoadBytes);
-  fmt::print(to, "stack            {} bytes\n", use->stackBytes);
-  fmt::print(to, "shared memory    {} bytes dynamic, {} bytes static\n", use->dynamicSharedBytes,
-             use->staticSharedBytes);
-  fmt::print(to, "threads          {}\n", kernel->threads);
+  for (const ResourceUse &function : *use) {
+    if (use->size() > 1)
+      fmt::print(to, "{}\n", function.function);
+    fmt::print(to, "registers        {}\n", function.registers);
+    fmt::print(to, "spill stores     {} bytes\n", function.spillStoreBytes);
+    fmt::print(to, "spill loads      {} bytes\n", function.spillLoadBytes);
+    fmt::print(to, "stack            {} bytes\n", function.stackBytes);
+    fmt::print(to, "shared memory    {} bytes dynamic, {} bytes static\n", function.dynamicSharedBytes,
+               function.staticSharedBytes);
+    fmt::print(to, "threads          {}\n", kernel->threads);
+  }
   for (const std::string &remark : remarks(*kernel, *use))
     fmt::print(to, "remark           {}\n", remark);
   return {};
@@ -188,9 +192,10 @@ Command addCompile(CLI::App &app) {
   auto *list = command->add_option(
       "--all-configs", options->list,
       "JSON list of kernels to compile into the folder -o, a bundle for LANDMARK_BUNDLE: [{\"target\": \"sm_90a\", "
-      "\"head_dim\": [64, 128], ...}], with block_size, dtype and config");
+      "\"head_dim\": [64, 128], ...}], with operation, block_size, dtype, gradient_dtype, top_k and config");
   list->excludes(command->get_option("operation"));
   command->get_option("operation")->required(false);
+  command->add_option("--top-k,-k", options->problem.topK, "Blocks to select, for the steps of retrieval: 1 to 128")->capture_default_str();
   command->add_option(
       "--target", options->target,
       "sm_80, sm_86, sm_89, sm_90, sm_90a, sm_100a, sm_120a, ... or host (default: the first GPU's, else sm_80)");

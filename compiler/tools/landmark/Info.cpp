@@ -50,7 +50,7 @@ Expected<void> info() {
              "  sm_90a         wgmma for bf16 and f16 with head dimensions that are multiples of 16, else as sm_80\n"
              "  host           this machine's CPU, vectorised\n"
              "\nSupported\n"
-             "  operation      forward\n"
+             "  operations     forward, backward; retrieval, for blocks of 2 to 256 tokens: score_top, score, pool, select, attend, merge\n"
              "  types          bf16, f16, f32 (logits, statistics and accumulators are f32)\n"
              "  block size     2 .. {}, any integer\n"
              "  head dimension 16 .. 256, multiples of 8\n"

@@ -5,6 +5,7 @@
 #include "Verify.h"
 
 #include <charconv>
+#include <numeric>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -13,7 +14,7 @@ namespace landmark::tool {
 namespace {
 
 struct Options {
-  std::string operation, input, output;
+  std::string operation, input, output, gradientType;
   std::string device = "auto";
   std::optional<int64_t> blockSize, phase, qOffset;
   std::optional<double> scale;
@@ -59,17 +60,37 @@ Expected<void> chooseScalars(const Options &options, const TensorFile &file, Inp
   return {};
 }
 
+Expected<void> take(const char *name, TensorFile &file, HostTensor &tensor) {
+  auto found = file.tensors.find(name);
+  if (found == file.tensors.end())
+    return Error{ErrorCode::InvalidArgument, fmt::format("{}: the file has no tensor of this name", name)};
+  tensor = std::move(found->second);
+  return {};
+}
+
 Expected<Inputs> takeInputs(const Options &options, TensorFile &file) {
   Inputs inputs;
-  for (auto [name, tensor] : {std::pair{"q", &inputs.q}, std::pair{"k", &inputs.k}, std::pair{"v", &inputs.v}}) {
-    auto found = file.tensors.find(name);
-    if (found == file.tensors.end())
-      return Error{ErrorCode::InvalidArgument, fmt::format("{}: the file has no tensor of this name", name)};
-    *tensor = std::move(found->second);
-  }
+  for (auto [name, tensor] : {std::pair{"q", &inputs.q}, std::pair{"k", &inputs.k}, std::pair{"v", &inputs.v}})
+    if (auto taken = take(name, file, *tensor); !taken)
+      return taken.error();
   if (auto chosen = chooseScalars(options, file, inputs); !chosen)
     return chosen.error();
   return inputs;
+}
+
+/// Launches, waits and says what it took.
+template <typename Kernel, typename Arguments>
+Expected<void> launch(const Kernel &kernel, const Arguments &arguments, const Inputs &inputs, double compileTime) {
+  const Device &device = kernel.device();
+  Stopwatch running;
+  if (auto done = kernel.launch(arguments); !done)
+    return done.error();
+  if (auto done = device.synchronize(); !done)
+    return done.error();
+  fmt::print("{} on {}, {}\n", landmark::describe(kernel.kernel().problem), tool::describe(device), describe(kernel.kernel().config));
+  fmt::print("q [{}], k [{}]: compiled in {:.1f} ms, ran in {:.3f} ms (first launch)\n",
+             fmt::join(inputs.q.shape, ", "), fmt::join(inputs.k.shape, ", "), compileTime, running.milliseconds());
+  return {};
 }
 
 /// Compiles and launches on poisoned outputs.
@@ -89,15 +110,16 @@ Expected<Outputs> runForward(const Options &options, const Device &device, const
   if (!kernel)
     return kernel.error();
   double compileTime = compiling.milliseconds();
-  Stopwatch running;
-  if (auto done = kernel->launch(space->arguments()); !done)
+  if (auto done = launch(*kernel, space->arguments(), inputs, compileTime); !done)
     return done.error();
-  if (auto done = device.synchronize(); !done)
-    return done.error();
-  fmt::print("{} on {}, {}\n", landmark::describe(problem), tool::describe(device), describe(kernel->kernel().config));
-  fmt::print("q [{}], k [{}]: compiled in {:.1f} ms, ran in {:.3f} ms (first launch)\n",
-             fmt::join(inputs.q.shape, ", "), fmt::join(inputs.k.shape, ", "), compileTime, running.milliseconds());
   return space->download();
+}
+
+std::vector<double> doubles(const HostTensor &tensor) {
+  std::vector<double> values(tensor.elements());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = toDouble(tensor.bytes.data() + i * byteSize(tensor.dtype), tensor.dtype);
+  return values;
 }
 
 /// The file's own results, if it has both: o of any type and lse in float32.
@@ -111,12 +133,6 @@ Expected<std::optional<ReferenceForward>> expectedIn(const TensorFile &file, con
                  fmt::format("o, lse: the file has shapes [{}] and [{}]; q needs [{}] and [{}]",
                              fmt::join(o->second.shape, ", "), fmt::join(lse->second.shape, ", "),
                              fmt::join(inputs.q.shape, ", "), fmt::join(rowShape, ", "))};
-  auto doubles = [](const HostTensor &tensor) {
-    std::vector<double> values(tensor.elements());
-    for (std::size_t i = 0; i < values.size(); ++i)
-      values[i] = toDouble(tensor.bytes.data() + i * byteSize(tensor.dtype), tensor.dtype);
-    return values;
-  };
   ReferenceForward expected{{}, doubles(o->second), doubles(lse->second)};
   for (int64_t row = 0; row < rowShape[2]; ++row)
     expected.rows.push_back(row);
@@ -135,11 +151,10 @@ Expected<void> verify(const TensorFile &file, const Inputs &inputs, const Output
   return judged ? same : judged;
 }
 
-Expected<void> save(const std::string &path, Outputs outputs, const Inputs &inputs) {
+Expected<void> save(const std::string &path, std::map<std::string, HostTensor> tensors, const Inputs &inputs) {
   ForwardSemantics semantics = semanticsOf(inputs);
   TensorFile file;
-  file.tensors["o"] = std::move(outputs.o);
-  file.tensors["lse"] = std::move(outputs.lse);
+  file.tensors = std::move(tensors);
   file.metadata = {{"block_size", std::to_string(semantics.blockSize)},
                    {"phase", std::to_string(semantics.phase)},
                    {"q_offset", std::to_string(semantics.qOffset)},
@@ -147,15 +162,98 @@ Expected<void> save(const std::string &path, Outputs outputs, const Inputs &inpu
   return writeSafetensors(path, file);
 }
 
+/// Saves where that was asked for, and passes on what the verification said.
+Expected<void> finish(const Options &options, std::map<std::string, HostTensor> tensors, const Inputs &inputs, Expected<void> verified) {
+  if (options.output.empty())
+    return verified;
+  auto saved = save(options.output, std::move(tensors), inputs);
+  return verified ? saved : verified;
+}
+
+/// What the file holds of a backward's inputs. o and lse are computed where it has neither.
+Expected<GradientInputs> takeGradientInputs(const Options &options, TensorFile &file) {
+  auto forward = takeInputs(options, file);
+  if (!forward)
+    return forward.error();
+  GradientInputs inputs{std::move(*forward), {}};
+  if (auto taken = take("do", file, inputs.dO); !taken)
+    return taken.error();
+  if (file.tensors.contains("dlse"))
+    inputs.dlse = std::move(file.tensors["dlse"]);
+  bool hasO = file.tensors.contains("o"), hasLse = file.tensors.contains("lse");
+  if (hasO != hasLse)
+    return Error{ErrorCode::InvalidArgument, fmt::format("o, lse: the file has only {}; give both, or none to have them computed", hasO ? "o" : "lse")};
+  if (hasO)
+    inputs.outputs = {std::move(file.tensors["o"]), std::move(file.tensors["lse"])};
+  return inputs;
+}
+
+/// Compares with the oracle, and with dq, dk and dv of the file where it has them.
+Expected<void> verify(const TensorFile &file, const GradientInputs &inputs, const Gradients &gradients, const Device &device) {
+  std::vector<Comparison> errors = compareWithOracle(inputs, gradients, device), fileErrors;
+  for (auto [comparison, gradient] : {std::pair{errors[0], &gradients.dq}, std::pair{errors[1], &gradients.dk}, std::pair{errors[2], &gradients.dv}}) {
+    auto found = file.tensors.find(comparison.tensor);
+    if (found == file.tensors.end())
+      continue;
+    if (found->second.shape != gradient->shape)
+      return Error{ErrorCode::InvalidArgument, fmt::format("{}: the file has shape [{}]; the result has [{}]", comparison.tensor,
+                                                           fmt::join(found->second.shape, ", "), fmt::join(gradient->shape, ", "))};
+    std::vector<int64_t> rows(std::size_t(gradient->shape[2]));
+    std::iota(rows.begin(), rows.end(), int64_t(0));
+    fileErrors.push_back({comparison.tensor, relativeError(viewOf(*gradient), rows, doubles(found->second)), comparison.tolerance});
+  }
+  auto judged = judge(errors, "the float64 oracle"), same = judge(fileErrors, "the file");
+  return judged ? same : judged;
+}
+
+Expected<void> runBackward(const Options &options, const Device &device, TensorFile &file) {
+  auto inputs = takeGradientInputs(options, file);
+  if (!inputs)
+    return inputs.error();
+  auto floatGradients = parseGradientType(options.gradientType, Operation::Backward, inputs->forward.q.dtype);
+  if (!floatGradients)
+    return floatGradients.error();
+  Runtime runtime(device);
+  auto space = GradientWorkspace::create(runtime, *inputs, *floatGradients ? DType::F32 : inputs->forward.q.dtype);
+  if (!space)
+    return space.error();
+  if (auto done = space->poison(); !done)
+    return done.error();
+  Problem problem = problemOf(space->arguments());
+  auto compileOptions = options.kernel.parse(problem, device.target());
+  if (!compileOptions)
+    return compileOptions.error();
+  Stopwatch compiling;
+  auto kernel = runtime.backward(problem, *compileOptions);
+  if (!kernel)
+    return kernel.error();
+  double compileTime = compiling.milliseconds();
+  if (auto done = launch(*kernel, space->arguments(), inputs->forward, compileTime); !done)
+    return done.error();
+  auto gradients = space->download();
+  if (!gradients)
+    return gradients.error();
+  auto verified = options.verify ? verify(file, *inputs, *gradients, device) : Expected<void>();
+  return finish(options, {{"dq", std::move(gradients->dq)}, {"dk", std::move(gradients->dk)}, {"dv", std::move(gradients->dv)}}, inputs->forward,
+                verified);
+}
+
 Expected<void> run(const Options &options) {
-  if (auto operation = parseOperation(options.operation); !operation)
+  auto operation = parseOperation(options.operation);
+  if (!operation)
     return operation.error();
+  if (auto allowed = refuseSteps(*operation); !allowed)
+    return allowed;
   auto device = Device::parse(options.device);
   if (!device)
     return device.error();
   auto file = readSafetensors(options.input);
   if (!file)
     return file.error();
+  if (*operation == Operation::Backward)
+    return runBackward(options, *device, *file);
+  if (auto none = parseGradientType(options.gradientType, *operation, DType::F32); !none)
+    return none.error();
   auto inputs = takeInputs(options, *file);
   if (!inputs)
     return inputs.error();
@@ -163,10 +261,7 @@ Expected<void> run(const Options &options) {
   if (!outputs)
     return outputs.error();
   auto verified = options.verify ? verify(*file, *inputs, *outputs, *device) : Expected<void>();
-  if (options.output.empty())
-    return verified;
-  auto saved = save(options.output, std::move(*outputs), *inputs);
-  return verified ? saved : verified;
+  return finish(options, {{"o", std::move(outputs->o)}, {"lse", std::move(outputs->lse)}}, *inputs, verified);
 }
 
 } // namespace
@@ -175,9 +270,10 @@ Command addRun(CLI::App &app) {
   auto options = std::make_shared<Options>();
   CLI::App *command = app.add_subcommand("run", "Run a kernel on the tensors of a safetensors file");
   addOperation(*command, options->operation);
-  command->add_option("--input,-i", options->input, "File with q, k and v, each [batch, head, row, column]")
+  command->add_option("--input,-i", options->input, "File with q, k and v, each [batch, head, row, column]; for backward do too, and o, lse (else computed) and dlse")
       ->required();
-  command->add_option("--output,-o", options->output, "File to write o and lse to");
+  command->add_option("--output,-o", options->output, "File to write o and lse, or dq, dk and dv to");
+  addGradientType(*command, options->gradientType);
   command->add_option("--block-size,-L", options->blockSize, "Tokens of a block (default: block_size of the metadata)");
   command->add_option("--phase", options->phase,
                       "Tokens of the first block that precede key 0 (default: phase of the metadata, else 0)");
@@ -188,13 +284,13 @@ Command addRun(CLI::App &app) {
   addDevice(*command, options->device);
   command->add_flag(
       "--verify", options->verify,
-      "Compare with the float64 oracle, and with o and lse of the file if it has them; exit code 3 above the "
-      "tolerance");
+      "Compare with the float64 oracle, and with the results that the file has, if any; exit code 3 above the tolerance");
   options->kernel.addTo(*command);
   command->footer(
       "Examples:\n"
       "  landmark run forward --input in.safetensors --verify\n"
       "  landmark run forward --input in.safetensors --block-size 64 --device host --output out.safetensors\n"
+      "  landmark run backward --input in.safetensors --output gradients.safetensors --verify\n"
       "  landmark run forward --input in.safetensors --template my.mlir --verify   # a kernel of your own");
   return {command, [options] { return run(*options); }};
 }

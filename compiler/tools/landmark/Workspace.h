@@ -39,6 +39,8 @@ public:
   Expected<void> poison();
   const ForwardArguments &arguments() const { return call; }
   Expected<Outputs> download() const;
+  /// Puts outputs of an earlier forward in place of this one's.
+  Expected<void> replaceOutputs(const Outputs &outputs);
 
 private:
   DeviceBuffer q, k, v, o, lse;

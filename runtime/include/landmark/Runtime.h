@@ -44,12 +44,46 @@ struct ForwardArguments {
   std::optional<int64_t> qOffset = std::nullopt;
 };
 
+/// Gradients of landmark attention: of what forward() computed from `q`, `k` and `v`, given that of its output. As there, all memory belongs to the
+/// caller.
+///
+///     q, o, dO, dq   [batch, query heads, query length, D]
+///     k, v, dk, dv   [batch, key/value heads, key length, D]   dk and dv are sums over the query heads of a group
+///     lse            [batch, query heads, query length]        as forward() left it, like o
+///     dlse           the same shape: gradient of lse, where that is an output too (float32); else none
+///     delta          the same shape: scratch that is overwritten (float32), so that a launch allocates nothing
+///
+/// q, k, v, o and dO have one element type; dq, dk and dv have that type too, or are all float32. Strides are as free as forward()'s; dq, dk, dv and delta
+/// share no memory with anything else. A landmark's gradient of v is exactly 0, as is all that concerns a row that sees nothing. Two calls with the same arguments give
+/// the same bits: nothing is added up in an order that differs from run to run.
+struct BackwardArguments {
+  TensorView q;
+  TensorView k;
+  TensorView v;
+  TensorView o;
+  RowsView lse;
+  TensorView dO;
+  TensorView dq;
+  TensorView dk;
+  TensorView dv;
+  RowsView delta;
+  int64_t blockSize = 0; ///< these four: what forward() was told
+  int64_t phase = 0;
+  std::optional<float> scale = std::nullopt;
+  std::optional<int64_t> qOffset = std::nullopt;
+  std::optional<RowsView> dlse = std::nullopt;
+};
+
 /// Judges everything that can be judged without a kernel. The error names the argument, what it got and what is
 /// allowed.
 LANDMARK_API Expected<void> validate(const ForwardArguments &arguments, const Device &device);
+LANDMARK_API Expected<void> validate(const BackwardArguments &arguments, const Device &device);
 
 /// The kernel that the arguments need.
 LANDMARK_API Problem problemOf(const ForwardArguments &arguments);
+LANDMARK_API Problem problemOf(const BackwardArguments &arguments);
+
+class LoadedKernel;
 
 /// Other memory for a prepared call. Null for an empty tensor alone.
 struct ForwardPointers {
@@ -97,11 +131,22 @@ public:
   Expected<PreparedForward> prepare(const ForwardArguments &arguments) const;
 
 private:
-  friend struct ForwardLoader;
-  friend class PreparedForward;
-  struct State;
-  explicit ForwardKernel(std::shared_ptr<const State> state) : shared(std::move(state)) {}
-  std::shared_ptr<const State> shared;
+  friend struct KernelHandle;
+  explicit ForwardKernel(std::shared_ptr<const LoadedKernel> kernel) : shared(std::move(kernel)) {}
+  std::shared_ptr<const LoadedKernel> shared;
+};
+
+/// A compiled backward on its device; in all else as ForwardKernel. A launch queues two functions on the stream.
+class LANDMARK_API BackwardKernel {
+public:
+  const Kernel &kernel() const;
+  const Device &device() const;
+  Expected<void> launch(const BackwardArguments &arguments, void *stream = nullptr) const;
+
+private:
+  friend struct KernelHandle;
+  explicit BackwardKernel(std::shared_ptr<const LoadedKernel> kernel) : shared(std::move(kernel)) {}
+  std::shared_ptr<const LoadedKernel> shared;
 };
 
 /// One device with the kernels used on it so far. Safe to use from many threads at once: a kernel that several ask for
@@ -119,17 +164,21 @@ public:
 
   const Device &device() const;
 
-  /// The kernel for a problem, compiled if this is the first request for it. Template files are read at that time only.
+  /// The kernel for a problem of the operation, compiled if this is the first request for it. Template files are read at that time only.
   /// Where `options` names no template directory, that of the environment variable LANDMARK_TEMPLATE_DIR holds.
   Expected<ForwardKernel> forward(const Problem &problem, const CompileOptions &options = {});
+  Expected<BackwardKernel> backward(const Problem &problem, const CompileOptions &options = {});
 
   /// validate, compile if needed, launch. Without a config in the options of `prepare` the schedule is the default one,
   /// of those that can load the views: tensor maps cannot describe every stride.
   Expected<void> forward(const ForwardArguments &arguments, void *stream = nullptr);
+  Expected<void> backward(const BackwardArguments &arguments, void *stream = nullptr);
   Expected<PreparedForward> prepare(const ForwardArguments &arguments, const CompileOptions &options = {});
 
 private:
+  friend class Retrieval;
   Expected<ForwardKernel> kernelFor(const ForwardArguments &arguments, const CompileOptions &options);
+  Expected<std::shared_ptr<const LoadedKernel>> kernelFor(const Problem &problem, const CompileOptions &options);
 
   struct State;
   std::unique_ptr<State> state;

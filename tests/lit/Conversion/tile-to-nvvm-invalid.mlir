@@ -66,7 +66,7 @@ gpu.module @kernels {
   gpu.func @reduce_rows() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
     %zero = arith.constant 0 : index
     %x = arith.constant dense<1.0> : tensor<32x8xf32, #tile.fragment<[row, column], 2>>
-    // expected-error @below {{lowers reductions of f32 along blocks and columns}}
+    // expected-error @below {{lowers reductions of f32 and i32, along rows within one warp only}}
     // expected-error @below {{failed to legalize operation}}
     %y = tile.reduce sum %x along [0] : tensor<32x8xf32, #tile.fragment<[row, column], 2>> -> tensor<8xf32, #tile.fragment<[column], 2>>
     gpu.return
@@ -79,7 +79,7 @@ gpu.module @kernels {
   gpu.func @reduce_f16() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
     %zero = arith.constant 0 : index
     %x = arith.constant dense<1.0> : tensor<32x8xf16, #tile.fragment<[row, column], 2>>
-    // expected-error @below {{lowers reductions of f32 along blocks and columns}}
+    // expected-error @below {{lowers reductions of f32 and i32, along rows within one warp only}}
     // expected-error @below {{failed to legalize operation}}
     %y = tile.reduce sum %x along [1] : tensor<32x8xf16, #tile.fragment<[row, column], 2>> -> tensor<32xf16, #tile.fragment<[row], 2>>
     gpu.return
@@ -127,12 +127,11 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @cast_wide() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
-    %zero = arith.constant 0 : index
-    %x = arith.constant dense<1.0> : tensor<32x8xf16, #tile.fragment<[row, column], 2>>
-    // expected-error @below {{lowers f32 to 16 bits in tiles with columns}}
+  gpu.func @cast_row() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %x = arith.constant dense<1.0> : tensor<32xf16, #tile.fragment<[row], 2>>
+    // expected-error @below {{converts f32 to 16 bits and back in tiles with columns}}
     // expected-error @below {{failed to legalize operation}}
-    %y = tile.cast %x : tensor<32x8xf16, #tile.fragment<[row, column], 2>> -> tensor<32x8xf32, #tile.fragment<[row, column], 2>>
+    %y = tile.cast %x : tensor<32xf16, #tile.fragment<[row], 2>> -> tensor<32xf32, #tile.fragment<[row], 2>>
     gpu.return
   }
 }
@@ -226,6 +225,44 @@ gpu.module @kernels {
     // expected-error @below {{needs its tiles in one layout}}
     // expected-error @below {{failed to legalize operation}}
     %y = math.fpowi %c, %x : tensor<32xf32, #tile.fragment<[column], 2>>, tensor<32xi32, #tile.fragment<[row], 2>>
+    gpu.return
+  }
+}
+
+// -----
+
+!view = memref<?x?x?x8xf32, strided<[?, ?, ?, 1]>>
+gpu.module @kernels {
+  gpu.func @load_blocks(%K: !view, %n: index) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    // expected-error @below {{into registers reads tiles of consecutive rows, or of rows and columns}}
+    // expected-error @below {{failed to legalize operation}}
+    %x = tile.load %K[%n, %n, %n] stride %n in [%n, %n) : !view -> tensor<32x2x8xf32, #tile.fragment<[row, block, column], 2>>
+    gpu.return
+  }
+}
+
+// -----
+
+!slot = !tile.slot<!tile.buffer<1, [32, 32], bf16, <bits = 2, shift = 1>>>
+!acc = tensor<32x32xf32, #tile.fragment<[row, column], 2>>
+gpu.module @kernels {
+  gpu.func @transposed_registers(%p: tensor<32x32xbf16, #tile.fragment<[row, column], 2>>, %do: !slot, %acc: !acc) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    // expected-error @below {{takes weights from registers, transposed ones from shared memory}}
+    // expected-error @below {{failed to legalize operation}}
+    %x = tile.dot %p transposed, %do into %acc : tensor<32x32xbf16, #tile.fragment<[row, column], 2>>, !slot -> !acc
+    gpu.return
+  }
+}
+
+// -----
+
+!slot = !tile.slot<!tile.buffer<1, [24, 32], bf16, <bits = 2, shift = 1>>>
+!acc = tensor<32x32xf32, #tile.fragment<[row, column], 2>>
+gpu.module @kernels {
+  gpu.func @transposed_depth(%p: !slot, %do: !slot, %acc: !acc) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    // expected-error @below {{contracts rows in steps of 16 where its left operand is transposed}}
+    // expected-error @below {{failed to legalize operation}}
+    %x = tile.dot %p transposed, %do into %acc : !slot, !slot -> !acc
     gpu.return
   }
 }

@@ -2,35 +2,6 @@
 
 !view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
 gpu.module @kernels {
-  gpu.func @other_use_in_a_loop(%K: !view, %n: index) kernel {
-    %zero = arith.constant 0 : index
-    %one = arith.constant 1 : index
-    scf.for %b = %zero to %n step %one {
-      // expected-error @below {{in a loop must feed tile.dot only}}
-      %k = tile.load %K[%zero, %zero, %b] in [%zero, %n) : !view -> tensor<64x64xbf16>
-      tile.store %k, %K[%zero, %zero, %b] below %n : tensor<64x64xbf16>, !view
-    }
-    gpu.return
-  }
-}
-
-// -----
-
-!view = memref<?x?x?x64xf32, strided<[?, ?, ?, 1]>>
-gpu.module @kernels {
-  gpu.func @accumulator(%K: !view, %n: index) kernel {
-    %zero = arith.constant 0 : index
-    // expected-error @below {{must feed tile.dot only}}
-    %k = tile.load %K[%zero, %zero, %zero] in [%zero, %n) : !view -> tensor<64x64xf32>
-    %s = tile.dot %k, %k transpose into %k : tensor<64x64xf32>, tensor<64x64xf32> -> tensor<64x64xf32>
-    gpu.return
-  }
-}
-
-// -----
-
-!view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
-gpu.module @kernels {
   gpu.func @address_of_an_iteration(%Q: !view, %K: !view, %n: index) kernel {
     %zero = arith.constant 0 : index
     %one = arith.constant 1 : index
@@ -59,6 +30,7 @@ gpu.module @kernels {
     scf.for %b = %zero to %n step %one {
       // expected-error @below {{computes the address of a load from what only its iteration knows}}
       %row = memref.load %rows[%b] : memref<?xindex>
+      memref.store %b, %rows[%zero] : memref<?xindex>
       %k = tile.load %K[%zero, %zero, %row] in [%zero, %n) : !view -> tensor<64x64xbf16>
       %s = tile.dot %q, %k transpose into %s0 : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
     }
@@ -72,9 +44,11 @@ gpu.module @kernels {
 gpu.module @kernels {
   gpu.func @in_a_branch(%K: !view, %n: index, %c: i1) kernel {
     %zero = arith.constant 0 : index
+    %s0 = arith.constant dense<0.0> : tensor<64x64xf32>
     scf.if %c {
       // expected-error @below {{must stand directly in a loop or in the kernel}}
       %k = tile.load %K[%zero, %zero, %zero] in [%zero, %n) : !view -> tensor<64x64xbf16>
+      %s = tile.dot %k, %k transpose into %s0 : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
     }
     gpu.return
   }

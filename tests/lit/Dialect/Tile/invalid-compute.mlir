@@ -168,9 +168,9 @@ func.func @reduce_element(%x: tensor<64x32xf32>) {
 
 // -----
 
-func.func @reduce_integers(%x: tensor<64x32xi32>) {
-  // expected-error @below {{combines floats, got 'i32'}}
-  %y = tile.reduce sum %x along [1] : tensor<64x32xi32> -> tensor<64xi32>
+func.func @reduce_integers(%x: tensor<64x32xi64>) {
+  // expected-error @below {{combines floats or i32, got 'i64'}}
+  %y = tile.reduce sum %x along [1] : tensor<64x32xi64> -> tensor<64xi64>
   return
 }
 

@@ -32,16 +32,16 @@ func.func @load_tile_rank(%view: memref<?x?x?x64xbf16>, %i: index) {
 
 // -----
 
-func.func @load_view_rank(%view: memref<?x?x64xbf16>, %i: index) {
-  // expected-error @below {{operand #0 must be 4D memref}}
-  %x = tile.load %view[%i, %i, %i] in [%i, %i) : memref<?x?x64xbf16> -> tensor<64x64xbf16>
+func.func @load_view_rank(%view: memref<?x64xbf16>, %i: index) {
+  // expected-error @below {{operand #0 must be 3D/4D memref}}
+  %x = tile.load %view[%i, %i, %i] in [%i, %i) : memref<?x64xbf16> -> tensor<64x64xbf16>
   return
 }
 
 // -----
 
 func.func @load_element_of_view(%view: memref<?x?x?x64xi32>, %i: index) {
-  // expected-error @below {{operand #0 must be 4D memref}}
+  // expected-error @below {{operand #0 must be 3D/4D memref}}
   %x = tile.load %view[%i, %i, %i] in [%i, %i) : memref<?x?x?x64xi32> -> tensor<64x64xi32>
   return
 }
@@ -49,7 +49,7 @@ func.func @load_element_of_view(%view: memref<?x?x?x64xi32>, %i: index) {
 // -----
 
 func.func @load_rank(%view: memref<?x?x?x64xbf16>, %i: index) {
-  // expected-error @below {{reads tiles of rank 2 or 3, got rank 1}}
+  // expected-error @below {{reads a tile of rank 1 from consecutive rows of a view of rank 3}}
   %x = tile.load %view[%i, %i, %i] in [%i, %i) : memref<?x?x?x64xbf16> -> tensor<64xbf16>
   return
 }
@@ -266,7 +266,7 @@ func.func @read_layout(%slot: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits =
 // -----
 
 func.func @store_layout(%x: tensor<64xf32, #tile.fragment<[column], 4>>, %view: memref<?x?x?xf32>, %i: index) {
-  // expected-error @below {{writes a value for every row}}
+  // expected-error @below {{takes a value for every row}}
   tile.store %x, %view[%i, %i, %i] below %i : tensor<64xf32, #tile.fragment<[column], 4>>, memref<?x?x?xf32>
   return
 }

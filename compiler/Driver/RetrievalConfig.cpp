@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Driver/RetrievalConfig.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace landmark {
+namespace {
+
+bool attends(const Problem &problem) {
+  return problem.operation == Operation::Attend || problem.operation == Operation::AttendPart;
+}
+bool isSelect(const Problem &problem) { return problem.operation == Operation::Select; }
+bool scores(const Problem &problem) {
+  return problem.operation == Operation::Score || problem.operation == Operation::ScoreTop;
+}
+
+Error illegal(std::string_view field, int64_t value, std::string_view limit, int64_t nearest) {
+  return {ErrorCode::InvalidArgument,
+          fmt::format("config: {} = {}: {}; the nearest legal value is {}", field, value, limit, nearest)};
+}
+
+} // namespace
+
+int64_t retrievalColumns(const Problem &problem) {
+  if (isSelect(problem))
+    return selectionColumns;
+  return attends(problem) ? paddedBlock(problem) : Problem::landmarksPerPage;
+}
+
+// One warp holds the 16 rows of one matrix instruction: more than the query heads of a group. Many small programs keep
+// more loads under way than few large ones.
+Config defaultRetrievalConfig(const Problem &problem, const Target &target) {
+  if (target.isHost())
+    return {attends(problem) || scores(problem) ? 8 : 16, retrievalColumns(problem), 1, 1};
+  Config config{16, retrievalColumns(problem), 1, scores(problem) || attends(problem) ? 3 : 1};
+  auto fits = [&](int64_t programs) {
+    return programs * (retrievalSharedBytes(config, problem) + 1024) <= target.sharedBytesPerMultiprocessor();
+  };
+  while (config.stages > 2 && !fits(2))
+    --config.stages;
+  while (config.stages > 1 && !fits(1))
+    --config.stages;
+  return config;
+}
+
+int64_t retrievalSharedBytes(const Config &config, const Problem &problem) {
+  if (!attends(problem) && !scores(problem))
+    return 0;
+  int64_t rows = config.queryTile + (attends(problem) ? 2 : 1) * config.stages * config.keyTile;
+  return rows * problem.headDim * byteSize(problem.dtype);
+}
+
+Expected<void> validateRetrieval(const Config &config, const Problem &problem, const Target &target) {
+  if (config.keyTile != retrievalColumns(problem))
+    return illegal("key_tile", config.keyTile,
+                   attends(problem)    ? "must be the block size, padded to a multiple of 8"
+                   : isSelect(problem) ? "must be the columns of a piece of candidates"
+                                       : "must be the landmarks of a page",
+                   retrievalColumns(problem));
+  if (config.unit != MatrixUnit::Mma)
+    return Error{ErrorCode::InvalidArgument,
+                 "config: unit = wgmma: retrieval multiplies by mma; the nearest legal value is mma"};
+  if (config.loads != Loads::Async || config.persistent || config.overlap || config.pingPong)
+    return Error{ErrorCode::InvalidArgument,
+                 "config: loads, persistent, overlap, ping_pong: retrieval's pages are found by tables, which tensor "
+                 "maps do not follow; the nearest legal values are async, 0, 0 and 0"};
+  if (target.isHost()) {
+    if (config.queryTile < 1 || config.queryTile > 256)
+      return illegal("query_tile", config.queryTile, "must be 1 to 256 on the host",
+                     std::clamp<int64_t>(config.queryTile, 1, 256));
+    if (config.warps != 1)
+      return illegal("warps", config.warps, "the host has no warps", 1);
+    if (config.stages != 1)
+      return illegal("stages", config.stages, "the host has no shared-memory stages", 1);
+    return {};
+  }
+  int64_t mostWarps = problem.operation == Operation::Pool || isSelect(problem)
+                          ? 1
+                          : 8; // what is shared by rows is found within a warp
+  if (config.warps < 1 || config.warps > mostWarps)
+    return illegal("warps", config.warps, fmt::format("must be 1 to {}", mostWarps),
+                   std::clamp<int64_t>(config.warps, 1, mostWarps));
+  if (config.queryTile != 16 * config.warps)
+    return illegal("query_tile", config.queryTile, "must be 16 rows a warp", 16 * config.warps);
+  if (config.stages < 1 || config.stages > 8)
+    return illegal("stages", config.stages, "must be 1 to 8", std::clamp<int64_t>(config.stages, 1, 8));
+  if (int64_t bytes = retrievalSharedBytes(config, problem); bytes > target.maxSharedBytes()) {
+    std::string limit =
+        fmt::format("takes {} bytes of shared memory, {} has {}", bytes, target.chip, target.maxSharedBytes());
+    if (config.stages > 1)
+      return illegal("stages", config.stages, limit, config.stages - 1);
+    return Error{ErrorCode::Unsupported,
+                 fmt::format("block size {} with head dimension {}: {}", problem.blockSize, problem.headDim, limit)};
+  }
+  return {};
+}
+
+} // namespace landmark

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The schedules of retrieval's kernels, judged and chosen; Config.cpp asks here.
+#ifndef LANDMARK_COMPILER_DRIVER_RETRIEVALCONFIG_H
+#define LANDMARK_COMPILER_DRIVER_RETRIEVALCONFIG_H
+
+#include "landmark/Config.h"
+
+namespace landmark {
+
+/// Candidates of a tile's row in the last step of a selection.
+constexpr int64_t selectionColumns = 32;
+
+Config defaultRetrievalConfig(const Problem &problem, const Target &target);
+Expected<void> validateRetrieval(const Config &config, const Problem &problem, const Target &target);
+int64_t retrievalSharedBytes(const Config &config, const Problem &problem);
+
+} // namespace landmark
+#endif

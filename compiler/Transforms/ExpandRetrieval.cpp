@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The operations of retrieval in terms of tile, arith and math. The formulas stand with the operations
+// (RetrievalOps.td).
+#include "compiler/Transforms/ExpandOps.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace landmark;
+using arith::CmpIPredicate;
+using tile::ReductionKind;
+
+namespace {
+
+/// The id of no block: larger than any, so that it loses every tie.
+constexpr int32_t noBlock = INT32_MAX;
+
+Value intSplatLike(TileBuilder &b, int32_t value, Value tile) {
+  return arith::ConstantOp::create(
+      b, DenseElementsAttr::get(cast<RankedTensorType>(TileBuilder::typeOf(tile).clone(b.getI32Type())), value));
+}
+
+/// A value for every row, repeated along `like`'s columns.
+Value byRow(TileBuilder &b, Value row, Value like) { return b.broadcast(row, TileBuilder::typeOf(like), {0}); }
+
+//===-- Geometry
+//----------------------------------------------------------------------------------------------------===//
+
+SmallVector<Value> expandTask(ir::TaskOp op, TileBuilder &b) {
+  // 32-bit numbers: a GPU divides them several times faster, and there are fewer than 2^31 programs.
+  auto size = [&](int64_t dim) { return b.toI32(memref::DimOp::create(b, op.getView(), b.index(dim))); };
+  Value span = b.toI32(op.getSpan()), tile = b.toI32(op.getTile()), splits = b.toI32(op.getSplits());
+  Value outers = size(1), spans = b.divide(size(2), span);
+  Value tiles = b.divide(b.add(span, b.sub(tile, b.i32(1))), tile);
+  Value program = b.toI32(gpu::BlockIdOp::create(b, gpu::Dimension::x));
+  auto next = [&](Value count) {
+    Value taken = b.remainder(program, count);
+    program = b.divide(program, count);
+    return taken;
+  };
+  Value split = next(splits), tileIndex = next(tiles), spanIndex = next(spans), outer = next(outers);
+  Value first = b.mul(spanIndex, span), inSpan = b.mul(tileIndex, tile);
+  Value row = b.add(first, inSpan), rowEnd = b.add(first, b.min(b.add(inSpan, tile), span));
+  return {b.toIndex(program), b.toIndex(outer),  b.toIndex(spanIndex),
+          b.toIndex(row),     b.toIndex(rowEnd), b.toIndex(split)};
+}
+
+SmallVector<Value> expandPart(ir::PartOp op, TileBuilder &b) {
+  Value split = b.toI32(op.getSplit()), splits = b.toI32(op.getSplits()), end = b.toI32(op.getEnd()),
+        step = b.toI32(op.getStep());
+  Value steps = b.divide(b.add(end, b.sub(step, b.i32(1))), step);
+  // The first `rest` parts have a step more.
+  Value each = b.divide(steps, splits), rest = b.remainder(steps, splits);
+  auto border = [&](Value part) {
+    Value whole = b.mul(part, each);
+    return b.mul(b.add(whole, b.min(part, rest)), step);
+  };
+  return {b.toIndex(border(split)), b.toIndex(b.min(end, border(b.add(split, b.i32(1)))))};
+}
+
+//===-- Selection
+//---------------------------------------------------------------------------------------------------===//
+
+/// Numbers of a tile's columns, counted from `first`, [columns].
+Value columnNumbers(TileBuilder &b, Value first, int64_t columns) {
+  Value numbers = b.iota(columns);
+  return b.add(b.splatLike(b.toI32(first), numbers), numbers);
+}
+
+SmallVector<Value> expandCandidates(ir::CandidatesOp op, TileBuilder &b) {
+  auto type = cast<RankedTensorType>(op.getResult().getType().clone(b.getI32Type()));
+  Value numbers = b.broadcast(columnNumbers(b, op.getBlock(), type.getDimSize(1)), type, {1});
+  return {b.compare(CmpIPredicate::slt, numbers, b.broadcast(op.getLimit(), type, {0}))};
+}
+
+SmallVector<Value> expandNumbers(ir::NumbersOp op, TileBuilder &b) {
+  auto type = op.getResult().getType();
+  Value numbers = b.broadcast(columnNumbers(b, op.getBlock(), type.getDimSize(1)), type, {1});
+  return {b.select(op.getSeen(), numbers, intSplatLike(b, noBlock, numbers))};
+}
+
+/// A row's candidates; those taken become absent.
+struct Candidates {
+  Value values, ids;
+  bool across; ///< all rows are one
+
+  Value most(TileBuilder &b) const { return combine(b, ReductionKind::Max, values); }
+  /// The lowest id among those of value `wanted`.
+  Value lowestId(TileBuilder &b, Value wanted) const {
+    Value held = b.select(b.equals(values, byRow(b, wanted, values)), ids, intSplatLike(b, noBlock, ids));
+    return combine(b, ReductionKind::Min, held);
+  }
+  /// Along columns, and along rows first where all are one.
+  Value combine(TileBuilder &b, ReductionKind kind, Value tile) const {
+    if (!across)
+      return b.reduce(kind, tile, {1});
+    Value columns = b.broadcast(b.reduce(kind, tile, {0}), TileBuilder::typeOf(tile), {1});
+    // What the columns hold is at least as good as the tile; saying so names the layout.
+    Value all = kind == ReductionKind::Max ? b.maxf(columns, tile) : b.min(columns, tile);
+    return b.reduce(kind, all, {1});
+  }
+  void take(TileBuilder &b, Value id) {
+    Value taken = b.compare(CmpIPredicate::eq, ids, byRow(b, id, ids));
+    values = b.select(taken, b.floatSplatLike(-INFINITY, values), values);
+    ids = b.select(taken, intSplatLike(b, noBlock, ids), ids);
+  }
+};
+
+/// Runs `body(builder, j, carried)` for j in [0, count).
+SmallVector<Value> repeat(TileBuilder &b, Value count, ValueRange inits,
+                          llvm::function_ref<SmallVector<Value>(TileBuilder &, Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(b, b.index(0), count, b.index(1), inits,
+                                 [&](OpBuilder &builder, Location loc, Value j, ValueRange carried) {
+                                   TileBuilder inner(loc, builder);
+                                   scf::YieldOp::create(inner, body(inner, j, carried));
+                                 });
+  return SmallVector<Value>(loop.getResults());
+}
+
+/// Whether a place of a list is number `j`, for every row.
+Value isPlace(TileBuilder &b, Value j, Value list) {
+  auto type = cast<RankedTensorType>(TileBuilder::typeOf(list).clone(b.getI32Type()));
+  Value places = b.broadcast(b.iota(type.getDimSize(1)), type, {1});
+  return b.compare(CmpIPredicate::eq, places, b.splat(b.toI32(j), type));
+}
+
+SmallVector<Value> expandTopK(ir::TopKOp op, TileBuilder &b) {
+  Value none = b.floatSplatLike(-INFINITY, op.getValues()), noIds = intSplatLike(b, noBlock, op.getIds());
+  SmallVector<Value> inits = {op.getValues(), op.getIds(), op.getCandidates(), op.getCandidateIds(), none, noIds};
+  bool across = op.getAcross();
+  SmallVector<Value> results =
+      repeat(b, op.getKeep(), inits, [across](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
+        Candidates list{carried[0], carried[1], across}, added{carried[2], carried[3], across};
+        Value listMost = list.most(b), addedMost = added.most(b), most = b.maxf(listMost, addedMost);
+        Value listId = list.lowestId(b, most), addedId = added.lowestId(b, most), id = b.min(listId, addedId);
+        Value place = isPlace(b, j, carried[4]);
+        Value values = b.select(place, byRow(b, most, carried[4]), carried[4]),
+              ids = b.select(place, byRow(b, id, carried[5]), carried[5]);
+        list.take(b, id);
+        added.take(b, id);
+        return {list.values, list.ids, added.values, added.ids, values, ids};
+      });
+  if (!across)
+    return {results[4], results[5]};
+  Value rows = b.iota(op.getValues().getType().getDimSize(0));
+  Value isFirst = b.compare(CmpIPredicate::eq, rows, b.splatLike(b.i32(0), rows));
+  return {b.select(byRow(b, isFirst, none), results[4], none), b.select(byRow(b, isFirst, noIds), results[5], noIds)};
+}
+
+SmallVector<Value> expandSort(ir::SortOp op, TileBuilder &b) {
+  Value absent = intSplatLike(b, -1, op.getIds());
+  Value places = b.index(op.getIds().getType().getDimSize(1));
+  SmallVector<Value> results =
+      repeat(b, places, {op.getIds(), absent}, [](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
+        Value lowest = b.reduce(ReductionKind::Min, carried[0], {1});
+        Value here = byRow(b, lowest, carried[0]), noIds = intSplatLike(b, noBlock, carried[0]);
+        Value isThere = b.compare(CmpIPredicate::ne, here, noIds);
+        Value sorted = b.select(arith::AndIOp::create(b, isPlace(b, j, carried[1]), isThere), here, carried[1]);
+        return {b.select(b.compare(CmpIPredicate::eq, carried[0], here), noIds, carried[0]), sorted};
+      });
+  return {results[1]};
+}
+
+//===-- Softmax
+//-----------------------------------------------------------------------------------------------------===//
+
+/// exp2(value - offset); 0 for a value of -inf, whatever the offset.
+Value shareOf(TileBuilder &b, Value value, Value offset) { return b.exp2(b.subf(value, finite(b, offset))); }
+
+SmallVector<Value> expandOnline(ir::OnlineOp op, TileBuilder &b) {
+  int64_t landmark = *getConstantIntValue(op.getBlockSize()) - 1;
+  Value logits = seenLogits(b, op.getSeen(), op.getLogits());
+  Value maximum = b.reduce(ReductionKind::Max, logits, {2});
+  Value none = b.floatSplatLike(-INFINITY, maximum), factor = b.splatLike(op.getFactor(), maximum);
+  Value shift = b.mulf(finite(b, maximum), factor);
+  Value inner = exactExponentials(b, logits, maximum, op.getFactor());
+  Value logSum = b.log2(b.reduce(ReductionKind::Sum, inner, {2}));
+  Value gate = b.mulf(b.column(op.getLogits(), landmark), factor);
+  Value term = b.select(b.equals(maximum, none), none, b.select(op.getOwn(), b.addf(shift, logSum), gate));
+
+  Value most = b.maxf(op.getMax(), b.reduce(ReductionKind::Max, term, {1}));
+  Value offset = byRow(b, finite(b, most), term);
+  Value kept = shareOf(b, op.getMax(), most);
+  Value added = b.reduce(ReductionKind::Sum, b.exp2(b.subf(term, offset)), {1});
+  // A term's share, divided by the sum of its exponentials: the division as a difference of logarithms.
+  Value weight =
+      b.exp2(b.subf(b.subf(term, offset), b.select(b.equals(maximum, none), b.floatSplatLike(0.0f, logSum), logSum)));
+  return {b.mulf(inner, b.broadcastLeading(weight, inner)), most, b.addf(b.mulf(op.getSum(), kept), added), kept};
+}
+
+SmallVector<Value> expandFinish(ir::FinishOp op, TileBuilder &b) {
+  Value zero = b.floatSplatLike(0.0f, op.getSum());
+  Value inverse = arith::DivFOp::create(b, b.floatSplatLike(1.0f, op.getSum()), op.getSum());
+  return {b.select(b.equals(op.getSum(), zero), zero, inverse), b.addf(op.getMax(), b.log2(op.getSum()))};
+}
+
+SmallVector<Value> expandJoin(ir::JoinOp op, TileBuilder &b) {
+  Value most = b.maxf(op.getA(), op.getB());
+  return {b.addf(finite(b, most), b.log2(b.addf(shareOf(b, op.getA(), most), shareOf(b, op.getB(), most))))};
+}
+
+SmallVector<Value> expandShare(ir::ShareOp op, TileBuilder &b) { return {shareOf(b, op.getPart(), op.getWhole())}; }
+
+} // namespace
+
+void landmark::populateRetrievalExpansions(RewritePatternSet &patterns) {
+  patterns.add<Expansion<ir::TaskOp, expandTask>, Expansion<ir::PartOp, expandPart>,
+               Expansion<ir::CandidatesOp, expandCandidates>, Expansion<ir::NumbersOp, expandNumbers>,
+               Expansion<ir::TopKOp, expandTopK>, Expansion<ir::SortOp, expandSort>,
+               Expansion<ir::OnlineOp, expandOnline>, Expansion<ir::FinishOp, expandFinish>,
+               Expansion<ir::JoinOp, expandJoin>, Expansion<ir::ShareOp, expandShare>>(patterns.getContext());
+}

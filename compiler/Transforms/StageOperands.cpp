@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A left operand that is multiplied transposed has its rows contracted: what one warp holds, all of them need. It goes through shared memory:
+//
+//     barrier                                    the last readers are done; none where the block has one before
+//     write P -> slot;  write dS -> slot         all operands of dots that follow one another
+//     barrier
+//     dot slot transposed, ...;  dot slot transposed, ...
+#include "compiler/Transforms/Passes.h"
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace landmark {
+#define GEN_PASS_DEF_TILESTAGEOPERANDS
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace landmark
+
+using namespace mlir;
+using namespace landmark;
+
+namespace {
+
+bool isStaged(tile::DotOp dot) { return dot.getTransposed() && isa<RankedTensorType>(dot.getA().getType()); }
+
+/// Whether `value` is there before `op`.
+bool isKnownBefore(Value value, mlir::Operation *op) {
+  mlir::Operation *definition = value.getDefiningOp();
+  return !definition || definition->getBlock() != op->getBlock() || definition->isBeforeInBlock(op);
+}
+
+struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
+  /// One tile of rows, all else of it side by side, or a diagnostic and none.
+  static tile::BufferType bufferFor(tile::DotOp dot) {
+    auto type = cast<RankedTensorType>(dot.getA().getType());
+    int64_t rows = type.getDimSize(0);
+    return tile::BufferType::getChecked([&] { return dot.emitOpError("cannot have its left operand in shared memory: "); }, dot.getContext(), int64_t(1),
+                                        ArrayRef<int64_t>{rows, type.getNumElements() / rows}, type.getElementType(),
+                                        tile::SwizzleAttr::get(dot.getContext(), 0, 0, 0)); // tile-assign-layouts chooses another
+  }
+
+  /// Stages the operands of `dots`, which all are known before the first of them.
+  static LogicalResult stage(MutableArrayRef<tile::DotOp> dots) {
+    ImplicitLocOpBuilder b(dots.front().getLoc(), dots.front());
+    Block *block = dots.front()->getBlock();
+    bool isSeparated = llvm::any_of(block->getOps<gpu::BarrierOp>(), [&](mlir::Operation *barrier) { return barrier->isBeforeInBlock(dots.front()); });
+    if (!isSeparated)
+      gpu::BarrierOp::create(b);
+    for (tile::DotOp dot : dots) {
+      tile::BufferType type = bufferFor(dot);
+      if (!type)
+        return failure();
+      Value buffer = tile::AllocOp::create(b, type, IntegerAttr());
+      Value slot = tile::SlotOp::create(b, tile::SlotType::get(b.getContext(), type), buffer, arith::ConstantIndexOp::create(b, 0));
+      tile::WriteOp::create(b, cast<TypedValue<RankedTensorType>>(dot.getA()), cast<TypedValue<tile::SlotType>>(slot));
+      dot.getAMutable().assign(slot);
+    }
+    gpu::BarrierOp::create(b);
+    return success();
+  }
+
+  void runOnOperation() override {
+    SmallVector<tile::DotOp> dots;
+    getOperation()->walk([&](tile::DotOp dot) {
+      if (isStaged(dot))
+        dots.push_back(dot);
+    });
+    for (size_t first = 0, next; first < dots.size(); first = next) {
+      for (next = first + 1; next < dots.size(); ++next)
+        if (dots[next]->getBlock() != dots[first]->getBlock() || !isKnownBefore(dots[next].getA(), dots[first]))
+          break;
+      if (failed(stage(MutableArrayRef(dots).slice(first, next - first))))
+        return signalPassFailure();
+    }
+  }
+};
+
+} // namespace

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Copies within a device's memory, ordered by a stream on a GPU.
+#ifndef LANDMARK_RUNTIME_COPIES_H
+#define LANDMARK_RUNTIME_COPIES_H
+
+#include "DeviceState.h"
+
+#include <optional>
+
+namespace landmark {
+
+/// `rows` rows of `bytes` bytes, `pitch` bytes from one to the next; pitches are at least `bytes` where there is more
+/// than one row.
+struct Rows2D {
+  std::byte *data;
+  int64_t pitch;
+};
+
+/// Makes the device's context current for its life. Errors are those of the first copy that fails; none is done after
+/// it.
+class Copies {
+public:
+  Copies(const DeviceState &state, void *stream);
+
+  void copy(Rows2D to, Rows2D from, int64_t bytes, int64_t rows);
+  void copy(void *to, const void *from, int64_t bytes) {
+    copy({static_cast<std::byte *>(to), bytes}, {static_cast<std::byte *>(const_cast<void *>(from)), bytes}, bytes, 1);
+  }
+  /// From ordinary host memory, which may change once the call is back.
+  void upload(void *to, const void *from, int64_t bytes);
+
+  const Expected<void> &status() const { return state; }
+
+private:
+  void copyOnDevice(Rows2D to, Rows2D from, int64_t bytes, int64_t rows);
+
+  const DeviceState &device;
+  cuda::StreamHandle stream;
+  std::optional<cuda::ContextScope> scope;
+  Expected<void> state;
+};
+
+} // namespace landmark
+#endif

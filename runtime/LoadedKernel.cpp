@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "LoadedKernel.h"
+
+#include "Log.h"
+#include "Remarks.h"
+#include "compiler/Driver/Ptxas.h"
+#include "cuda/Assemble.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace landmark {
+
+Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(Kernel kernel, const Device &device,
+                                                                 std::shared_ptr<ThreadPool> pool) {
+  std::shared_ptr<LoadedKernel> made(new LoadedKernel(std::move(kernel), device, std::move(pool)));
+  if (!device.isHost())
+    if (auto loaded = made->load(); !loaded)
+      return loaded.error();
+  return std::shared_ptr<const LoadedKernel>(std::move(made));
+}
+
+LoadedKernel::~LoadedKernel() {
+  if (!module)
+    return;
+  const DeviceState &on = *device.state();
+  cuda::ContextScope scope(*on.driver, on.context);
+  if (scope.status())
+    on.driver->moduleUnload(module);
+}
+
+Expected<void> LoadedKernel::load() {
+  const DeviceState &on = *device.state();
+  const cuda::Driver &driver = *on.driver;
+  cuda::ContextScope scope(driver, on.context);
+  if (!scope.status())
+    return scope.status();
+  auto loaded = cuda::load(driver, kernel.cubin.empty() ? kernel.ptx : kernel.cubin);
+  if (!loaded && !kernel.cubin.empty()) {
+    // Machine code of a newer toolkit than the driver's, perhaps.
+    Log::get().write("cubin.refused", {{"reason", loaded.error().message}});
+    loaded = cuda::load(driver, kernel.ptx);
+  }
+  if (!loaded)
+    return loaded.error();
+  module = *loaded;
+  for (const Kernel::Function &function : kernel.functions) {
+    cuda::Function handle = nullptr;
+    auto done =
+        driver.check(driver.moduleGetFunction(&handle, module, function.name.c_str()), "cuModuleGetFunction");
+    if (done)
+      done = driver.check(
+          driver.funcSetAttribute(handle, cuda::MaxDynamicSharedBytes, int(function.sharedBytes)),
+          fmt::format("cuFuncSetAttribute of {} bytes of dynamic shared memory", function.sharedBytes));
+    if (!done)
+      return done;
+    functions.push_back(handle);
+  }
+  logRemarks(driver);
+  return {};
+}
+
+void LoadedKernel::logRemarks(const cuda::Driver &driver) const {
+  if (!Log::get().on())
+    return;
+  std::vector<ResourceUse> uses;
+  nlohmann::ordered_json shown = nlohmann::ordered_json::object();
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    int registers = 0, localBytes = 0;
+    driver.funcGetAttribute(&registers, cuda::Registers, functions[i]);
+    driver.funcGetAttribute(&localBytes, cuda::LocalBytes, functions[i]);
+    ResourceUse use;
+    use.function = kernel.functions[i].name;
+    use.registers = registers;
+    use.stackBytes = localBytes;
+    use.dynamicSharedBytes = kernel.functions[i].sharedBytes;
+    shown[use.function] = {{"registers", registers}, {"local_bytes", localBytes}};
+    uses.push_back(std::move(use));
+  }
+  Log::get().write("loaded", {{"problem", describe(kernel.problem)},
+                              {"config", describe(kernel.config)},
+                              {"functions", shown},
+                              {"remarks", remarks(kernel, uses)}});
+}
+
+Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **arguments, void *stream) const {
+  if (auto legal = checkStream(device, stream); !legal)
+    return legal;
+  if (device.isHost()) {
+    for (std::size_t i = 0; i < programs.size(); ++i)
+      pool->run(programs[i], [&](int64_t program) { kernel.functions[i].hostEntry(arguments, program); });
+    return {};
+  }
+  const cuda::Driver &driver = *device.state()->driver;
+  cuda::ContextScope scope(driver, device.state()->context);
+  if (!scope.status())
+    return scope.status();
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    if (programs[i] == 0)
+      continue;
+    int64_t blocks = kernel.config.persistent ? std::min(programs[i], device.multiprocessors()) : programs[i];
+    auto launched = driver.check(driver.launchKernel(functions[i], unsigned(blocks), 1, 1, unsigned(kernel.threads), 1,
+                                                     1, unsigned(kernel.functions[i].sharedBytes),
+                                                     static_cast<cuda::StreamHandle>(stream), arguments, nullptr),
+                                 "cuLaunchKernel");
+    if (!launched)
+      return launched;
+  }
+  return {};
+}
+
+Expected<void> checkFits(const Problem &needed, const Kernel &kernel) {
+  if (needed == kernel.problem)
+    return {};
+  return Error{ErrorCode::InvalidArgument, fmt::format("arguments: got those of '{}'; this kernel computes '{}'",
+                                                       describe(needed), describe(kernel.problem))};
+}
+
+Expected<void> checkStream(const Device &device, void *stream) {
+  if (device.isHost() && stream)
+    return Error{ErrorCode::InvalidArgument, fmt::format("stream: got {}; on the host it must be null", stream)};
+  return {};
+}
+
+Expected<Cubin> assembleByPtxas(const Kernel &kernel) {
+  auto assembled = assemble(kernel.ptx, kernel.target.chip);
+  return assembled ? Expected<Cubin>(Cubin{std::move(assembled->cubin), "ptxas"}) : assembled.error();
+}
+
+std::function<Expected<Cubin>(const Kernel &)> assemblerOf(const Device &device) {
+  if (device.isHost())
+    return {};
+  return [device](const Kernel &kernel) -> Expected<Cubin> {
+    // The driver's linker assembles relocatable code, in which a kernel cannot hand registers from one warp to another:
+    // half the speed.
+    if (auto assembled = assembleByPtxas(kernel))
+      return assembled;
+    const DeviceState &on = *device.state();
+    cuda::ContextScope scope(*on.driver, on.context);
+    if (!scope.status())
+      return scope.status().error();
+    auto code = cuda::assemble(*on.driver, kernel.ptx);
+    if (!code)
+      return code.error();
+    return Cubin{std::move(*code), cuda::describeDriver(*on.driver)};
+  };
+}
+
+} // namespace landmark

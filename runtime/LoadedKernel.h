@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef LANDMARK_RUNTIME_LOADEDKERNEL_H
+#define LANDMARK_RUNTIME_LOADEDKERNEL_H
+
+#include "DeviceState.h"
+#include "KernelStore.h"
+#include "ThreadPool.h"
+#include "landmark/Runtime.h"
+
+#include <span>
+
+namespace landmark {
+
+/// A kernel where it runs.
+class LoadedKernel {
+public:
+  /// GPU: loads the machine code, or has the driver assemble the PTX; its log is in the error's notes.
+  static Expected<std::shared_ptr<const LoadedKernel>> load(Kernel kernel, const Device &device,
+                                                            std::shared_ptr<ThreadPool> pool);
+  ~LoadedKernel();
+  LoadedKernel(const LoadedKernel &) = delete;
+
+  /// Launches the kernel's functions in their order, unchecked but for the stream: `programs[i]` programs of function i
+  /// (none for 0), on arguments in the order of `struct Kernel`. On the host they are done on return.
+  Expected<void> launch(std::span<const int64_t> programs, void **arguments, void *stream) const;
+  /// Of a kernel of one function.
+  Expected<void> launch(int64_t programs, void **arguments, void *stream) const {
+    return launch({&programs, 1}, arguments, stream);
+  }
+
+  const Kernel kernel;
+  const Device device;
+
+private:
+  LoadedKernel(Kernel kernel, Device device, std::shared_ptr<ThreadPool> pool)
+      : kernel(std::move(kernel)), device(std::move(device)), pool(std::move(pool)) {}
+  Expected<void> load();
+  /// Says in the log what may make the kernel slow.
+  void logRemarks(const cuda::Driver &driver) const;
+
+  const std::shared_ptr<ThreadPool> pool; ///< host only
+  cuda::Module module = nullptr;          ///< GPU only
+  std::vector<cuda::Function> functions;  ///< GPU only, those of the kernel
+};
+
+/// Makes the handles of loaded kernels, each of the class of its operation.
+struct KernelHandle {
+  template <typename Handle> static Handle of(std::shared_ptr<const LoadedKernel> kernel) {
+    return Handle(std::move(kernel));
+  }
+  template <typename Handle>
+  static Expected<Handle> load(Kernel kernel, const Device &device, std::shared_ptr<ThreadPool> pool) {
+    auto loaded = LoadedKernel::load(std::move(kernel), device, std::move(pool));
+    return loaded ? Expected<Handle>(of<Handle>(std::move(*loaded))) : loaded.error();
+  }
+};
+
+/// Whether a kernel is the one that arguments need.
+Expected<void> checkFits(const Problem &needed, const Kernel &kernel);
+
+/// On the host a stream must be null.
+Expected<void> checkStream(const Device &device, void *stream);
+
+/// Assembles a kernel's PTX with ptxas; NotFound where there is none.
+Expected<Cubin> assembleByPtxas(const Kernel &kernel);
+/// Assembles a kernel's PTX for a GPU, with ptxas or else by the GPU's driver; empty for the host.
+std::function<Expected<Cubin>(const Kernel &)> assemblerOf(const Device &device);
+
+} // namespace landmark
+#endif

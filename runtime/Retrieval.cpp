@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "landmark/Retrieval.h"
+
+#include "CacheState.h"
+#include "KernelArguments.h"
+#include "LoadedKernel.h"
+#include "Places.h"
+#include "RetrievalPlan.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <map>
+#include <set>
+
+namespace landmark {
+
+namespace {
+
+constexpr int64_t columns = Problem::landmarksPerPage;
+
+template <typename... Values> Error refuse(fmt::format_string<Values...> format, Values &&...values) {
+  return Error{ErrorCode::InvalidArgument, fmt::format(format, std::forward<Values>(values)...)};
+}
+
+template <typename View> Expected<Footprint> checkView(const char *name, const View &view, int64_t elementBytes) {
+  auto covered = footprint(view);
+  if (!covered)
+    return refuse("{}: got shape [{}] with strides [{}]; sizes must be at least 0 and offsets at most 2^56 bytes", name,
+                  fmt::join(view.shape, ", "), fmt::join(view.strides, ", "));
+  if (!covered->data && !covered->empty)
+    return refuse("{}: got null data for shape [{}]", name, fmt::join(view.shape, ", "));
+  if (reinterpret_cast<std::uintptr_t>(view.data) % std::size_t(elementBytes) != 0)
+    return refuse("{}: got data at {}; it must be aligned to the element's {} bytes", name,
+                  static_cast<const void *>(view.data), elementBytes);
+  return *covered;
+}
+
+Expected<Footprint> checkTensor(const char *name, const TensorView &view, const RetrievalPlan &plan, int64_t batch,
+                                int64_t queries) {
+  if (view.dtype != plan.dtype)
+    return refuse("{}: got {} elements; the cache holds {}", name, landmark::name(view.dtype),
+                  landmark::name(plan.dtype));
+  std::array<int64_t, 4> expected = {batch, plan.queryHeads, queries, plan.headDim};
+  if (view.shape != expected)
+    return refuse("{}: got shape [{}]; it must be [{}]: the sequences bound, query heads, queries, D", name,
+                  fmt::join(view.shape, ", "), fmt::join(expected, ", "));
+  if (view.strides[3] != 1)
+    return refuse("{}: got a stride of {} between columns; they must lie side by side (stride 1)", name,
+                  view.strides[3]);
+  return checkView(name, view, byteSize(view.dtype));
+}
+
+/// A tensor [batch, head, query, D] from query `first` on.
+TensorView from(TensorView view, int64_t first, int64_t queries) {
+  view.data = static_cast<std::byte *>(view.data) + first * view.strides[2] * byteSize(view.dtype);
+  view.shape[2] = queries;
+  return view;
+}
+RowsView from(RowsView view, int64_t first, int64_t queries) {
+  view.data += first * view.strides[2];
+  view.shape[2] = queries;
+  return view;
+}
+
+} // namespace
+
+struct Retrieval::State {
+  RetrievalPlan plan;
+  LandmarkCache::State *cache;
+  std::map<Operation, std::shared_ptr<const LoadedKernel>> kernels;
+  DeviceBuffer slots;             ///< int32 [batch]
+  DeviceBuffer values, ids;       ///< lists: [batch, inner, outer, list, place]
+  DeviceBuffer logits;            ///< [batch, tile, head, query, column]
+  DeviceBuffer logSums;           ///< [batch, inner, outer, split]
+  DeviceBuffer pooled;            ///< [batch, tile, outer, span, column]
+  DeviceBuffer table;             ///< [batch, head, query, place]
+  DeviceBuffer parts, partLse;    ///< [batch, split, head, query, D] and without the D
+  std::vector<int64_t> sequences; ///< bound
+  int64_t lastQueries = 0;
+
+  Expected<void> allocate();
+  Expected<void> check(const TensorView &q, const TensorView &o, const RowsView &lse) const;
+
+  int64_t batch() const { return int64_t(sequences.size()); }
+  int64_t tableHead(int64_t queries) const { return plan.selectionQueries(queries) * plan.list; }
+  int64_t tableBatch(int64_t queries) const { return plan.selectionHeads() * tableHead(queries); }
+
+  Expected<void> launch(Operation step, int64_t programs, KernelArguments &arguments, void *stream) const;
+  /// Programs of a kernel that walks rows in this order.
+  int64_t programs(Operation step, const RowOrder &order, int64_t splits) const {
+    int64_t tile = kernels.at(step)->kernel.config.queryTile;
+    return batch() * order.outer * order.spans() * ((order.span + tile - 1) / tile) * splits;
+  }
+
+  // What kernels are given.
+  static void add(KernelArguments &to, const TensorView &view, const RowOrder &order) {
+    to.view(view.data, {view.shape[0], order.outer, order.inner, view.shape[3]},
+            {view.strides[0], order.outerOf(view.strides[1], view.strides[2]),
+             order.innerOf(view.strides[1], view.strides[2]), 1});
+  }
+  static void add(KernelArguments &to, const RowsView &view, const RowOrder &order) {
+    to.view(view.data, {view.shape[0], order.outer, order.inner},
+            {view.strides[0], order.outerOf(view.strides[1], view.strides[2]),
+             order.innerOf(view.strides[1], view.strides[2])});
+  }
+  void addPages(KernelArguments &to, const GrowingBuffer &buffer, int64_t rows) const {
+    int64_t dim = plan.headDim;
+    to.view(buffer.data(), {INT32_MAX, plan.kvHeads, rows, dim}, {plan.kvHeads * rows * dim, rows * dim, dim, 1});
+  }
+  void addSequences(KernelArguments &to) const {
+    to.view(slots.data(), {batch()}, {1});
+    to.view(cache->lengths.data(), {cache->options.maxSequences}, {1});
+  }
+  void addTable(KernelArguments &to, const DeviceBuffer &buffer, int64_t width) const {
+    to.view(buffer.data(), {cache->options.maxSequences, width}, {width, 1});
+  }
+  /// Lists of `inner` rows for each of `outer`, `width` columns of them side by side as one row.
+  void addLists(KernelArguments &to, const DeviceBuffer &buffer, int64_t outer, int64_t inner, int64_t width) const {
+    int64_t row = plan.candidateColumns();
+    to.view(buffer.data(), {batch(), outer * (row / width), inner, width},
+            {outer * inner * row, width, outer * row, 1});
+  }
+
+  // The steps, on `queries` queries that end `back - queries` before the end of their sequences; `all` is the whole
+  // call's number, which the table has room for.
+  Expected<void> scoreTop(const TensorView &q, int64_t back, void *stream);
+  Expected<void> score(const TensorView &q, int64_t back, void *stream);
+  Expected<void> pool(int64_t queries, int64_t back, bool isFirst, void *stream);
+  Expected<void> select(int64_t queries, int64_t first, int64_t all, void *stream);
+  /// Brings the blocks that attend() will read into the pool of hot pages, if there is one. Waits for the selection.
+  Expected<void> fetch(int64_t queries, int64_t back, int64_t first, int64_t all, void *stream);
+  Expected<void> attend(const TensorView &q, const TensorView &o, const RowsView &lse, int64_t back, int64_t first,
+                        int64_t all, void *stream);
+  Expected<void> run(const TensorView &q, const TensorView &o, const RowsView &lse, void *stream);
+};
+
+Expected<void> Retrieval::State::allocate() {
+  const Device &device = cache->device;
+  std::pair<DeviceBuffer *, int64_t> buffers[] = {
+      {&slots, plan.maxBatch},    {&values, plan.lists()},
+      {&ids, plan.lists()},       {&logits, plan.logits()},
+      {&logSums, plan.logSums()}, {&pooled, plan.pooled()},
+      {&table, plan.table()},     {&parts, plan.parts() * plan.headDim},
+      {&partLse, plan.parts()},
+  };
+  for (auto [buffer, elements] : buffers) {
+    auto made = DeviceBuffer::allocate(device, std::size_t(elements) * 4);
+    if (!made)
+      return made.error();
+    *buffer = std::move(*made);
+  }
+  return {};
+}
+
+Expected<void> Retrieval::State::check(const TensorView &q, const TensorView &o, const RowsView &lse) const {
+  int64_t queries = q.shape[2];
+  if (queries < 0 || queries > plan.maxQueries)
+    return refuse("q: got {} queries, allowed: 0 to {} (RetrievalOptions::maxQueries)", queries, plan.maxQueries);
+  auto qCovered = checkTensor("q", q, plan, batch(), queries), oCovered = checkTensor("o", o, plan, batch(), queries);
+  if (!qCovered)
+    return qCovered.error();
+  if (!oCovered)
+    return oCovered.error();
+  std::array<int64_t, 3> rows = {batch(), plan.queryHeads, queries};
+  if (lse.shape != rows)
+    return refuse("lse: got shape [{}]; it must be [{}]", fmt::join(lse.shape, ", "), fmt::join(rows, ", "));
+  auto lseCovered = checkView("lse", lse, sizeof(float));
+  if (!lseCovered)
+    return lseCovered.error();
+  for (auto [name, output] : {std::pair{"o", &*oCovered}, std::pair{"lse", &*lseCovered}})
+    if (overlapsItself(*output))
+      return refuse("{}: got strides by which elements lie over one another", name);
+  if (overlaps(*oCovered, *qCovered) || overlaps(*oCovered, *lseCovered) || overlaps(*lseCovered, *qCovered))
+    return refuse("o, lse: got memory that they share with one another or with q; outputs need memory of their own");
+  for (auto [name, covered] : {std::pair{"q", &*qCovered}, std::pair{"o", &*oCovered}, std::pair{"lse", &*lseCovered}})
+    if (auto there = checkPlace(name, *covered, cache->device); !there)
+      return there;
+  for (int64_t sequence : sequences) {
+    auto slot = cache->slotOf(sequence);
+    if (!slot)
+      return slot.error();
+    if (cache->slots[size_t(*slot)].length < queries)
+      return refuse("q: got {} queries; sequence {} holds {} tokens, and the queries are its last", queries, sequence,
+                    cache->slots[size_t(*slot)].length);
+  }
+  return {};
+}
+
+Expected<void> Retrieval::State::launch(Operation step, int64_t programs, KernelArguments &arguments,
+                                        void *stream) const {
+  if (programs > INT32_MAX)
+    return refuse("q: got work for {} programs; one launch holds at most {}", programs, INT32_MAX);
+  return kernels.at(step)->launch(programs, arguments.pointers(), stream);
+}
+
+Expected<void> Retrieval::State::scoreTop(const TensorView &q, int64_t back, void *stream) {
+  RowOrder order = plan.scoreOrder(q.shape[2]);
+  KernelArguments arguments;
+  add(arguments, q, order);
+  addPages(arguments, cache->landmarkKeys.buffers[0], columns);
+  addSequences(arguments);
+  addTable(arguments, cache->landmarkTable, cache->maxLandmarkPages());
+  addLists(arguments, values, order.outer, order.inner, plan.list);
+  addLists(arguments, ids, order.outer, order.inner, plan.list);
+  arguments.numbers({order.span, plan.scoreSplits, plan.listStride, order.outerStep(), order.innerStep(),
+                     order.innerStep(), plan.group(), back, plan.window});
+  return launch(Operation::ScoreTop, programs(Operation::ScoreTop, order, plan.scoreSplits), arguments, stream);
+}
+
+Expected<void> Retrieval::State::score(const TensorView &q, int64_t back, void *stream) {
+  int64_t queries = q.shape[2], headStride = queries * columns, batchStride = plan.queryHeads * headStride;
+  RowOrder order = plan.scoreOrder(queries);
+  KernelArguments arguments;
+  add(arguments, q, order);
+  addPages(arguments, cache->landmarkKeys.buffers[0], columns);
+  addSequences(arguments);
+  addTable(arguments, cache->landmarkTable, cache->maxLandmarkPages());
+  arguments.view(logits.data(), {batch() * plan.tiles, order.outer, order.inner, columns},
+                 {batchStride, order.outerOf(headStride, columns), order.innerOf(headStride, columns), 1});
+  arguments.view(logSums.data(), {batch(), order.outer * columns, order.inner},
+                 {batchStride, 1, order.outer * columns});
+  arguments
+      .numbers({order.span, plan.scoreSplits, columns, order.outerStep(), order.innerStep(),
+                plan.sharesChunk() ? 0 : order.innerStep(), plan.group(), back, plan.window, plan.tiles})
+      .factor(plan.scale);
+  return launch(Operation::Score, programs(Operation::Score, order, plan.scoreSplits), arguments, stream);
+}
+
+Expected<void> Retrieval::State::pool(int64_t queries, int64_t back, bool isFirst, void *stream) {
+  RowOrder scored = plan.scoreOrder(queries), order = plan.poolOrder(queries);
+  int64_t headStride = queries * columns, batchStride = plan.queryHeads * headStride;
+  // How score() left the log-sum-exps: its inner rows are the outer dimension in memory.
+  int64_t sumHead = scored.outerOf(1, 0) ? columns : scored.outer * columns,
+          sumQuery = scored.outerOf(0, 1) ? columns : scored.outer * columns;
+  KernelArguments arguments;
+  arguments.view(logits.data(), {batch() * plan.tiles, order.outer, order.inner, columns},
+                 {batchStride, order.outerOf(headStride, columns), order.innerOf(headStride, columns), 1});
+  arguments.view(logSums.data(), {batch(), order.outer, order.inner, columns},
+                 {batchStride, order.outerOf(sumHead, sumQuery), order.innerOf(sumHead, sumQuery), 1});
+  addSequences(arguments);
+  arguments.view(pooled.data(), {batch() * plan.tiles, order.outer, order.spans(), columns},
+                 {order.outer * order.spans() * columns, order.spans() * columns, columns, 1});
+  addLists(arguments, values, order.outer, order.spans(), plan.list);
+  addLists(arguments, ids, order.outer, order.spans(), plan.list);
+  arguments
+      .numbers({order.span, plan.scoreSplits, plan.listStride, plan.scoreSplits, order.outerStep(), back, plan.window,
+                plan.tiles, isFirst})
+      .factor(plan.scale);
+  return launch(Operation::Pool, batch() * order.outer * order.spans() * plan.scoreSplits, arguments, stream);
+}
+
+Expected<void> Retrieval::State::select(int64_t queries, int64_t first, int64_t all, void *stream) {
+  RowOrder order = plan.shares() ? plan.poolOrder(queries) : plan.scoreOrder(queries);
+  int64_t inner = plan.shares() ? order.spans() : order.inner, head = tableHead(all), query = plan.list;
+  KernelArguments arguments;
+  int64_t row = plan.candidateColumns(), width = kernels.at(Operation::Select)->kernel.config.keyTile;
+  for (const DeviceBuffer *buffer : {&values, &ids})
+    arguments.view(buffer->data(), {batch(), inner * order.outer, row / width, width},
+                   {order.outer * inner * row, row, width, 1});
+  auto *entries = static_cast<int32_t *>(table.data()) + (plan.sharesChunk() ? 0 : first * query);
+  arguments.view(entries, {batch(), order.outer, inner, plan.list},
+                 {tableBatch(all), order.outerOf(head, query), order.innerOf(head, query), 1});
+  arguments.numbers({order.outer, plan.scoreSplits * plan.list});
+  return launch(Operation::Select, batch() * order.outer * inner, arguments, stream);
+}
+
+Expected<void> Retrieval::State::fetch(int64_t queries, int64_t back, int64_t first, int64_t all, void *stream) {
+  if (!cache->isPooled())
+    return {};
+  std::vector<int32_t> chosen(std::size_t(batch() * tableBatch(all)));
+  if (auto done = table.download(chosen.data(), chosen.size() * sizeof(int32_t)); !done)
+    return done;
+  std::vector<std::pair<int64_t, std::vector<int64_t>>> blocks;
+  for (int64_t i = 0; i < batch(); ++i) {
+    int64_t slot = *cache->slotOf(sequences[std::size_t(i)]), length = cache->slots[std::size_t(slot)].length;
+    std::set<int64_t> ids;
+    int64_t begin = plan.sharesChunk() ? 0 : first, end = plan.sharesChunk() ? 1 : first + queries;
+    for (int64_t head = 0; head < plan.selectionHeads(); ++head)
+      for (int64_t query = begin; query < end; ++query)
+        for (int64_t place = 0; place < plan.topK; ++place)
+          if (int32_t id = chosen[std::size_t(i * tableBatch(all) + head * tableHead(all) + query * plan.list + place)];
+              id >= 0)
+            ids.insert(id);
+    int64_t from = (length - back) / plan.blockSize - plan.window,
+            last = (length - back + queries - 1) / plan.blockSize;
+    for (int64_t id = std::max<int64_t>(0, from); id <= last; ++id)
+      ids.insert(id);
+    blocks.push_back({slot, {ids.begin(), ids.end()}});
+  }
+  return cache->fetch(blocks, stream);
+}
+
+Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o, const RowsView &lse, int64_t back,
+                                        int64_t first, int64_t all, void *stream) {
+  int64_t queries = q.shape[2], splits = plan.attendSplits, heads = plan.queryHeads, head = tableHead(all),
+          query = plan.list;
+  bool isPart = splits > 1;
+  Operation step = isPart ? Operation::AttendPart : Operation::Attend;
+  RowOrder order = plan.attendOrder(queries);
+  TensorView partView = denseView(parts.data(), DType::F32, {batch() * splits, heads, queries, plan.headDim});
+  RowsView partRows = denseRows(static_cast<float *>(partLse.data()), {batch() * splits, heads, queries});
+  KernelArguments arguments;
+  add(arguments, q, order);
+  LandmarkCache::State::Source source = cache->source();
+  addPages(arguments, source.k, plan.blockSize);
+  addPages(arguments, source.v, plan.blockSize);
+  addSequences(arguments);
+  addTable(arguments, source.table, cache->maxBlocks());
+  bool sharesSpans = plan.sharesChunk() || plan.granularity == Granularity::Query;
+  arguments.view(static_cast<int32_t *>(table.data()) + (plan.sharesChunk() ? 0 : first * query),
+                 {batch(), order.outer, order.spans(), plan.topK},
+                 {tableBatch(all), order.outerOf(head, query), sharesSpans ? 0 : head, 1});
+  add(arguments, isPart ? partView : o, order);
+  add(arguments, isPart ? partRows : lse, order);
+  arguments
+      .numbers({order.span, splits, order.outerStep(), order.innerStep(), plan.group(), back, plan.window, plan.topK})
+      .factor(plan.scale);
+  auto done = launch(step, programs(step, order, splits), arguments, stream);
+  if (!done || !isPart)
+    return done;
+  RowOrder merged{true, heads, queries, queries};
+  KernelArguments merging;
+  add(merging, partView, merged);
+  add(merging, partRows, merged);
+  add(merging, o, merged);
+  add(merging, lse, merged);
+  merging.numbers({splits});
+  return launch(Operation::Merge, programs(Operation::Merge, merged, 1), merging, stream);
+}
+
+Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, const RowsView &lse, void *stream) {
+  int64_t all = q.shape[2];
+  for (int64_t first = 0; first < all; first += plan.partQueries) {
+    int64_t queries = std::min(plan.partQueries, all - first), back = all - first;
+    // A chunk that shares a selection chooses from what lies before all of it.
+    int64_t selectBack = plan.sharesChunk() ? all : back;
+    TensorView part = from(q, first, queries);
+    if (auto done = plan.shares() ? score(part, selectBack, stream) : scoreTop(part, selectBack, stream); !done)
+      return done;
+    if (plan.shares())
+      if (auto done = pool(queries, selectBack, first == 0 || !plan.sharesChunk(), stream); !done)
+        return done;
+    if (plan.sharesChunk())
+      continue;
+    if (auto done = select(queries, first, all, stream); !done)
+      return done;
+    if (auto done = fetch(queries, back, first, all, stream); !done)
+      return done;
+    if (auto done = attend(part, from(o, first, queries), from(lse, first, queries), back, first, all, stream); !done)
+      return done;
+  }
+  if (!plan.sharesChunk() || all == 0)
+    return {};
+  if (auto done = select(all, 0, all, stream); !done)
+    return done;
+  if (auto done = fetch(all, all, 0, all, stream); !done)
+    return done;
+  return attend(q, o, lse, all, 0, all, stream);
+}
+
+//===-- Retrieval
+//---------------------------------------------------------------------------------------------------===//
+
+Retrieval::Retrieval(std::unique_ptr<State> state) : state(std::move(state)) {}
+Retrieval::Retrieval(Retrieval &&) noexcept = default;
+Retrieval &Retrieval::operator=(Retrieval &&) noexcept = default;
+Retrieval::~Retrieval() = default;
+
+Expected<Retrieval> Retrieval::create(Runtime &runtime, const LandmarkCache &cache, const RetrievalOptions &options) {
+  if (runtime.device().label() != cache.device().label() ||
+      runtime.device().state()->context != cache.device().state()->context)
+    return refuse("retrieval: cache: got one on {}; the runtime is on {}", cache.device().label(),
+                  runtime.device().label());
+  auto plan = RetrievalPlan::make(cache.options(), options, cache.device());
+  if (!plan)
+    return plan.error();
+  auto state = std::make_unique<State>();
+  state->plan = *plan;
+  state->cache = &cache.state();
+  for (Operation step : plan->steps()) {
+    CompileOptions compile;
+    compile.config = plan->config(step, cache.device().target());
+    auto kernel = runtime.kernelFor(plan->problem(step), compile);
+    if (!kernel)
+      return kernel.error();
+    state->kernels[step] = std::move(*kernel);
+  }
+  if (auto allocated = state->allocate(); !allocated)
+    return allocated.error();
+  return Retrieval(std::move(state));
+}
+
+Expected<void> Retrieval::bind(std::span<const int64_t> sequences, void *stream) {
+  if (auto legal = state->cache->checkStream(stream); !legal)
+    return legal;
+  if (int64_t(sequences.size()) > state->plan.maxBatch)
+    return refuse("sequences: got {}, allowed: at most {} (RetrievalOptions::maxBatch)", sequences.size(),
+                  state->plan.maxBatch);
+  std::vector<int32_t> slots;
+  for (int64_t sequence : sequences) {
+    auto slot = state->cache->slotOf(sequence);
+    if (!slot)
+      return slot.error();
+    slots.push_back(int32_t(*slot));
+  }
+  Copies copies(*state->cache->device.state(), stream);
+  copies.upload(state->slots.data(), slots.data(), int64_t(slots.size() * sizeof(int32_t)));
+  if (copies.status())
+    state->sequences.assign(sequences.begin(), sequences.end());
+  return copies.status();
+}
+
+Expected<void> Retrieval::attend(const TensorView &q, const TensorView &o, const RowsView &lse, void *stream) {
+  if (auto legal = state->cache->checkStream(stream); !legal)
+    return legal;
+  if (auto legal = state->check(q, o, lse); !legal)
+    return legal;
+  state->lastQueries = q.shape[2];
+  return state->batch() ? state->run(q, o, lse, stream) : Expected<void>();
+}
+
+SelectionView Retrieval::selection() const {
+  const RetrievalPlan &plan = state->plan;
+  int64_t queries = plan.selectionQueries(state->lastQueries);
+  return {static_cast<const int32_t *>(state->table.data()),
+          {state->batch(), plan.selectionHeads(), queries, plan.topK},
+          {state->tableBatch(state->lastQueries), state->tableHead(state->lastQueries), plan.list, 1}};
+}
+
+Expected<std::vector<int32_t>> Retrieval::downloadSelection() const {
+  SelectionView view = selection();
+  auto [batch, heads, queries, places] = view.shape;
+  std::vector<int32_t> all(std::size_t(batch * view.strides[0])), dense;
+  if (auto done = state->table.download(all.data(), all.size() * sizeof(int32_t)); !done)
+    return done.error();
+  for (int64_t row = 0; row < batch * heads * queries; ++row)
+    dense.insert(dense.end(), all.begin() + row * view.strides[2], all.begin() + row * view.strides[2] + places);
+  return dense;
+}
+
+int64_t Retrieval::launches(int64_t queries) const {
+  const RetrievalPlan &plan = state->plan;
+  int64_t parts = (queries + plan.partQueries - 1) / plan.partQueries, steps = int64_t(plan.steps().size());
+  if (!plan.sharesChunk() || queries == 0)
+    return parts * steps;
+  return parts * 2 + steps - 2;
+}
+
+} // namespace landmark

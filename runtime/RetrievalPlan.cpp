@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "RetrievalPlan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <numeric>
+
+namespace landmark {
+
+namespace {
+
+constexpr int64_t columns = Problem::landmarksPerPage;
+constexpr int64_t mostSplits = columns; ///< a row's log-sum-exps of all parts are one row of a tile
+constexpr int64_t fewQueries = 16; ///< below, the heads of a position fill a tile as well as the positions of a head
+
+template <typename... Values> Error refuse(fmt::format_string<Values...> format, Values &&...values) {
+  return Error{ErrorCode::InvalidArgument, fmt::format(format, std::forward<Values>(values)...)};
+}
+
+Expected<void> inRange(const char *name, int64_t value, int64_t least, int64_t most) {
+  if (value >= least && value <= most)
+    return {};
+  return refuse("retrieval: {}: got {}, allowed: {} to {}", name, value, least, most);
+}
+
+int64_t ceilDiv(int64_t value, int64_t by) { return (value + by - 1) / by; }
+
+Expected<void> check(const CacheOptions &cache, const RetrievalOptions &options) {
+  if (auto legal = inRange("queryHeads", options.queryHeads, 1, 1 << 16); !legal)
+    return legal;
+  if (options.queryHeads % cache.kvHeads != 0)
+    return refuse("retrieval: queryHeads: got {}, allowed: a multiple of the cache's {} key/value heads",
+                  options.queryHeads, cache.kvHeads);
+  for (auto legal :
+       {inRange("topK", options.topK, 1, Problem::maxTopK), inRange("window", options.window, 0, INT32_MAX),
+        inRange("granularity", int64_t(options.granularity), 0, int64_t(Granularity::Query)),
+        inRange("maxBatch", options.maxBatch, 1, 1 << 16), inRange("maxQueries", options.maxQueries, 1, 1 << 20),
+        inRange("scratchBytes", options.scratchBytes, 0, int64_t(1) << 46),
+        inRange("scoreSplits", options.scoreSplits.value_or(1), 1, mostSplits),
+        inRange("attendSplits", options.attendSplits.value_or(1), 1, mostSplits)})
+    if (!legal)
+      return legal;
+  if (options.scale && !(*options.scale > 0 && std::isfinite(*options.scale)))
+    return refuse("retrieval: scale: got {}, allowed: a finite number above 0", *options.scale);
+  if (options.rotary.layout != RotaryLayout::None)
+    return Error{ErrorCode::Unsupported,
+                 "retrieval: rotary: keys must be cached, and queries given, with their embedding applied"};
+  return {};
+}
+
+} // namespace
+
+Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const RetrievalOptions &options,
+                                            const Device &device) {
+  if (auto legal = check(cache, options); !legal)
+    return legal.error();
+  RetrievalPlan plan{};
+  plan.queryHeads = options.queryHeads;
+  plan.kvHeads = cache.kvHeads;
+  plan.headDim = cache.headDim;
+  plan.topK = options.topK;
+  plan.window = options.window;
+  plan.granularity = options.granularity;
+  plan.scale = options.scale.value_or(float(1.0 / std::sqrt(double(cache.headDim))));
+  plan.maxBatch = options.maxBatch;
+  plan.maxQueries = options.maxQueries;
+  plan.dtype = cache.dtype;
+  plan.blockSize = cache.blockSize;
+  plan.tiles = ceilDiv(ceilDiv(cache.maxTokens, cache.blockSize), columns);
+  plan.list = ceilDiv(options.topK, 8) * 8;
+
+  // As many programs as keep every multiprocessor's loads under way, where rows alone do not.
+  int64_t wanted = 4 * device.multiprocessors(),
+          rows = options.maxBatch * plan.scoreOrder(1).spans() * (plan.sharesChunk() ? plan.queryHeads : 1);
+  plan.scoreSplits = options.scoreSplits.value_or(
+      std::clamp<int64_t>(wanted / (rows * ceilDiv(options.maxQueries, fewQueries)), 1, mostSplits));
+  plan.scoreSplits = std::min(plan.scoreSplits, plan.tiles);
+  plan.listStride =
+      ceilDiv(plan.scoreSplits * plan.list, std::lcm(columns, plan.list)) * (std::lcm(columns, plan.list) / plan.list);
+  int64_t blocks = options.topK + options.window + 1,
+          programs = options.maxBatch * options.queryHeads * ceilDiv(options.maxQueries, fewQueries);
+  int64_t helpful = blocks > 8 ? std::min(ceilDiv(blocks, 8), device.multiprocessors() / programs) : 1;
+  plan.attendSplits = options.attendSplits.value_or(std::clamp<int64_t>(helpful, 1, mostSplits));
+
+  plan.partQueries = 1;
+  auto bytes = [&] {
+    return 8 * plan.lists() + 4 * (plan.logits() + plan.logSums() + plan.pooled()) +
+           4 * (plan.headDim + 1) * (plan.sharesChunk() ? 0 : plan.parts());
+  };
+  double each = double(bytes());
+  plan.partQueries = std::clamp<int64_t>(int64_t(double(options.scratchBytes) / each), 1, options.maxQueries);
+  constexpr double mostBytes = double(int64_t(1) << 46);
+  if (each * double(plan.partQueries) > mostBytes || 4.0 * double(plan.table()) > mostBytes)
+    return refuse(
+        "retrieval: maxBatch, maxQueries: got {} and {}; what lies between the kernels takes more than 2^46 bytes",
+        options.maxBatch, options.maxQueries);
+  return plan;
+}
+
+RowOrder RetrievalPlan::scoreOrder(int64_t queries) const {
+  if (sharesChunk() || queries >= fewQueries)
+    return {true, queryHeads, queries, queries};
+  return {false, queries, queryHeads, group()};
+}
+
+RowOrder RetrievalPlan::poolOrder(int64_t queries) const {
+  if (sharesChunk())
+    return {true, queryHeads, queries, queries};
+  return {false, queries, queryHeads, granularity == Granularity::KvHead ? group() : queryHeads};
+}
+
+RowOrder RetrievalPlan::attendOrder(int64_t queries) const {
+  if (sharesChunk())
+    return {true, queryHeads, queries, queries};
+  return {false, queries, queryHeads, granularity == Granularity::QueryHead ? 1 : group()};
+}
+
+std::vector<Operation> RetrievalPlan::steps() const {
+  std::vector<Operation> steps = {Operation::ScoreTop, Operation::Select, Operation::Attend};
+  if (shares())
+    steps = {Operation::Score, Operation::Pool, Operation::Select, Operation::Attend};
+  if (attendSplits > 1) {
+    steps.back() = Operation::AttendPart;
+    steps.push_back(Operation::Merge);
+  }
+  return steps;
+}
+
+Problem RetrievalPlan::problem(Operation step) const { return {step, blockSize, headDim, dtype, /*floatGradients=*/false, topK}; }
+
+// Tiles of as many rows as a span brings; a tile of a GPU has 16 rows a warp.
+Config RetrievalPlan::config(Operation step, const Target &target) const {
+  Config config = defaultConfig(problem(step), target);
+  bool scores = step == Operation::Score || step == Operation::ScoreTop,
+       attends = step == Operation::Attend || step == Operation::AttendPart;
+  if (!scores && !attends)
+    return config;
+  RowOrder order = scores ? scoreOrder(maxQueries) : attendOrder(maxQueries);
+  if (target.isHost()) {
+    config.queryTile = std::min<int64_t>(order.span, 32);
+    return config;
+  }
+  if (order.span < 64)
+    return config;
+  Config large = config;
+  large.warps = 4;
+  large.queryTile = 64;
+  return validate(large, problem(step), target) ? large : config;
+}
+
+int64_t RetrievalPlan::lists() const {
+  return maxBatch * (shares() ? selectionHeads() * selectionQueries(partQueries) : queryHeads * partQueries) *
+         candidateColumns();
+}
+int64_t RetrievalPlan::logits() const { return shares() ? maxBatch * tiles * queryHeads * partQueries * columns : 0; }
+int64_t RetrievalPlan::logSums() const { return shares() ? maxBatch * queryHeads * partQueries * columns : 0; }
+int64_t RetrievalPlan::pooled() const {
+  return shares() ? maxBatch * tiles * selectionHeads() * selectionQueries(partQueries) * columns : 0;
+}
+
+} // namespace landmark

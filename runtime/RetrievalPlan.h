@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a Retrieval decides once: which kernels, how they are cut into programs, how much memory lies between them.
+#ifndef LANDMARK_RUNTIME_RETRIEVALPLAN_H
+#define LANDMARK_RUNTIME_RETRIEVALPLAN_H
+
+#include "landmark/Retrieval.h"
+
+#include <vector>
+
+namespace landmark {
+
+/// Rows of a call as a kernel walks them: a view [batch, outer, inner, D] of [batch, head, query, D]. Either the query
+/// heads of a position lie inside, or the positions of a head do.
+struct RowOrder {
+  bool queriesInside;
+  int64_t outer, inner;
+  int64_t span; ///< inner rows that share what they read
+
+  int64_t spans() const { return inner / span; }
+  int64_t outerStep() const { return queriesInside ? 0 : 1; }
+  int64_t innerStep() const { return queriesInside ? 1 : 0; }
+  /// Of a tensor's strides by head and by query, that of the outer and that of the inner rows.
+  int64_t outerOf(int64_t head, int64_t query) const { return queriesInside ? head : query; }
+  int64_t innerOf(int64_t head, int64_t query) const { return queriesInside ? query : head; }
+};
+
+struct RetrievalPlan {
+  int64_t queryHeads, kvHeads, headDim, topK, window;
+  Granularity granularity;
+  float scale;
+  int64_t maxBatch, maxQueries;
+  DType dtype;
+  int64_t blockSize;
+
+  int64_t tiles;        ///< landmark pages of the longest sequence
+  int64_t list;         ///< places of a list: topK rounded up to 8
+  int64_t scoreSplits;  ///< parts of the landmarks
+  int64_t listStride;   ///< lists of a row, so many that they fill whole tiles of columns
+  int64_t attendSplits; ///< parts of the blocks
+  int64_t partQueries;  ///< queries whose scores are in memory at a time
+
+  static Expected<RetrievalPlan> make(const CacheOptions &cache, const RetrievalOptions &options, const Device &device);
+
+  int64_t group() const { return queryHeads / kvHeads; }
+  bool shares() const { return granularity != Granularity::QueryHead; }
+  bool sharesChunk() const { return granularity == Granularity::HeadChunk; }
+  int64_t selectionHeads() const {
+    return granularity == Granularity::KvHead ? kvHeads : granularity == Granularity::Query ? 1 : queryHeads;
+  }
+  int64_t selectionQueries(int64_t queries) const { return sharesChunk() ? 1 : queries; }
+  int64_t candidateColumns() const { return listStride * list; } ///< of a row's lists, side by side
+  /// Queries that one launch of attention takes.
+  int64_t attendQueries() const { return sharesChunk() ? maxQueries : partQueries; }
+
+  RowOrder scoreOrder(int64_t queries) const;
+  RowOrder poolOrder(int64_t queries) const;
+  RowOrder attendOrder(int64_t queries) const;
+
+  /// The steps that this granularity takes, and the schedule of each.
+  std::vector<Operation> steps() const;
+  Problem problem(Operation step) const;
+  Config config(Operation step, const Target &target) const;
+
+  // Elements of the memory between the kernels.
+  int64_t lists() const;
+  int64_t logits() const;
+  int64_t logSums() const;
+  int64_t pooled() const;
+  int64_t table() const { return maxBatch * selectionHeads() * selectionQueries(maxQueries) * list; }
+  int64_t parts() const {
+    return attendSplits > 1 ? maxBatch * attendSplits * queryHeads * attendQueries() : 0;
+  } ///< rows
+};
+
+} // namespace landmark
+#endif

@@ -1,0 +1,98 @@
+// Retrieval, step 3: attention to the blocks selected, to the blocks of the window, and to a row's own.  (SPEC: docs/spec.md, sections 2 and 5)
+//
+// Blocks come one at a time, from pages that a table names; each is one term of an ordinary softmax, so that their order does not matter and several programs may
+// take a part each: `merge` joins the parts.
+//
+// Rows and steps are those of score_top.mlir; the rows of a span share a selection, TABLE [batch, outer, span, place]. From the block where a span's window begins, all
+// blocks are visible; it reaches back from the block of the span's first position. K and V are pages [page, key/value head, token, D], PAGES [slot of the sequence, block] names them; the last page of a sequence may be
+// incomplete. O is [batch * splits + split, outer, inner, D], LSE without the D.
+
+gpu.module @kernels {
+  gpu.func @landmark_attend(%Q: !view, %K: !view, %V: !view, %SLOTS: !numbers, %LENGTHS: !numbers, %PAGES: !table, %TABLE: !selection, %O: !out_view, %LSE: !rows_view,
+                            %span: index, %splits: index, %outer_step: index, %inner_step: index, %group: index, %back: index, %window: index,
+                            %top_k: index, %scale: f32) kernel {
+    %L = tile.param "block_size" : index
+    %ordinary = tile.param "ordinary_tokens" : index // L - 1: a landmark's value is never read
+    %tile = tile.param "query_tile" : index
+    %log2e = arith.constant 1.44269504 : f32
+    %c = arith.mulf %scale, %log2e : f32
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+
+    %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
+    %slot_number = memref.load %SLOTS[%batch] : !numbers
+    %slot = arith.index_cast %slot_number : i32 to index
+    %length_number = memref.load %LENGTHS[%slot] : !numbers
+    %length = arith.index_cast %length_number : i32 to index
+
+    // Heads, positions and the block of every row.
+    %outer_head = arith.muli %outer, %inner_step : index
+    %row_head = arith.muli %row, %outer_step : index
+    %head = arith.addi %outer_head, %row_head : index
+    %kv_head = arith.divui %head, %group : index
+    %base = arith.subi %length, %back : index
+    %outer_position = arith.muli %outer, %outer_step : index
+    %outer_base = arith.addi %base, %outer_position : index
+    %row_position = arith.muli %row, %inner_step : index
+    %first = arith.addi %outer_base, %row_position : index
+    %row_block, %row_token = landmark.locate %first step %inner_step phase %zero block %L : !row_index, !row_index
+    %rows = arith.subi %row_end, %row : index
+    %others = arith.subi %rows, %one : index
+    %reach = arith.muli %others, %inner_step : index
+    %last = arith.addi %first, %reach : index
+    %last_block = arith.divui %last, %L : index
+
+    // The blocks: those of the table, then all from the window on.
+    %selecting_block = arith.divui %outer_base, %L : index
+    %window_begin = arith.subi %selecting_block, %window : index
+    %local = arith.maxsi %window_begin, %zero : index
+    %selected = arith.minsi %top_k, %local : index
+    %to_last = arith.subi %last_block, %local : index
+    %locals = arith.addi %to_last, %one : index
+    %blocks = arith.addi %selected, %locals : index
+    %begin, %stop = landmark.part %split of %splits to %blocks step %one
+
+    %q = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
+    %s0 = arith.constant dense<0.0> : !s_tile
+    %o0 = arith.constant dense<0.0> : !o_tile
+    %m0 = arith.constant dense<0xFF800000> : !row
+    %l0 = arith.constant dense<0.0> : !row
+    %o, %m, %l = scf.for %j = %begin to %stop step %one iter_args(%acc = %o0, %m = %m0, %l = %l0) -> (!o_tile, !row, !row) {
+      %is_selected = arith.cmpi slt, %j, %selected : index
+      %place = arith.select %is_selected, %j, %zero : index
+      %entry = memref.load %TABLE[%batch, %outer, %span_index, %place] : !selection
+      %chosen = arith.index_cast %entry : i32 to index
+      %behind = arith.subi %j, %selected : index
+      %in_window = arith.addi %local, %behind : index
+      %b = arith.select %is_selected, %chosen, %in_window : index
+      %page_number = memref.load %PAGES[%slot, %b] : !table
+      %page = arith.index_cast %page_number : i32 to index
+      %block_row = arith.muli %b, %L : index
+      %left = arith.subi %length, %block_row : index
+      %tokens = arith.minsi %left, %L : index
+      %k = tile.load %K[%page, %kv_head, %zero] stride %L in [%zero, %tokens) : !view -> !kv_tile
+      %v = tile.load %V[%page, %kv_head, %zero] stride %L count %ordinary in [%zero, %tokens) : !view -> !kv_tile
+      %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
+      %seen = landmark.tokens rows(%row_block, %row_token) at %b keys(%length) phase(%zero) block(%L) : !row_index, !row_index -> !seen
+      %own = landmark.own %row_block at %b : !row_index -> !own
+      %w, %m_next, %l_next, %kept = landmark.online %m, %l add %s seen %seen own %own factor %c block(%L) : !row, !s_tile, !seen, !own
+      %kept_row = tile.broadcast %kept to [0] : !row -> !o_tile
+      %acc_kept = arith.mulf %acc, %kept_row : !o_tile
+      %p = tile.cast %w : !s_tile -> !p_tile
+      %acc_next = tile.dot %p, %v into %acc_kept : !p_tile, !kv_tile -> !o_tile
+      scf.yield %acc_next, %m_next, %l_next : !o_tile, !row, !row
+    }
+
+    %inverse, %lse = landmark.finish %m, %l : !row
+    %inverse_row = tile.broadcast %inverse to [0] : !row -> !o_tile
+    %result = arith.mulf %o, %inverse_row : !o_tile
+    %out = tile.cast %result : !o_tile -> !out_tile
+    %all_parts = arith.muli %batch, %splits : index
+    %part = arith.addi %all_parts, %split : index
+    tile.store %out, %O[%part, %outer, %row] below %row_end : !out_tile, !out_view
+    %ln2 = arith.constant dense<0.693147181> : !row
+    %lse_e = arith.mulf %lse, %ln2 : !row           // natural logarithm
+    tile.store %lse_e, %LSE[%part, %outer, %row] below %row_end : !row, !rows_view
+    gpu.return
+  }
+}

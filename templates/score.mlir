@@ -1,0 +1,72 @@
+// Retrieval, step 1 where rows share a selection: logits of landmarks, all of them, and each row's log-sum-exp.   (SPEC: docs/spec.md, section 5)
+//
+// What rows share is the maximum of their softmax over the blocks that they may choose from, so every row's normaliser is needed first; `pool` takes the maximum.
+// Rows, steps and landmark pages are those of score_top.mlir. LOGITS holds raw logits, [batch * tiles + tile, outer, inner, column], LSE the log-sum-exp (base 2) of
+// every part: [batch, outer * list_stride + split, inner].
+
+gpu.module @kernels {
+  gpu.func @landmark_score(%Q: !view, %LANDMARKS: !view, %SLOTS: !numbers, %LENGTHS: !numbers, %LANDMARK_PAGES: !table, %LOGITS: !logits_view, %LSE: !rows_view,
+                           %span: index, %splits: index, %list_stride: index, %outer_step: index, %inner_step: index, %select_step: index, %group: index,
+                           %back: index, %window: index, %tiles: index, %scale: f32) kernel {
+    %L = tile.param "block_size" : index
+    %tile = tile.param "query_tile" : index
+    %step = tile.param "tile_landmarks" : index
+    %log2e = arith.constant 1.44269504 : f32
+    %c = arith.mulf %scale, %log2e : f32
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+
+    %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
+    %slot_number = memref.load %SLOTS[%batch] : !numbers
+    %slot = arith.index_cast %slot_number : i32 to index
+    %length_number = memref.load %LENGTHS[%slot] : !numbers
+    %length = arith.index_cast %length_number : i32 to index
+
+    // The head that the rows read, and the blocks that they may choose from: those before the window, which reaches back from a row's own block.
+    %outer_head = arith.muli %outer, %inner_step : index
+    %row_head = arith.muli %row, %outer_step : index
+    %head = arith.addi %outer_head, %row_head : index
+    %kv_head = arith.divui %head, %group : index
+    %base = arith.subi %length, %back : index
+    %outer_position = arith.muli %outer, %outer_step : index
+    %row_position = arith.muli %row, %select_step : index
+    %in_step = arith.addi %outer_position, %row_position : index
+    %first = arith.addi %base, %in_step : index
+    %block, %token = landmark.locate %first step %select_step phase %zero block %L : !row_index, !row_index
+    %window_number = arith.index_cast %window : index to i32
+    %window_row = tensor.splat %window_number : !row_index
+    %limit = arith.subi %block, %window_row : !row_index
+    %rows = arith.subi %row_end, %row : index
+    %others = arith.subi %rows, %one : index
+    %reach = arith.muli %others, %select_step : index
+    %last = arith.addi %first, %reach : index
+    %last_block = arith.divui %last, %L : index
+    %last_limit = arith.subi %last_block, %window : index
+    %end = arith.maxsi %last_limit, %zero : index
+    %begin, %stop = landmark.part %split of %splits to %end step %step
+
+    %q = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
+    %s0 = arith.constant dense<0.0> : !g_tile
+    %m0 = arith.constant dense<0xFF800000> : !row
+    %l0 = arith.constant dense<0.0> : !row
+    %first_tile = arith.muli %batch, %tiles : index
+    %m, %l = scf.for %b = %begin to %stop step %step iter_args(%m = %m0, %l = %l0) -> (!row, !row) {
+      %place = arith.divui %b, %step : index
+      %page_number = memref.load %LANDMARK_PAGES[%slot, %place] : !table
+      %page = arith.index_cast %page_number : i32 to index
+      %k = tile.load %LANDMARKS[%page, %kv_head, %zero] in [%zero, %step) : !view -> !gate_tile
+      %s = tile.dot %q, %k transpose into %s0 : !q_tile, !gate_tile -> !g_tile
+      %logits_tile = arith.addi %first_tile, %place : index
+      tile.store %s, %LOGITS[%logits_tile, %outer, %row] below %row_end : !g_tile, !logits_view
+      %seen = landmark.candidates at %b below %limit : !row_index -> !gates
+      %m_next, %l_next = landmark.stats %m, %l add %s seen %seen factor %c exact : !row, !g_tile, !gates
+      scf.yield %m_next, %l_next : !row, !row
+    }
+
+    %lse = landmark.log_sum_exp %m, %l factor %c : !row
+    %outer_list = arith.muli %outer, %list_stride : index
+    %list = arith.addi %outer_list, %split : index
+    tile.store %lse, %LSE[%batch, %list, %row] below %row_end : !row, !rows_view
+    gpu.return
+  }
+}

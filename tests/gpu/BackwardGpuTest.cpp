@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The backward on a GPU against the oracle.
+#include "OnDevice.h"
+#include "Options.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+
+using namespace landmark;
+using landmark::test::GradientsOnDevice;
+
+namespace {
+
+#define REQUIRE_DONE(...)                                                                                              \
+  do {                                                                                                                 \
+    auto done = __VA_ARGS__;                                                                                           \
+    INFO((done ? std::string() : done.error().message));                                                               \
+    REQUIRE(done);                                                                                                     \
+  } while (false)
+
+void run(Runtime &runtime, RandomBackward &random) {
+  GradientsOnDevice there(runtime.device(), random);
+  REQUIRE_DONE(runtime.forward(there.forwardArguments()));
+  REQUIRE_DONE(runtime.backward(there.arguments()));
+  REQUIRE_DONE(runtime.device().synchronize());
+  there.download(random);
+}
+
+} // namespace
+
+TEST_CASE("random gradients agree with the oracle", "[sweep]") {
+  Runtime runtime(*Device::cuda(0));
+  for (int seed = sweepFirst; seed < sweepFirst + sweepCount; ++seed) {
+    RandomBackward random = randomBackward(uint64_t(seed));
+    INFO(random.description);
+    run(runtime, random);
+    landmark::test::checkResult(random);
+  }
+}
+
+TEST_CASE("gradients agree with the oracle under other schedules", "[sweep]") {
+  Runtime runtime(*Device::cuda(0));
+  RandomLimits limits;
+  limits.maxHeadDim = 128;
+  for (const char *text : {"query_tile=32,key_tile=32,warps=2,stages=1", "query_tile=64,key_tile=64,warps=4,stages=3", "query_tile=128,key_tile=64,warps=4,stages=1",
+                           "query_tile=128,key_tile=128,warps=8,stages=1"})
+    for (uint64_t seed = 1; seed <= 12; ++seed) {
+      RandomBackward random = randomBackward(seed, limits);
+      auto config = parseConfig(text, defaultConfig(random.problem, runtime.device().target()));
+      REQUIRE(config);
+      if (!validate(*config, random.problem, runtime.device().target()))
+        continue;
+      INFO(random.description << "; " << text);
+      GradientsOnDevice there(runtime.device(), random);
+      REQUIRE_DONE(runtime.forward(there.forwardArguments()));
+      auto kernel = runtime.backward(random.problem, {.config = *config, .templateFile = {}, .templateDir = {}, .dumpDir = {}, .resumeText = {}});
+      REQUIRE_DONE(kernel);
+      REQUIRE_DONE(kernel->launch(there.arguments()));
+      REQUIRE_DONE(runtime.device().synchronize());
+      there.download(random);
+      landmark::test::checkResult(random);
+    }
+}
+
+TEST_CASE("gradients of long rows stay within the promised errors") {
+  Runtime runtime(*Device::cuda(0));
+  for (auto [dtype, most] : {std::pair{DType::BF16, 6e-3}, std::pair{DType::F16, 1e-3}, std::pair{DType::F32, 2e-3}}) {
+    RandomBackward random = denseBackward({Operation::Backward, 64, 128, dtype}, 4096, 1);
+    INFO(random.description);
+    run(runtime, random);
+    const RandomForward &forward = random.forward;
+    ReferenceBackward reference = referenceBackward({.q = forward.q, .k = forward.k, .v = forward.v, .dO = random.dO}, forward.semantics,
+                                                    {{0, 1, 63, 64, 1000, 2047, 4095}, {0, 20, 63}});
+    CHECK(relativeError(random.dq, reference.rows, reference.dq) <= most);
+    CHECK(relativeError(random.dk, reference.keys, reference.dk) <= most);
+    CHECK(relativeError(random.dv, reference.keys, reference.dv) <= most);
+  }
+}
+
+TEST_CASE("repeated backward launches give the same bits") {
+  RandomLimits large;
+  large.maxKeys = 3000;
+  Runtime runtime(*Device::cuda(0));
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    RandomBackward first = randomBackward(seed, large);
+    INFO(first.description);
+    run(runtime, first);
+    for (int repeat = 0; repeat < 5; ++repeat) {
+      RandomBackward again = randomBackward(seed, large);
+      run(runtime, again);
+      REQUIRE(again.dqBuffer.bytes == first.dqBuffer.bytes);
+      REQUIRE(again.dkBuffer.bytes == first.dkBuffer.bytes);
+      REQUIRE(again.dvBuffer.bytes == first.dvBuffer.bytes);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// RUN: landmark-opt %s --tile-stage-operands --split-input-file | FileCheck %s
+
+// Two products one after the other share the barrier behind the writes; the one at the top of the loop keeps the last iteration's readers apart.
+// CHECK-LABEL: @together(
+// CHECK: scf.for
+// CHECK: gpu.barrier
+// CHECK-NOT: gpu.barrier
+// CHECK: %[[P:.*]] = tile.slot %{{.*}} : <1, [64, 32], bf16, <bits = 0, shift = 0>>
+// CHECK: tile.write %arg0 to %[[P]]
+// CHECK: %[[DS:.*]] = tile.slot
+// CHECK: tile.write %arg1 to %[[DS]]
+// CHECK: gpu.barrier
+// CHECK-NOT: gpu.barrier
+// CHECK: tile.dot %[[P]] transposed, %{{.*}} into %{{.*}}
+// CHECK: tile.dot %[[DS]] transposed, %{{.*}} into %{{.*}}
+!p = tensor<64x2x16xbf16>
+!slot = !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>
+gpu.module @kernels {
+  gpu.func @together(%p: !p, %ds: !p, %do: !slot, %n: index) kernel {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %acc = arith.constant dense<0.0> : tensor<32x64xf32>
+    %dv, %dk = scf.for %i = %zero to %n step %one iter_args(%a = %acc, %b = %acc) -> (tensor<32x64xf32>, tensor<32x64xf32>) {
+      gpu.barrier
+      %x = tile.dot %p transposed, %do into %a : !p, !slot -> tensor<32x64xf32>
+      %y = tile.dot %ds transposed, %do into %b : !p, !slot -> tensor<32x64xf32>
+      scf.yield %x, %y : tensor<32x64xf32>, tensor<32x64xf32>
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+// Without a barrier before it, the write brings its own. An operand that is only known later has barriers of its own. Products of weights as they are stay.
+// CHECK-LABEL: @apart(
+// CHECK: gpu.barrier
+// CHECK: tile.write
+// CHECK: gpu.barrier
+// CHECK: tile.dot %{{.*}} transposed
+// CHECK: arith.truncf
+// CHECK: tile.write
+// CHECK: gpu.barrier
+// CHECK: tile.dot %{{.*}} transposed
+// CHECK: tile.dot %arg0, %{{.*}} into
+!p = tensor<64x64xbf16>
+!slot = !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>
+gpu.module @kernels {
+  gpu.func @apart(%p: !p, %do: !slot) kernel {
+    %acc = arith.constant dense<0.0> : tensor<64x64xf32>
+    %x = tile.dot %p transposed, %do into %acc : !p, !slot -> tensor<64x64xf32>
+    %q = arith.truncf %x : tensor<64x64xf32> to !p
+    %y = tile.dot %q transposed, %do into %acc : !p, !slot -> tensor<64x64xf32>
+    %z = tile.dot %p, %do into %acc : !p, !slot -> tensor<64x64xf32>
+    gpu.return
+  }
+}
