@@ -1,24 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The environment variables that the project reads, all of them; nothing else reads the environment.
+// The environment variables that the project reads, all of them; nothing else reads the environment. docs/knobs.md is
+// their page, made from the table here.
 #ifndef LANDMARK_RUNTIME_KNOBS_H
 #define LANDMARK_RUNTIME_KNOBS_H
 
 #include "landmark/Compiler.h"
+#include "landmark/RuntimeOptions.h"
 
+#include <filesystem>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace landmark {
 
+/// One environment variable, for people.
+struct KnobInfo {
+  std::string_view name, values, fallback;
+  bool changesCode; ///< whether a kernel's code, and so its cache key, may depend on it
+  std::string_view text;
+};
+
 struct Knobs {
-  /// LANDMARK_TEMPLATE_DIR. Changes code, so it is part of a kernel's cache key: a directory whose files replace
-  /// embedded templates of the same name, where CompileOptions names none.
   std::string templateDir;
-  /// LANDMARK_NUM_THREADS. Changes no code: how many threads the host target uses; the machine's if unset or not a
-  /// number of 1 to 1024.
   int threads = 1;
+  std::filesystem::path cacheDir; ///< empty where there is to be no cache on disk
+  int64_t cacheLimit = 0;         ///< bytes
+  std::filesystem::path bundle;   ///< kernels compiled ahead of time; empty for none
+  bool strict = false;            ///< compile nothing
+  TuneMode tune = TuneMode::Cached;
+  std::string dumpDir;
+  std::string reproducerDir;
+  std::string log;                  ///< a file, "stderr", or empty
+  std::vector<std::string> refused; ///< values that mean nothing, a sentence each; the fallback holds in their place
 
   static Knobs fromEnvironment();
+  static std::span<const KnobInfo> table();
+
+  /// These knobs with what `options` says in their place.
+  Knobs with(const RuntimeOptions &options) const;
 
   /// `options` with what it leaves open taken from the knobs.
   CompileOptions complete(CompileOptions options) const;

@@ -38,8 +38,12 @@ int64_t sectionOf(const ForwardArguments &arguments, const Device &device) {
   int64_t resident = std::max<int64_t>(1, device.l2Bytes() / 2 / headBytes);
   // The query heads of a group stand side by side and share their keys.
   int64_t group = q[1] / k[1];
-  int64_t heads = std::max<int64_t>(1, q[0] * q[1]);
-  return resident >= heads ? heads : std::min(heads, resident * group);
+  int64_t heads = std::max<int64_t>(1, q[0] * q[1]), most = std::min(heads, resident * group);
+  // Sections of equal size, if there are any near: then the first programs are as much longer than others as the last ones are shorter.
+  int64_t sections = (heads + most - 1) / most;
+  while (sections > 1 && sections > (heads + 2 * most - 1) / (2 * most) && heads % sections != 0)
+    --sections;
+  return heads % sections == 0 ? heads / sections : most;
 }
 
 PackedArguments::PackedArguments(const ForwardArguments &arguments, int64_t section)
@@ -73,6 +77,17 @@ Expected<void> PackedArguments::encodeMaps(const cuda::Driver &driver, const std
   for (std::size_t number = 0; number < wanted.size(); ++number) {
     if (auto encoded = encode(driver, wanted[number], arguments, maps[number]); !encoded)
       return encoded;
+    table[count + number] = &maps[number];
+  }
+  return {};
+}
+
+Expected<void> PackedArguments::moveMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted,
+                                         const ForwardArguments &arguments, const PackedArguments &encoded) {
+  for (std::size_t number = 0; number < wanted.size(); ++number) {
+    maps[number] = encoded.maps[number];
+    if (auto moved = move(driver, wanted[number], arguments, maps[number]); !moved)
+      return moved;
     table[count + number] = &maps[number];
   }
   return {};

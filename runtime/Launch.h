@@ -33,6 +33,9 @@ public:
   /// Adds the kernel's tensor maps.
   Expected<void> encodeMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted,
                             const ForwardArguments &arguments);
+  /// The same, made of those that were encoded for the same shapes and strides.
+  Expected<void> moveMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted,
+                          const ForwardArguments &arguments, const PackedArguments &encoded);
 
 private:
   template <std::size_t Rank> struct Descriptor {

@@ -1,30 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "LoadedKernel.h"
 
+#include "Log.h"
+#include "Remarks.h"
+#include "cuda/Assemble.h"
+
+#include <algorithm>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace landmark {
-
-namespace {
-
-constexpr std::size_t logBytes = 16384;
-
-Expected<cuda::Module> loadPtx(const cuda::Driver &driver, const std::string &ptx) {
-  std::string log(logBytes, '\0');
-  int options[] = {cuda::ErrorLogBuffer, cuda::ErrorLogBufferBytes};
-  void *values[] = {log.data(), reinterpret_cast<void *>(logBytes)};
-  cuda::Module module = nullptr;
-  cuda::Result result = driver.moduleLoadDataEx(&module, ptx.c_str(), 2, options, values);
-  if (auto loaded = driver.check(result, "cuModuleLoadDataEx"); !loaded) {
-    Error error = loaded.error();
-    if (log[0])
-      error.notes.push_back(log.c_str());
-    return error;
-  }
-  return module;
-}
-
-} // namespace
 
 LoadedKernel::~LoadedKernel() {
   if (!module)
@@ -43,15 +28,37 @@ Expected<void> LoadedKernel::load() {
   cuda::ContextScope scope(driver, on.context);
   if (!scope.status())
     return scope.status();
-  auto loaded = loadPtx(driver, kernel.ptx);
+  auto loaded = cuda::load(driver, kernel.cubin.empty() ? kernel.ptx : kernel.cubin);
+  if (!loaded && !kernel.cubin.empty()) {
+    // Machine code of a newer toolkit than the driver's, perhaps.
+    Log::get().write("cubin.refused", {{"reason", loaded.error().message}});
+    loaded = cuda::load(driver, kernel.ptx);
+  }
   if (!loaded)
     return loaded.error();
   module = *loaded;
   auto found = driver.check(driver.moduleGetFunction(&function, module, kernel.name.c_str()), "cuModuleGetFunction");
   if (!found)
     return found;
+  logRemarks(driver);
   return driver.check(driver.funcSetAttribute(function, cuda::MaxDynamicSharedBytes, int(kernel.sharedBytes)),
                       fmt::format("cuFuncSetAttribute of {} bytes of dynamic shared memory", kernel.sharedBytes));
+}
+
+void LoadedKernel::logRemarks(const cuda::Driver &driver) const {
+  if (!Log::get().on())
+    return;
+  int registers = 0, localBytes = 0;
+  driver.funcGetAttribute(&registers, cuda::Registers, function);
+  driver.funcGetAttribute(&localBytes, cuda::LocalBytes, function);
+  ResourceUse use;
+  use.registers = registers;
+  use.stackBytes = localBytes;
+  Log::get().write("loaded", {{"problem", describe(kernel.problem)},
+                              {"config", describe(kernel.config)},
+                              {"registers", registers},
+                              {"local_bytes", localBytes},
+                              {"remarks", remarks(kernel, use)}});
 }
 
 Expected<void> LoadedKernel::launch(int64_t programs, void **arguments, void *stream) const {
@@ -67,7 +74,8 @@ Expected<void> LoadedKernel::launch(int64_t programs, void **arguments, void *st
   cuda::ContextScope scope(driver, device.state()->context);
   if (!scope.status())
     return scope.status();
-  return driver.check(driver.launchKernel(function, unsigned(programs), 1, 1, unsigned(kernel.threads), 1, 1,
+  int64_t blocks = kernel.config.persistent ? std::min(programs, device.multiprocessors()) : programs;
+  return driver.check(driver.launchKernel(function, unsigned(blocks), 1, 1, unsigned(kernel.threads), 1, 1,
                                           unsigned(kernel.sharedBytes), static_cast<cuda::StreamHandle>(stream),
                                           arguments, nullptr),
                       "cuLaunchKernel");

@@ -16,7 +16,7 @@ public:
   ~LoadedKernel();
   LoadedKernel(const LoadedKernel &) = delete;
 
-  /// GPU: has the driver assemble the PTX; its log is in the error's notes. Host: nothing.
+  /// GPU: loads the machine code, or has the driver assemble the PTX; its log is in the error's notes. Host: nothing.
   Expected<void> load();
 
   /// Runs programs 0 .. programs-1 on arguments in the order of `struct Kernel`. GPU: asynchronously, in the stream.
@@ -27,6 +27,9 @@ public:
   const Device device;
 
 private:
+  /// Says in the log what may make the kernel slow.
+  void logRemarks(const cuda::Driver &driver) const;
+
   std::shared_ptr<ThreadPool> pool; ///< host only
   cuda::Module module = nullptr;    ///< GPU only
   cuda::Function function = nullptr;

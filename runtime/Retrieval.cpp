@@ -381,7 +381,7 @@ Expected<Retrieval> Retrieval::create(Runtime &runtime, const LandmarkCache &cac
   for (Operation step : plan->steps()) {
     CompileOptions compile;
     compile.config = plan->config(step, cache.device().target());
-    auto kernel = runtime.kernelFor(plan->problem(step), compile);
+    auto kernel = runtime.step(plan->problem(step), compile);
     if (!kernel)
       return kernel.error();
     state->kernels[step] = std::move(*kernel);

@@ -1,38 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "landmark/Runtime.h"
 
-#include "Knobs.h"
-#include "LoadedKernel.h"
+#include "ForwardKernel.h"
+#include "KernelStore.h"
+#include "Log.h"
 #include "SingleFlight.h"
 #include "TensorMaps.h"
+#include "tune/Tuner.h"
 
-#include <tuple>
+#include <nlohmann/json.hpp>
 
 namespace landmark {
 
 namespace {
 
-/// What decides a kernel's code within one Runtime, whose target is fixed.
-struct Key {
+constexpr std::size_t keptKernels = 256;
+
+/// What decides a kernel within one Runtime, whose target is fixed, without a look at any file.
+struct Request {
   Problem problem;
-  Config config;
+  std::optional<Config> config;
   std::string templateFile, templateDir;
   std::optional<Stage> resumeStage;
   std::string resumeText;
 
-  auto fields() const {
-    return std::tie(problem.operation, problem.blockSize, problem.headDim, problem.dtype, problem.topK, config, templateFile, templateDir, resumeStage, resumeText);
-  }
-  bool operator<(const Key &other) const { return fields() < other.fields(); }
+  bool operator==(const Request &) const = default;
 };
 
 } // namespace
 
 struct Runtime::State {
-  explicit State(Device device) : device(std::move(device)), pool(std::make_shared<ThreadPool>(knobs.threads)) {}
+  State(Device device, const RuntimeOptions &options)
+      : device(std::move(device)), knobs(Knobs::fromEnvironment().with(options)), store(knobs),
+        pool(std::make_shared<ThreadPool>(knobs.threads)) {}
 
-  Expected<std::shared_ptr<const LoadedKernel>> build(const Problem &problem, const CompileOptions &options) {
-    auto kernel = Compiler().compile(problem, device.target(), options);
+  Expected<ForwardKernel> build(const Problem &problem, const CompileOptions &options) {
+    Config config = options.config ? *options.config : chooseConfig(problem, options);
+    auto kernel = store.get({problem, config, device.target(), options, assemblerOf(device)});
+    if (!kernel)
+      return kernel.error();
+    return ForwardLoader::load(std::move(*kernel), device, pool);
+  }
+
+  Expected<std::shared_ptr<const LoadedKernel>> buildStep(const Problem &problem, const CompileOptions &options) {
+    auto kernel = store.get({problem, options.config.value_or(defaultConfig(problem, device.target())), device.target(), options, assemblerOf(device)});
     if (!kernel)
       return kernel.error();
     auto built = std::make_shared<LoadedKernel>(std::move(*kernel), device, pool);
@@ -41,54 +52,82 @@ struct Runtime::State {
     return std::shared_ptr<const LoadedKernel>(std::move(built));
   }
 
+  /// The schedule where none was asked for. Tuning that fails leaves the shipped default.
+  Config chooseConfig(const Problem &problem, const CompileOptions &options) {
+    bool known = !knobs.cacheDir.empty() && tune::find(knobs.cacheDir, device, problem);
+    if (knobs.tune != TuneMode::On || known || knobs.strict)
+      return tune::scheduleFor(problem, device, knobs);
+    tune::Options how;
+    how.workload = tune::defaultWorkload(device);
+    how.compile = options;
+    auto result = tune::tune(device, problem, how, knobs, pool);
+    if (!result) {
+      Log::get().write("tuning.failed", {{"problem", describe(problem)}, {"reason", result.error().message}});
+      return defaultConfig(problem, device.target());
+    }
+    auto saved = tune::save(knobs.cacheDir, device, *result);
+    Log::get().write("tuned", {{"problem", describe(problem)},
+                               {"config", describe(result->best)},
+                               {"seconds", result->seconds},
+                               {"not_saved", saved ? "" : saved.error().message}});
+    return result->best;
+  }
+
   const Device device;
-  const Knobs knobs = Knobs::fromEnvironment();
+  const Knobs knobs;
+  const KernelStore store;
   const std::shared_ptr<ThreadPool> pool;
-  SingleFlight<Key, std::shared_ptr<const LoadedKernel>> kernels;
+  SingleFlight<Request, ForwardKernel> kernels{keptKernels};
+  SingleFlight<Request, std::shared_ptr<const LoadedKernel>> steps{keptKernels};
 };
 
-Runtime::Runtime(Device device) : state(std::make_unique<State>(std::move(device))) {}
+Runtime::Runtime(Device device, const RuntimeOptions &options)
+    : state(std::make_unique<State>(std::move(device), options)) {}
 Runtime::~Runtime() = default;
 Runtime::Runtime(Runtime &&) noexcept = default;
 Runtime &Runtime::operator=(Runtime &&) noexcept = default;
 
 const Device &Runtime::device() const { return state->device; }
 
-Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOptions &options) {
-  if (problem.operation != Operation::Forward)
-    return Error{ErrorCode::InvalidArgument, "operation: got a step of retrieval; a ForwardKernel computes forward"};
-  auto kernel = kernelFor(problem, options);
-  if (!kernel)
-    return kernel.error();
-  return ForwardKernel(std::move(*kernel));
-}
-
-Expected<std::shared_ptr<const LoadedKernel>> Runtime::kernelFor(const Problem &problem, const CompileOptions &options) {
+Expected<std::shared_ptr<const LoadedKernel>> Runtime::step(const Problem &problem, const CompileOptions &options) {
   if (auto legal = validate(problem); !legal)
     return legal.error();
   CompileOptions complete = state->knobs.complete(options);
-  if (!complete.config)
-    complete.config = defaultConfig(problem, state->device.target());
-  Key key{problem,
-          *complete.config,
-          complete.templateFile,
-          complete.templateDir,
-          complete.resumeStage,
-          complete.resumeText};
-  return state->kernels.get(key, [&] { return state->build(problem, complete); });
+  Request request{
+      problem, complete.config, complete.templateFile, complete.templateDir, complete.resumeStage, complete.resumeText};
+  return state->steps.get(request, [&] { return state->buildStep(problem, complete); });
+}
+
+Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOptions &options) {
+  if (problem.operation != Operation::Forward)
+    return Error{ErrorCode::InvalidArgument, "operation: got a step of retrieval; a ForwardKernel computes forward"};
+  if (auto legal = validate(problem); !legal)
+    return legal.error();
+  CompileOptions complete = state->knobs.complete(options);
+  Request request{
+      problem, complete.config, complete.templateFile, complete.templateDir, complete.resumeStage, complete.resumeText};
+  return state->kernels.get(request, [&] { return state->build(problem, complete); });
+}
+
+Expected<ForwardKernel> Runtime::kernelFor(const ForwardArguments &arguments, const CompileOptions &options) {
+  if (auto legal = validate(arguments, state->device); !legal)
+    return legal.error();
+  Problem problem = problemOf(arguments);
+  if (options.config || state->device.isHost() || checkTensorMaps(arguments))
+    return forward(problem, options);
+  CompileOptions ordinary = options; // strides that only ordinary copies can follow
+  ordinary.config = defaultConfig(problem, state->device.target(), Loads::Async);
+  return forward(problem, ordinary);
 }
 
 Expected<void> Runtime::forward(const ForwardArguments &arguments, void *stream) {
-  if (auto legal = validate(arguments, state->device); !legal)
-    return legal;
-  Problem problem = problemOf(arguments);
-  CompileOptions options;
-  if (!checkTensorMaps(arguments)) // strides that only ordinary copies can follow
-    options.config = defaultConfig(problem, state->device.target(), Loads::Async);
-  auto kernel = forward(problem, options);
-  if (!kernel)
-    return kernel.error();
-  return kernel->launch(arguments, stream);
+  auto kernel = kernelFor(arguments, {});
+  return kernel ? kernel->launch(arguments, stream) : kernel.error();
+}
+
+Expected<PreparedForward> Runtime::prepare(const ForwardArguments &arguments, const CompileOptions &options) {
+  auto kernel = kernelFor(arguments, options);
+  return kernel ? kernel->prepare(arguments) : kernel.error();
 }
 
 } // namespace landmark

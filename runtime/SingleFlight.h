@@ -4,42 +4,69 @@
 
 #include "landmark/Expected.h"
 
+#include <algorithm>
+#include <chrono>
 #include <future>
-#include <map>
+#include <list>
 #include <mutex>
 
 namespace landmark {
 
 /// A cache of things that are expensive to make: threads that ask for the same key share one making. No lock is held
-/// meanwhile. Failures go to all who waited and are forgotten.
+/// meanwhile. Failures go to all who waited and are forgotten. Beyond `capacity` values those used longest ago are
+/// forgotten, but none that is still being made.
 template <typename Key, typename Value> class SingleFlight {
 public:
+  explicit SingleFlight(std::size_t capacity) : capacity(capacity) {}
+
   /// `make()` returns Expected<Value>.
   template <typename Make> Expected<Value> get(const Key &key, Make make) {
     std::promise<Expected<Value>> promise;
     std::shared_future<Expected<Value>> flight;
     {
       std::lock_guard lock(mutex);
-      auto found = flights.find(key);
-      if (found != flights.end())
+      auto found = find(key);
+      if (found != flights.end()) {
+        flights.splice(flights.begin(), flights, found);
         flight = found->second;
-      else
-        flights.emplace(key, promise.get_future().share());
+      } else {
+        flights.emplace_front(key, promise.get_future().share());
+      }
     }
     if (flight.valid())
       return flight.get();
     Expected<Value> made = make();
-    if (!made) {
-      std::lock_guard lock(mutex);
-      flights.erase(key);
-    }
     promise.set_value(made);
+    std::list<Flight> forgotten; // ends after the lock: values may take their time to go
+    std::lock_guard lock(mutex);
+    if (!made)
+      if (auto failed = find(key); failed != flights.end())
+        forgotten.splice(forgotten.end(), flights, failed);
+    for (auto last = flights.end(); flights.size() > capacity && last != flights.begin();) {
+      auto candidate = std::prev(last);
+      if (candidate->second.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
+        forgotten.splice(forgotten.end(), flights, candidate);
+      else
+        last = candidate;
+    }
     return made;
   }
 
+  std::size_t size() const {
+    std::lock_guard lock(mutex);
+    return flights.size();
+  }
+
 private:
-  std::mutex mutex;
-  std::map<Key, std::shared_future<Expected<Value>>> flights;
+  using Flight = std::pair<Key, std::shared_future<Expected<Value>>>;
+
+  auto find(const Key &key) {
+    return std::find_if(flights.begin(), flights.end(), [&](const Flight &flight) { return flight.first == key; });
+  }
+
+  const std::size_t capacity;
+  mutable std::mutex mutex;
+  std::list<Flight> flights; ///< by use, the latest first
 };
 
 } // namespace landmark

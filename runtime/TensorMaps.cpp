@@ -16,6 +16,19 @@ const TensorView &viewOf(const ForwardArguments &arguments, int64_t number) {
   return number == 0 ? arguments.q : number == 1 ? arguments.k : arguments.v;
 }
 
+/// Of every block its landmark: token every - 1, the tokens counted from `phase` in the first one.
+int64_t firstRow(const TensorMap &map, const ForwardArguments &arguments) {
+  return map.every > 1 ? map.every - 1 - arguments.phase : 0;
+}
+
+bool isBlank(const TensorView &view, int64_t first) {
+  return view.shape[2] <= first || view.shape[0] == 0 || view.shape[1] == 0;
+}
+
+char *startOf(const TensorView &view, int64_t first) {
+  return static_cast<char *>(view.data) + first * view.strides[2] * byteSize(view.dtype);
+}
+
 Expected<void> checkView(const TensorView &view, const char *name) {
   auto refuse = [&](std::string what) {
     return Error{ErrorCode::Unsupported,
@@ -47,9 +60,8 @@ Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const Fo
   bytes = {};
   const TensorView &view = viewOf(arguments, map.argument);
   int64_t size = byteSize(view.dtype), rows = view.shape[2], rowStride = view.strides[2];
-  // Of every block its landmark: token every - 1, the tokens counted from `phase` in the first one.
-  int64_t first = map.every > 1 ? map.every - 1 - arguments.phase : 0;
-  if (rows <= first || view.shape[0] == 0 || view.shape[1] == 0)
+  int64_t first = firstRow(map, arguments);
+  if (isBlank(view, first))
     return {};
   rows = (rows - first + map.every - 1) / map.every;
   auto stride = [&](int64_t count, int64_t elements) { // of a dimension of one element it says nothing
@@ -59,12 +71,20 @@ Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const Fo
   const uint64_t strides[] = {stride(rows, rowStride * map.every), stride(view.shape[1], view.strides[1]),
                               stride(view.shape[0], view.strides[0])};
   const uint32_t box[] = {uint32_t(map.columns), uint32_t(map.rows), 1, 1}, steps[] = {1, 1, 1, 1};
-  char *start = static_cast<char *>(view.data) + first * rowStride * size;
   int order = map.swizzleBytes == 32 ? cuda::Swizzle32 : map.swizzleBytes == 64 ? cuda::Swizzle64 : cuda::Swizzle128;
   int type = view.dtype == DType::F16 ? cuda::Float16 : cuda::BFloat16;
-  return driver.check(driver.tensorMapEncodeTiled(&bytes, type, 4, start, sizes, strides, box, steps, 0, order,
+  return driver.check(driver.tensorMapEncodeTiled(&bytes, type, 4, startOf(view, first), sizes, strides, box, steps, 0, order,
                                                   cuda::PromoteTo256, 0),
                       fmt::format("cuTensorMapEncodeTiled of {}", "qkv"[map.argument]));
+}
+
+Expected<void> move(const cuda::Driver &driver, const TensorMap &map, const ForwardArguments &arguments,
+                    cuda::TensorMapBytes &bytes) {
+  const TensorView &view = viewOf(arguments, map.argument);
+  int64_t first = firstRow(map, arguments);
+  if (isBlank(view, first))
+    return {};
+  return driver.check(driver.tensorMapReplaceAddress(&bytes, startOf(view, first)), "cuTensorMapReplaceAddress");
 }
 
 } // namespace landmark

@@ -16,5 +16,9 @@ Expected<void> checkTensorMaps(const ForwardArguments &arguments);
 Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const ForwardArguments &arguments,
                       cuda::TensorMapBytes &bytes);
 
+/// Makes of a map that was encoded for the same shapes and strides that of other memory.
+Expected<void> move(const cuda::Driver &driver, const TensorMap &map, const ForwardArguments &arguments,
+                    cuda::TensorMapBytes &bytes);
+
 } // namespace landmark
 #endif

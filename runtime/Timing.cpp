@@ -13,9 +13,12 @@ namespace {
 using Times = std::vector<double>;
 using Call = std::function<Expected<void>()>;
 
-Expected<Times> timeOnHost(int repeats, const Call &call) {
+Expected<Times> timeOnHost(int repeats, const Call &call, const Call &before) {
   Times times;
   for (int i = 0; i < repeats; ++i) {
+    if (before)
+      if (auto done = before(); !done)
+        return done.error();
     auto start = std::chrono::steady_clock::now();
     if (auto done = call(); !done)
       return done.error();
@@ -58,8 +61,11 @@ private:
   Expected<void> state;
 };
 
-Expected<void> recordAll(Events &events, int repeats, const Call &call) {
+Expected<void> recordAll(Events &events, int repeats, const Call &call, const Call &before) {
   for (int i = 0; i < repeats; ++i) {
+    if (before)
+      if (auto done = before(); !done)
+        return done;
     if (auto done = events.record(2 * i); !done)
       return done;
     if (auto done = call(); !done)
@@ -70,7 +76,7 @@ Expected<void> recordAll(Events &events, int repeats, const Call &call) {
   return {};
 }
 
-Expected<Times> timeOnDevice(const Device &device, int repeats, const Call &call) {
+Expected<Times> timeOnDevice(const Device &device, int repeats, const Call &call, const Call &before) {
   const DeviceState &on = *device.state();
   cuda::ContextScope scope(*on.driver, on.context);
   if (!scope.status())
@@ -78,7 +84,7 @@ Expected<Times> timeOnDevice(const Device &device, int repeats, const Call &call
   Events events(*on.driver, 2 * repeats);
   if (!events.status())
     return events.status().error();
-  if (auto recorded = recordAll(events, repeats, call); !recorded)
+  if (auto recorded = recordAll(events, repeats, call, before); !recorded)
     return recorded.error();
   if (auto done = device.synchronize(); !done)
     return done.error();
@@ -94,8 +100,8 @@ Expected<Times> timeOnDevice(const Device &device, int repeats, const Call &call
 
 } // namespace
 
-Expected<Times> timeCalls(const Device &device, int repeats, const Call &call) {
-  return device.isHost() ? timeOnHost(repeats, call) : timeOnDevice(device, repeats, call);
+Expected<Times> timeCalls(const Device &device, int repeats, const Call &call, const Call &before) {
+  return device.isHost() ? timeOnHost(repeats, call, before) : timeOnDevice(device, repeats, call, before);
 }
 
 double median(std::vector<double> values) {

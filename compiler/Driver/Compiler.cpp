@@ -12,9 +12,11 @@
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -71,6 +73,22 @@ struct Compiler::Impl {
 
 namespace {
 
+/// Reports how long a stage took at the end of its scope.
+class StageTimer {
+public:
+  StageTimer(const CompileOptions &options, Stage stage) : options(options), stage(stage) {}
+  ~StageTimer() {
+    if (options.onStage)
+      options.onStage(stage, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  StageTimer(const StageTimer &) = delete;
+
+private:
+  const CompileOptions &options;
+  const Stage stage;
+  const std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+};
+
 /// One compilation: a module on its way through the stages.
 class Compilation {
 public:
@@ -84,13 +102,18 @@ public:
     if (auto started = start(); !started)
       return started.error();
     while (stage < last) {
+      Stage before = stage;
       stage = static_cast<Stage>(static_cast<int>(stage) + 1);
+      StageTimer timer(options, stage);
       mlir::PassManager manager(&context);
       // From a verified schedule on, passes are checked by their tests: verifying tens of thousands of operations after each takes longer than some passes.
       manager.enableVerifier(stage != Stage::NVVM);
       addPasses(manager);
-      if (mlir::failed(manager.run(*module)))
-        return diagnostics.failure(fmt::format("{} for {}: stage '{}' failed", describe(problem), target.chip, name(stage)));
+      if (mlir::failed(manager.run(*module))) {
+        Error error = diagnostics.failure(fmt::format("{} for {}: stage '{}' failed", describe(problem), target.chip, name(stage)));
+        reproduce(before, manager, error);
+        return error;
+      }
       if (auto checked = checkSharedMemory(); !checked)
         return checked.error();
       if (auto dumped = dumpModule(); !dumped)
@@ -107,6 +130,7 @@ public:
     if (!lowered)
       return lowered.error();
     stage = last;
+    StageTimer timer(options, stage);
     llvm::Expected<std::string> text = generateText(*lowered);
     if (!text)
       return diagnostics.failure(fmt::format("{}: {}", target.chip, llvm::toString(text.takeError())));
@@ -134,11 +158,14 @@ public:
     auto lowered = runTo(Stage::NVVM);
     if (!lowered)
       return lowered.error();
-    auto code = jitForHost(*lowered, kernelName);
-    if (!code)
-      return diagnostics.failure(fmt::format("host: {}", llvm::toString(code.takeError())));
-    kernel.hostEntry = code->entry;
-    kernel.hostCode = std::move(code->owner);
+    stage = Stage::Asm;
+    StageTimer timer(options, stage);
+    auto object = hostObject(*lowered, kernelName);
+    if (!object)
+      return diagnostics.failure(fmt::format("host: {}", llvm::toString(object.takeError())));
+    kernel.hostObject = std::move(*object);
+    if (auto loaded = loadHostObject(kernel); !loaded)
+      return loaded.error();
     return kernel;
   }
 
@@ -212,6 +239,7 @@ private:
       schedule.warps = config.warps;
       schedule.stages = config.stages;
       schedule.specialize = config.loads == Loads::Tma;
+      schedule.queryStages = queryStages(config, problem, target);
       schedule.persistent = config.persistent;
       schedule.overlap = config.overlap;
       schedule.pingPong = config.pingPong;
@@ -231,6 +259,26 @@ private:
     if (modules.empty())
       return llvm::createStringError("there is no gpu.module to translate");
     return stage == Stage::LLVM ? nvptxLLVMIR(*modules.begin(), target.chip) : nvptxAssembly(*modules.begin(), target.chip);
+  }
+
+  /// Makes the stage before the failure once more, as passes change a module in place, and writes it with the pipeline that failed.
+  void reproduce(Stage before, mlir::PassManager &failed, Error &error) {
+    if (options.reproducerDir.empty())
+      return;
+    CompileOptions again = options;
+    again.dumpDir.clear();
+    again.reproducerDir.clear();
+    again.onStage = nullptr;
+    Compilation compilation(context, problem, target, again, config);
+    auto intact = compilation.runTo(before);
+    if (!intact)
+      return;
+    if (llvm::sys::fs::create_directories(options.reproducerDir, /*IgnoreExisting=*/true, llvm::sys::fs::owner_all))
+      return;
+    std::filesystem::path path = std::filesystem::path(options.reproducerDir) / fmt::format("{}.{}.reproducer.mlir", kernelName, name(stage));
+    mlir::makeReproducer(mlir::ModuleOp::getOperationName(), failed.getPasses(), *intact, path.string());
+    if (llvm::sys::fs::exists(path.string()))
+      error.notes.push_back(fmt::format("to replay it: landmark-opt --run-reproducer '{}'", path.string()));
   }
 
   Expected<void> dumpModule() { return options.dumpDir.empty() ? Expected<void>() : dump(print(*module)); }
@@ -288,10 +336,8 @@ Expected<std::string> Compiler::emit(const Problem &problem, const Target &targe
     return config.error();
   if (!isStageOf(stage, target))
     return Error{ErrorCode::InvalidArgument, fmt::format("stage: {} has no stage '{}'", target.chip, name(stage))};
-  if (stage == Stage::Template) {
-    auto source = findTemplate(templateName(problem, *config), options.templateFile, options.templateDir);
-    return source ? Expected<std::string>(source->text) : source.error();
-  }
+  if (stage == Stage::Template)
+    return templateText(problem, *config, options);
   if (options.resumeStage && stage < *options.resumeStage)
     return Error{ErrorCode::InvalidArgument, fmt::format("stage: '{}' comes before '{}', where the compilation resumes", name(stage),
                                                          name(*options.resumeStage))};
@@ -309,6 +355,20 @@ Expected<std::string> Compiler::emit(const Problem &problem, const Target &targe
   if (!cubin)
     return cubin.error();
   return stage == Stage::Cubin ? Expected<std::string>(std::move(cubin->cubin)) : disassemble(cubin->cubin);
+}
+
+Expected<std::string> templateText(const Problem &problem, const Config &config, const CompileOptions &options) {
+  auto source = findTemplate(templateName(problem, config), options.templateFile, options.templateDir);
+  return source ? Expected<std::string>(std::move(source->text)) : source.error();
+}
+
+Expected<void> loadHostObject(Kernel &kernel) {
+  auto code = linkHostObject(kernel.hostObject, kernel.name);
+  if (!code)
+    return Error{ErrorCode::CompileFailed, fmt::format("host: {}", llvm::toString(code.takeError()))};
+  kernel.hostEntry = code->entry;
+  kernel.hostCode = std::move(code->owner);
+  return {};
 }
 
 Expected<ResourceUse> resourceUse(const Kernel &kernel) {

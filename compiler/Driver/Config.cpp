@@ -132,15 +132,22 @@ Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
   return config;
 }
 
+/// With that many query tiles.
+static int64_t sharedBytes(const Config &config, const Problem &problem, int64_t queryTiles) {
+  int64_t rings = isLongBlock(problem, config) ? 3 : 2; // K and V; for long blocks K of the first pass as well
+  int64_t rows = queryTiles * config.queryTile + rings * config.stages * config.keyTile;
+  int64_t barriers = config.loads == Loads::Tma ? 16 * (queryTiles + rings * config.stages) : 0; // full and empty ones
+  return rows * problem.headDim * byteSize(problem.dtype) + barriers;
+}
+
+int64_t queryStages(const Config &config, const Problem &problem, const Target &target) {
+  return config.persistent && sharedBytes(config, problem, /*queryTiles=*/int64_t(2)) <= target.maxSharedBytes() ? 2 : 1;
+}
+
 int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {
   if (target.isHost())
     return 0;
-  if (isRetrieval(problem.operation))
-    return retrievalSharedBytes(config, problem);
-  int64_t rings = isLongBlock(problem, config) ? 3 : 2; // K and V; for long blocks K of the first pass as well
-  int64_t rows = config.queryTile + rings * config.stages * config.keyTile;
-  int64_t barriers = config.loads == Loads::Tma ? 16 * (1 + 2 * config.stages) : 0; // full and empty ones, of Q, K and V
-  return rows * problem.headDim * byteSize(problem.dtype) + barriers;
+  return isRetrieval(problem.operation) ? retrievalSharedBytes(config, problem) : sharedBytes(config, problem, queryStages(config, problem, target));
 }
 
 Expected<void> validate(const Config &config, const Problem &problem, const Target &target) {

@@ -37,7 +37,7 @@ namespace landmark {
 void buildTilePipeline(OpPassManager &manager, const TilePipelineOptions &options) {
   manager.addPass(createLandmarkBindTemplate({options.templateFile, options.templateDir}));
   manager.addPass(createLandmarkExpandOps());
-  manager.addPass(createTilePeelEdges());
+  manager.addPass(createTilePeelEdges({options.peel}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
 }
@@ -47,7 +47,7 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   int64_t residentRegisters = options.unit == "wgmma" ? 0 : options.maxResidentRegisters;
   manager.addPass(createTileLoopPrograms({options.persistent}));
   if (options.specialize) {
-    manager.addPass(createTileSpecializeWarps({options.stages, options.warps}));
+    manager.addPass(createTileSpecializeWarps({options.stages, options.queryStages, options.warps}));
     manager.addPass(createCanonicalizerPass());
   } else {
     manager.addPass(createTilePipelineLoads({options.stages, options.warps, residentRegisters}));

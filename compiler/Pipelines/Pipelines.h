@@ -14,6 +14,7 @@ namespace landmark {
 struct TilePipelineOptions : mlir::PassPipelineOptions<TilePipelineOptions> {
   Option<std::string> templateFile{*this, "template-file", llvm::cl::desc("Template to use in place of the embedded one")};
   Option<std::string> templateDir{*this, "template-dir", llvm::cl::desc("Folder whose files replace embedded templates")};
+  Option<bool> peel{*this, "peel", llvm::cl::desc("Split loops at the edges of what needs no mask"), llvm::cl::init(true)};
 };
 
 /// Options of the schedule for CUDA targets.
@@ -24,6 +25,7 @@ struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptio
                                        llvm::cl::init(32)};
   Option<std::string> unit{*this, "unit", llvm::cl::desc("Instruction that multiplies: mma or wgmma"), llvm::cl::init("mma")};
   Option<bool> specialize{*this, "specialize", llvm::cl::desc("Let a warp of its own load, by tensor maps"), llvm::cl::init(false)};
+  Option<int64_t> queryStages{*this, "query-stages", llvm::cl::desc("With specialize: tiles of queries in shared memory"), llvm::cl::init(1)};
   Option<bool> persistent{*this, "persistent", llvm::cl::desc("Thread blocks run several programs in turn"), llvm::cl::init(false)};
   Option<bool> overlap{*this, "overlap", llvm::cl::desc("Multiply the next tile's logits beside this one's values"), llvm::cl::init(false)};
   Option<bool> pingPong{*this, "ping-pong", llvm::cl::desc("Warp groups multiply in turns"), llvm::cl::init(false)};

@@ -20,40 +20,43 @@ namespace {
 struct LoopPrograms : landmark::impl::TileLoopProgramsBase<LoopPrograms> {
   using Base::Base;
 
-  /// Block `b` of `blocks` takes program `round * blocks + b` in even rounds, and counts from the other end in odd ones: programs are numbered from the longest on, and so
-  /// no block has the longest of every round.
-  struct Rounds {
-    Value blocks, block, mirrored;
+  /// Thread block `b` of `blocks` takes the programs k = b, b + blocks, .. of the first half, each followed by its mirror image count - 1 - k. Programs are numbered from the
+  /// longest on, so such pairs are equally long.
+  struct Pairs {
+    Value count, blocks, block;
 
-    explicit Rounds(ImplicitLocOpBuilder &b)
-        : blocks(gpu::GridDimOp::create(b, gpu::Dimension::x)), block(gpu::BlockIdOp::create(b, gpu::Dimension::x)),
-          mirrored(arith::SubIOp::create(b, arith::SubIOp::create(b, blocks, constant(b, 1)), block)) {}
+    Pairs(ImplicitLocOpBuilder &b, Value count)
+        : count(count), blocks(gpu::GridDimOp::create(b, gpu::Dimension::x)), block(gpu::BlockIdOp::create(b, gpu::Dimension::x)) {}
 
     static Value constant(ImplicitLocOpBuilder &b, int64_t value) { return arith::ConstantIndexOp::create(b, value); }
 
-    Value place(ImplicitLocOpBuilder &b, Value round) const {
-      Value isOdd = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::RemUIOp::create(b, round, constant(b, 2)), constant(b, 0));
-      return arith::SelectOp::create(b, isOdd, mirrored, block);
+    /// Programs of this block: two a pair, and perhaps the one in the middle of all.
+    Value mine(ImplicitLocOpBuilder &b) const {
+      Value two = constant(b, 2), pairs = arith::DivUIOp::create(b, count, two), isOdd = arith::RemUIOp::create(b, count, two);
+      Value rounds = arith::DivUIOp::create(b, pairs, blocks), rest = arith::RemUIOp::create(b, pairs, blocks);
+      Value isReached = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, block, rest);
+      Value whole = arith::MulIOp::create(b, two, arith::AddIOp::create(b, rounds, arith::SelectOp::create(b, isReached, constant(b, 1), constant(b, 0))));
+      Value hasMiddle = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block, rest);
+      return arith::AddIOp::create(b, whole, arith::SelectOp::create(b, hasMiddle, isOdd, constant(b, 0)));
     }
-    /// How many of `count` programs are this block's: the last round may not reach it.
-    Value count(ImplicitLocOpBuilder &b, Value count) const {
-      Value full = arith::DivUIOp::create(b, count, blocks), rest = arith::RemUIOp::create(b, count, blocks);
-      Value isReached = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, place(b, full), rest);
-      return arith::AddIOp::create(b, full, arith::SelectOp::create(b, isReached, constant(b, 1), constant(b, 0)));
+    Value program(ImplicitLocOpBuilder &b, Value number) const {
+      Value two = constant(b, 2), pair = arith::DivUIOp::create(b, number, two), isMirror = arith::RemUIOp::create(b, number, two);
+      Value first = arith::AddIOp::create(b, arith::MulIOp::create(b, pair, blocks), block);
+      Value mirror = arith::SubIOp::create(b, arith::SubIOp::create(b, count, constant(b, 1)), first);
+      return arith::SelectOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, isMirror, constant(b, 0)), first, mirror);
     }
-    Value program(ImplicitLocOpBuilder &b, Value round) const { return arith::AddIOp::create(b, arith::MulIOp::create(b, round, blocks), place(b, round)); }
   };
 
   /// Everything behind `program` becomes the body of a loop over the programs of this thread block.
   static void wrap(tile::ProgramOp program) {
     Block *body = program->getBlock();
     ImplicitLocOpBuilder b(program.getLoc(), program);
-    Rounds rounds(b);
-    auto loop = scf::ForOp::create(b, Rounds::constant(b, 0), rounds.count(b, program.getCount()), Rounds::constant(b, 1));
+    Pairs pairs(b, program.getCount());
+    auto loop = scf::ForOp::create(b, Pairs::constant(b, 0), pairs.mine(b), Pairs::constant(b, 1));
     loop.getBody()->getOperations().splice(loop.getBody()->begin(), body->getOperations(), std::next(program->getIterator()),
                                            body->getTerminator()->getIterator());
     b.setInsertionPointToStart(loop.getBody());
-    program.replaceAllUsesWith(rounds.program(b, loop.getInductionVar()));
+    program.replaceAllUsesWith(pairs.program(b, loop.getInductionVar()));
     program.erase();
   }
 

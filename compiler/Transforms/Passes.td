@@ -29,15 +29,20 @@ def TilePeelEdges : Pass<"tile-peel-edges"> {
   let description = [{
     A loop that asks `tile.edge` becomes two: one over the interior, where the answer is false, and one over what is left of the range on
     both sides, where it is true. The edge iterations run first.
+
+    With `peel` off the loop stays one, and the question becomes a comparison. Where its answer chooses a mask, selections by that mask move into the branches, so that an
+    iteration computes one of the masks and none is kept.
   }];
+  let options = [Option<"peel", "peel", "bool", /*default=*/"true", "Split loops; otherwise branch in them">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
 def TileLoopPrograms : Pass<"tile-loop-programs"> {
   let summary = "Say which programs a thread block runs";
   let description = [{
-    One, the block's own number, or with `persistent` one of every round of gridDim programs, in turns from either end of the round: such a grid has as many blocks as the
-    device runs at once, and what a program waits for at its end overlaps the next one's beginning.
+    One, the block's own number, or with `persistent` every gridDim-th program of the first half, each followed by its mirror image in the second: such a grid has as
+    many blocks as the device runs at once, equal shares of the work if programs are numbered from the longest on, and what a program waits for at its end overlaps the next
+    one's beginning.
   }];
   let options = [Option<"persistent", "persistent", "bool", /*default=*/"false", "Loop over programs">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect"];
@@ -47,11 +52,12 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
   let summary = "Let a warp of its own load the operands of dots";
   let description = [{
     A kernel becomes two programs, by warp: a producer that fetches tiles by tensor maps into rings of shared memory, and `consumers` warps that compute with them. Every stage
-    of a ring has a full and an empty barrier. Right operands go through rings of `stages` stages, one ring for each view; left operands stay for a program. The tensor maps
+    of a ring has a full and an empty barrier. Right operands go through rings of `stages` stages, one ring for each view; left operands stay for a program, and have stages of their own. The tensor maps
     become arguments of the kernel, behind its own, and its attribute `tile.tensor_maps` says of what.
   }];
   let options = [
     Option<"stages", "stages", "int64_t", /*default=*/"2", "Tiles of a ring">,
+    Option<"leftStages", "left-stages", "int64_t", /*default=*/"1", "Tiles of a ring for left operands">,
     Option<"consumers", "consumers", "int64_t", /*default=*/"8", "Warps that compute">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",

@@ -39,7 +39,7 @@ scf::ForOp createLoop(ImplicitLocOpBuilder &b, Value low, Value high, scf::ForOp
   return loop;
 }
 
-void peel(scf::ForOp loop, tile::EdgeOp edge) {
+void split(scf::ForOp loop, tile::EdgeOp edge) {
   ImplicitLocOpBuilder b(loop.getLoc(), loop);
   Value begin = edge.getBegin(), end = edge.getEnd();
 
@@ -62,7 +62,71 @@ void peel(scf::ForOp loop, tile::EdgeOp edge) {
   loop.erase();
 }
 
+/// Selections by a result of `branch` that can as well be made inside it.
+SmallVector<arith::SelectOp> selectionsBy(scf::IfOp branch) {
+  SmallVector<arith::SelectOp> selections;
+  auto isBefore = [&](Value value) {
+    Operation *owner = value.getDefiningOp();
+    return !owner || owner->hasTrait<OpTrait::ConstantLike>() || owner->getBlock() != branch->getBlock() || owner->isBeforeInBlock(branch);
+  };
+  for (OpResult mask : branch.getResults())
+    for (OpOperand &use : mask.getUses())
+      if (auto select = dyn_cast<arith::SelectOp>(use.getOwner()); select && select->getBlock() == branch->getBlock() && select.getCondition() == mask &&
+                                                                  isBefore(select.getTrueValue()) && isBefore(select.getFalseValue()))
+        selections.push_back(select);
+  return selections;
+}
+
+/// Moves selections by masks that `branch` yields into its regions, where each sees the mask of its side.
+void sinkSelections(scf::IfOp branch) {
+  SmallVector<arith::SelectOp> selections = selectionsBy(branch);
+  if (selections.empty())
+    return;
+  SmallVector<Type> types(branch.getResultTypes());
+  for (arith::SelectOp select : selections)
+    types.push_back(select.getType());
+  OpBuilder builder(branch);
+  auto moved = scf::IfOp::create(builder, branch.getLoc(), types, branch.getCondition(), /*withElseRegion=*/true);
+  for (auto [from, to] : {std::pair(branch.thenBlock(), moved.thenBlock()), std::pair(branch.elseBlock(), moved.elseBlock())}) {
+    to->getOperations().splice(to->end(), from->getOperations());
+    auto yield = cast<scf::YieldOp>(to->getTerminator());
+    builder.setInsertionPoint(yield);
+    for (arith::SelectOp select : selections) {
+      IRMapping mapping;
+      mapping.map(select.getCondition(), yield.getOperand(cast<OpResult>(select.getCondition()).getResultNumber()));
+      for (Value value : {select.getTrueValue(), select.getFalseValue()})
+        if (Operation *owner = value.getDefiningOp(); owner && owner->hasTrait<OpTrait::ConstantLike>() && !mapping.contains(value))
+          builder.clone(*owner, mapping);
+      yield.getResultsMutable().append(builder.clone(*select, mapping)->getResult(0));
+    }
+  }
+  for (auto [select, result] : llvm::zip(selections, moved.getResults().take_back(selections.size())))
+    select.replaceAllUsesWith(result);
+  branch.replaceAllUsesWith(moved.getResults().take_front(branch.getNumResults()));
+  for (arith::SelectOp select : selections)
+    select.erase();
+  branch.erase();
+}
+
+/// Answers the question when the iteration runs.
+void branchOn(tile::EdgeOp edge) {
+  ImplicitLocOpBuilder b(edge.getLoc(), edge);
+  Value before = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, edge.getIv(), edge.getBegin());
+  Value behind = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, edge.getIv(), edge.getEnd());
+  Value answer = arith::OrIOp::create(b, before, behind);
+  edge.replaceAllUsesWith(answer);
+  edge.erase();
+  SmallVector<scf::IfOp> branches;
+  for (Operation *user : answer.getUsers())
+    if (auto branch = dyn_cast<scf::IfOp>(user))
+      branches.push_back(branch);
+  for (scf::IfOp branch : branches)
+    sinkSelections(branch);
+}
+
 struct PeelEdges : landmark::impl::TilePeelEdgesBase<PeelEdges> {
+  using Base::Base;
+
   void runOnOperation() override {
     SmallVector<tile::EdgeOp> questions;
     getOperation()->walk([&](tile::EdgeOp op) { questions.push_back(op); });
@@ -79,11 +143,15 @@ struct PeelEdges : landmark::impl::TilePeelEdgesBase<PeelEdges> {
         return signalPassFailure();
       }
     }
+    if (!peel) {
+      llvm::for_each(questions, branchOn);
+      return;
+    }
     llvm::MapVector<scf::ForOp, tile::EdgeOp> loops; // one question answers for all of its loop
     for (tile::EdgeOp edge : questions)
       loops.insert({cast<scf::ForOp>(edge->getParentOp()), edge});
     for (auto [loop, edge] : loops)
-      peel(loop, edge);
+      split(loop, edge);
   }
 };
 

@@ -58,14 +58,15 @@ struct Boxes {
 /// Shared memory that all loads of one view go through.
 struct Ring {
   Value view;
-  bool isLeft; ///< left operands stay for a program: one stage
+  bool isLeft; ///< left operands stay for a program
   tile::BufferType type;
   Value buffer, barriers;
 };
 
 class Specializer {
 public:
-  Specializer(gpu::GPUFuncOp kernel, int64_t stages, int64_t consumers) : kernel(kernel), stages(stages), consumers(consumers) {}
+  Specializer(gpu::GPUFuncOp kernel, int64_t stages, int64_t leftStages, int64_t consumers)
+      : kernel(kernel), stages(stages), leftStages(leftStages), consumers(consumers) {}
 
   LogicalResult run() {
     if (failed(collect()))
@@ -131,7 +132,7 @@ private:
     RankedTensorType tile = load.getResult().getType();
     if (tile.getElementTypeBitWidth() != 16 || tile.getShape().back() % 16 != 0)
       return load.emitOpError("can be fetched if its rows are of 16-bit elements, a multiple of 16 of them");
-    auto type = tile::BufferType::inPanels(isLeft ? 1 : stages, tile.getShape(), tile.getElementType());
+    auto type = tile::BufferType::inPanels(isLeft ? leftStages : stages, tile.getShape(), tile.getElementType());
     auto *ring = llvm::find_if(rings, [&](Ring &ring) { return ring.view == load.getView() && ring.isLeft == isLeft; });
     if (ring == rings.end()) {
       rings.push_back({load.getView(), isLeft, type, {}, {}});
@@ -348,7 +349,7 @@ private:
   }
 
   gpu::GPUFuncOp kernel;
-  int64_t stages, consumers;
+  int64_t stages, leftStages, consumers;
   SmallVector<Ring> rings;
   llvm::MapVector<tile::LoadOp, unsigned> ringOf;
   llvm::DenseMap<tile::LoadOp, Value> turnOf;
@@ -360,12 +361,12 @@ struct SpecializeWarps : landmark::impl::TileSpecializeWarpsBase<SpecializeWarps
   using Base::Base;
 
   void runOnOperation() override {
-    if (stages < 1 || stages > 8 || consumers < 4 || consumers > 16 || consumers % 4 != 0) {
+    if (stages < 1 || stages > 8 || leftStages < 1 || leftStages > 8 || consumers < 4 || consumers > 16 || consumers % 4 != 0) {
       getOperation()->emitError("tile-specialize-warps takes 1 to 8 stages and 4, 8, 12 or 16 consumers");
       return signalPassFailure();
     }
     WalkResult result =
-        getOperation()->walk([&](gpu::GPUFuncOp kernel) { return WalkResult(Specializer(kernel, stages, consumers).run()); });
+        getOperation()->walk([&](gpu::GPUFuncOp kernel) { return WalkResult(Specializer(kernel, stages, leftStages, consumers).run()); });
     if (result.wasInterrupted())
       signalPassFailure();
   }

@@ -50,11 +50,17 @@ void loadDevices(Loader &load, Driver &driver) {
 
 void loadExecution(Loader &load, Driver &driver) {
   load(driver.moduleLoadDataEx, "cuModuleLoadDataEx");
+  load(driver.linkCreate, "cuLinkCreate");
+  load(driver.linkAddData, "cuLinkAddData");
+  load(driver.linkComplete, "cuLinkComplete");
+  load(driver.linkDestroy, "cuLinkDestroy");
   load(driver.moduleUnload, "cuModuleUnload");
   load(driver.moduleGetFunction, "cuModuleGetFunction");
+  load(driver.funcGetAttribute, "cuFuncGetAttribute");
   load(driver.funcSetAttribute, "cuFuncSetAttribute");
   load(driver.launchKernel, "cuLaunchKernel");
   load(driver.tensorMapEncodeTiled, "cuTensorMapEncodeTiled");
+  load(driver.tensorMapReplaceAddress, "cuTensorMapReplaceAddress");
   load(driver.memAlloc, "cuMemAlloc");
   load(driver.memFree, "cuMemFree");
   load(driver.memcpyHtoD, "cuMemcpyHtoD");

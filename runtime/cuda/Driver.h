@@ -25,6 +25,7 @@ using GraphHandle = struct GraphTag *;
 using GraphExec = struct GraphExecTag *;
 
 using Allocation = unsigned long long; ///< CUmemGenericAllocationHandle
+using LinkState = struct LinkStateTag *;
 
 constexpr Result success = 0;
 
@@ -36,7 +37,8 @@ enum DeviceAttribute : int {
 };
 enum PointerAttribute : int { PointerMemoryType = 2, PointerIsManaged = 8, PointerDeviceOrdinal = 9 };
 enum MemoryType : unsigned { HostMemory = 1, DeviceMemory = 2, UnifiedMemory = 4 };
-enum FunctionAttribute : int { MaxDynamicSharedBytes = 8 };
+enum FunctionAttribute : int { LocalBytes = 3, Registers = 4, MaxDynamicSharedBytes = 8 };
+enum JitInput : int { PtxInput = 1 };
 enum JitOption : int { InfoLogBuffer = 3, InfoLogBufferBytes = 4, ErrorLogBuffer = 5, ErrorLogBufferBytes = 6 };
 
 enum TensorMapType : int { Float16 = 6, BFloat16 = 9 };
@@ -113,8 +115,14 @@ struct Driver {
   Result (*ctxSynchronize)();
 
   Result (*moduleLoadDataEx)(Module *, const void *image, unsigned count, int *options, void **values);
+  Result (*linkCreate)(unsigned count, int *options, void **values, LinkState *);
+  Result (*linkAddData)(LinkState, int input, void *data, std::size_t bytes, const char *name, unsigned count,
+                        int *options, void **values);
+  Result (*linkComplete)(LinkState, void **cubin, std::size_t *bytes);
+  Result (*linkDestroy)(LinkState);
   Result (*moduleUnload)(Module);
   Result (*moduleGetFunction)(Function *, Module, const char *name);
+  Result (*funcGetAttribute)(int *value, int attribute, Function);
   Result (*funcSetAttribute)(Function, int attribute, int value);
   Result (*launchKernel)(Function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
                          unsigned blockZ, unsigned sharedBytes, StreamHandle, void **arguments, void **extra);
@@ -122,6 +130,7 @@ struct Driver {
   Result (*tensorMapEncodeTiled)(TensorMapBytes *, int type, unsigned rank, void *address, const std::uint64_t *sizes,
                                  const std::uint64_t *strides, const std::uint32_t *box, const std::uint32_t *steps,
                                  int interleave, int swizzle, int promotion, int fill);
+  Result (*tensorMapReplaceAddress)(TensorMapBytes *, void *address);
 
   Result (*memAlloc)(Address *, std::size_t bytes);
   Result (*memFree)(Address);

@@ -7,11 +7,13 @@
 
 #include <catch2/catch.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 int sweepCount = 300;
 int sweepFirst = 1;
 
 int main(int argc, char **argv) {
+  ::setenv("LANDMARK_CACHE", "off", 1); // tests of the cache name folders of their own
   Catch::Session session;
   session.cli(session.cli() |
               Catch::clara::Opt(sweepCount, "number")["--count"]("random problems of the sweep (default 300)") |

@@ -24,6 +24,9 @@ config.substitutions.append(("%{python}", sys.executable))
 for variable in [name for name in config.environment if name.startswith("LANDMARK_")]:
     del config.environment[variable]
 
+# Nor what lies in the user's cache; tests of the cache name folders of their own.
+config.environment["LANDMARK_CACHE"] = "off"
+
 # The assembler is where the library looks for it: in PATH or in the usual place.
 if shutil.which("ptxas") or shutil.which("ptxas", path="/usr/local/cuda/bin"):
     config.available_features.add("ptxas")

@@ -55,7 +55,7 @@ TEST_CASE("a problem's ranges are checked at both ends") {
   for (int64_t headDim : {INT64_MIN, int64_t{-16}, int64_t{0}, int64_t{8}, int64_t{60}, int64_t{127}, int64_t{264}})
     CHECK_THAT(message({.headDim = headDim}), Contains("head dimension: got " + std::to_string(headDim)));
   CHECK_THAT(message({.dtype = static_cast<DType>(7)}), Contains("dtype"));
-  CHECK_THAT(message({.operation = static_cast<Operation>(7)}), Contains("operation"));
+  CHECK_THAT(message({.operation = static_cast<Operation>(99)}), Contains("operation"));
 }
 
 TEST_CASE("a problem describes itself") {
@@ -138,4 +138,19 @@ TEST_CASE("dense views are row-major") {
   CHECK(view.strides == std::array<int64_t, 4>{105, 35, 7, 1});
   CHECK(view.dtype == DType::F16);
   CHECK(denseRows(nullptr, {2, 3, 5}).strides == std::array<int64_t, 3>{15, 5, 1});
+}
+
+TEST_CASE("steps of retrieval have limits of their own") {
+  Problem step{Operation::Attend, 64, 128, DType::BF16, 4};
+  CHECK(validate(step));
+  for (int64_t topK : {0, 129}) {
+    Problem wrong = step;
+    wrong.topK = topK;
+    CHECK_THAT(validate(wrong).error().message, Contains("top k"));
+  }
+  step.blockSize = 257;
+  CHECK_THAT(validate(step).error().message, Contains("block size"));
+  for (Operation operation : {Operation::ScoreTop, Operation::Score, Operation::Pool, Operation::Select, Operation::Attend,
+                              Operation::AttendPart, Operation::Merge})
+    CHECK(*parseOperation(name(operation)) == operation);
 }

@@ -75,7 +75,7 @@ TEST_CASE("a thread pool runs every index once, for several callers at a time") 
 }
 
 TEST_CASE("a flight is made once for all who wait") {
-  SingleFlight<int, int> flights;
+  SingleFlight<int, int> flights(100);
   std::atomic<int> made = 0, wrong = 0;
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 16; ++thread)
@@ -96,12 +96,36 @@ TEST_CASE("a flight is made once for all who wait") {
 }
 
 TEST_CASE("a failed flight is forgotten") {
-  SingleFlight<int, int> flights;
+  SingleFlight<int, int> flights(100);
   auto failed = flights.get(1, []() -> Expected<int> { return Error{ErrorCode::CompileFailed, "no"}; });
   CHECK_FALSE(failed);
   auto made = flights.get(1, []() -> Expected<int> { return 5; });
   REQUIRE(made);
   CHECK(*made == 5);
+}
+
+TEST_CASE("a bounded cache forgets what was used longest ago") {
+  SingleFlight<int, int> flights(2);
+  int made = 0;
+  auto get = [&](int key) { return *flights.get(key, [&]() -> Expected<int> { return ++made; }); };
+  CHECK(get(1) == 1);
+  CHECK(get(2) == 2);
+  CHECK(get(1) == 1);
+  CHECK(get(3) == 3); // 2 goes
+  CHECK(flights.size() == 2);
+  CHECK(get(1) == 1);
+  CHECK(get(2) == 4);
+}
+
+TEST_CASE("a bounded cache keeps what is being made") {
+  SingleFlight<int, int> flights(1);
+  auto outer = flights.get(1, [&]() -> Expected<int> {
+    REQUIRE(flights.get(2, []() -> Expected<int> { return 2; }));
+    REQUIRE(flights.get(3, []() -> Expected<int> { return 3; }));
+    return 1;
+  });
+  CHECK(*outer == 1);
+  CHECK(flights.size() == 1);
 }
 
 namespace {
@@ -161,6 +185,42 @@ TEST_CASE("kernels refuse what they were not compiled for") {
   auto refused = kernel->launch(call.arguments);
   REQUIRE_FALSE(refused);
   CHECK_THAT(refused.error().message, Contains("L=8") && Contains("L=16"));
+}
+
+TEST_CASE("a prepared call runs on its memory and on other memory, from many threads") {
+  OnesCall call(40), other(40);
+  auto kernel = Runtime(Device::host()).forward(problemOf(call.arguments));
+  REQUIRE(kernel);
+  auto prepared = kernel->prepare(call.arguments);
+  REQUIRE(prepared);
+  CHECK(prepared->launch());
+  CHECK(call.o[39 * 64] == Approx(1));
+  std::vector<std::thread> threads;
+  std::vector<OnesCall> calls;
+  std::atomic<int> failed = 0;
+  for (int i = 0; i < 4; ++i)
+    calls.emplace_back(40);
+  for (OnesCall &one : calls)
+    threads.emplace_back([&] {
+      std::fill(one.in.begin(), one.in.end(), 3.0f);
+      failed += !prepared->launch({one.in.data(), one.in.data(), one.in.data(), one.o.data(), one.lse.data()});
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  CHECK(failed == 0);
+  for (const OnesCall &one : calls)
+    CHECK(one.o[39 * 64 + 63] == Approx(3));
+  CHECK(call.o[39 * 64] == Approx(1));
+  int anything = 0;
+  CHECK_FALSE(prepared->launch(&anything));
+  ForwardPointers null;
+  auto refused = prepared->launch(null);
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().message, Contains("q: got a null pointer"));
+  char *odd = reinterpret_cast<char *>(call.in.data()) + 1;
+  CHECK_FALSE(prepared->launch({odd, odd, odd, call.o.data(), call.lse.data()}));
+  call.arguments.phase = -1;
+  CHECK_FALSE(kernel->prepare(call.arguments));
 }
 
 TEST_CASE("kernels outlive their runtime") {

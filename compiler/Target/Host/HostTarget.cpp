@@ -6,7 +6,6 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
-#include "llvm/ExecutionEngine/Orc/CompileUtils.h"
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
@@ -14,6 +13,8 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
@@ -58,7 +59,7 @@ static llvm::Error failure(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
-static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> hostMachine() {
+static llvm::Expected<llvm::orc::JITTargetMachineBuilder> hostBuilder() {
   static const bool initialized = !llvm::InitializeNativeTarget() && !llvm::InitializeNativeTargetAsmPrinter();
   if (!initialized)
     return failure("this build has no code generator for this CPU");
@@ -71,7 +72,12 @@ static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> hostMachine() {
   builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
   builder->getOptions().AllowFPOpFusion =
       llvm::FPOpFusion::Fast; // a product and a sum may be one FMA; nothing else is relaxed
-  return builder->createTargetMachine();
+  return builder;
+}
+
+static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> hostMachine() {
+  auto builder = hostBuilder();
+  return builder ? builder->createTargetMachine() : builder.takeError();
 }
 
 static std::string entryName(llvm::StringRef kernelName) { return (kernelName + "_entry").str(); }
@@ -139,33 +145,36 @@ optimizedModule(ModuleOp source, llvm::StringRef kernelName, llvm::LLVMContext &
   return module;
 }
 
-llvm::Expected<HostCode> jitForHost(ModuleOp source, llvm::StringRef kernelName) {
-  auto machine = hostMachine();
-  if (!machine)
-    return machine.takeError();
-  auto context = std::make_unique<llvm::LLVMContext>();
-  auto module = optimizedModule(source, kernelName, *context, **machine);
-  if (!module)
-    return module.takeError();
-  llvm::DataLayout layout = (*module)->getDataLayout();
-  auto compile = [&](llvm::orc::JITTargetMachineBuilder)
-      -> llvm::Expected<std::unique_ptr<llvm::orc::IRCompileLayer::IRCompiler>> {
-    return std::make_unique<llvm::orc::TMOwningSimpleCompiler>(std::move(*machine));
-  };
-  auto jit = llvm::orc::LLJITBuilder().setDataLayout(layout).setCompileFunctionCreator(compile).create();
+llvm::Expected<HostCode> linkHostObject(llvm::StringRef object, llvm::StringRef kernelName) {
+  auto builder = hostBuilder();
+  if (!builder)
+    return builder.takeError();
+  auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(*builder)).create();
   if (!jit)
     return jit.takeError();
   // memcpy and memset, which the code generator calls on its own.
-  auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(layout.getGlobalPrefix());
+  auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess((*jit)->getDataLayout().getGlobalPrefix());
   if (!process)
     return process.takeError();
   (*jit)->getMainJITDylib().addGenerator(std::move(*process));
-  if (llvm::Error error = (*jit)->addIRModule(llvm::orc::ThreadSafeModule(std::move(*module), std::move(context))))
+  if (llvm::Error error = (*jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, kernelName)))
     return error;
   auto address = (*jit)->lookup(entryName(kernelName));
   if (!address)
     return address.takeError();
   return HostCode{address->toPtr<Kernel::HostEntry>(), std::shared_ptr<llvm::orc::LLJIT>(std::move(*jit))};
+}
+
+std::string hostCpu() {
+  static const std::string text = [] {
+    std::vector<std::string> features;
+    for (const auto &feature : llvm::sys::getHostCPUFeatures())
+      if (feature.second)
+        features.push_back("+" + feature.first().str());
+    std::sort(features.begin(), features.end());
+    return llvm::sys::getHostCPUName().str() + " " + llvm::join(features, ",");
+  }();
+  return text;
 }
 
 llvm::Expected<std::string> hostLLVMIR(ModuleOp source, llvm::StringRef kernelName) {
@@ -182,7 +191,7 @@ llvm::Expected<std::string> hostLLVMIR(ModuleOp source, llvm::StringRef kernelNa
   return text;
 }
 
-llvm::Expected<std::string> hostAssembly(ModuleOp source, llvm::StringRef kernelName) {
+static llvm::Expected<std::string> generate(ModuleOp source, llvm::StringRef kernelName, llvm::CodeGenFileType form) {
   auto machine = hostMachine();
   if (!machine)
     return machine.takeError();
@@ -190,13 +199,21 @@ llvm::Expected<std::string> hostAssembly(ModuleOp source, llvm::StringRef kernel
   auto module = optimizedModule(source, kernelName, context, **machine);
   if (!module)
     return module.takeError();
-  llvm::SmallString<0> text;
-  llvm::raw_svector_ostream stream(text);
+  llvm::SmallString<0> code;
+  llvm::raw_svector_ostream stream(code);
   llvm::legacy::PassManager passes;
-  if ((*machine)->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
-    return failure("this CPU's code generator prints no assembly");
+  if ((*machine)->addPassesToEmitFile(passes, stream, nullptr, form))
+    return failure("this CPU's code generator cannot write what was asked for");
   passes.run(**module);
-  return text.str().str();
+  return code.str().str();
+}
+
+llvm::Expected<std::string> hostAssembly(ModuleOp source, llvm::StringRef kernelName) {
+  return generate(source, kernelName, llvm::CodeGenFileType::AssemblyFile);
+}
+
+llvm::Expected<std::string> hostObject(ModuleOp source, llvm::StringRef kernelName) {
+  return generate(source, kernelName, llvm::CodeGenFileType::ObjectFile);
 }
 
 } // namespace landmark

@@ -28,8 +28,11 @@ struct HostCode {
 };
 
 /// Compiles the function `kernelName` of a module of the llvm dialect, whose last parameter is the number of the
-/// program. The context needs the translations of the builtin and llvm dialects.
-llvm::Expected<HostCode> jitForHost(mlir::ModuleOp module, llvm::StringRef kernelName);
+/// program, to an object file. The context needs the translations of the builtin and llvm dialects.
+llvm::Expected<std::string> hostObject(mlir::ModuleOp module, llvm::StringRef kernelName);
+
+/// Links such an object file into this process.
+llvm::Expected<HostCode> linkHostObject(llvm::StringRef object, llvm::StringRef kernelName);
 
 /// The optimised LLVM IR of that code, entry point included, and its assembly.
 llvm::Expected<std::string> hostLLVMIR(mlir::ModuleOp module, llvm::StringRef kernelName);

@@ -10,10 +10,12 @@
 #include "landmark/Stage.h"
 #include "landmark/Target.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+#include <string_view>
 
 namespace landmark {
 
@@ -30,6 +32,11 @@ struct CompileOptions {
   /// problem and the config must be those that the text was made for.
   std::optional<Stage> resumeStage = std::nullopt;
   std::string resumeText;
+  /// A folder that receives a reproducer when a pass fails: the module that the failing pipeline was given, with the
+  /// pipeline in it. The error's last note is the command that replays it. Empty for none.
+  std::string reproducerDir = {};
+  /// Told after each stage how long it took, in milliseconds, in the compiling thread.
+  std::function<void(Stage, double milliseconds)> onStage = {};
 };
 
 /// A tensor map that a kernel takes (CUDA driver API, "cuTensorMapEncodeTiled"): boxes of `rows` x `columns` elements of a view of rank 4.
@@ -68,11 +75,13 @@ struct Kernel {
   int64_t sharedBytes = 0; ///< CUDA only: dynamic shared memory to launch with
   int64_t threads = 0;     ///< CUDA only: threads of a block
   std::vector<TensorMap> tensorMaps;
+  std::string cubin = {};  ///< CUDA only: the PTX assembled for `target`; empty where nobody has done so yet
 
   /// Host only: runs one program. Safe to call from many threads at once. Valid while this object (or a copy) lives.
   using HostEntry = void (*)(void **arguments, int64_t program);
   HostEntry hostEntry = nullptr;
   std::shared_ptr<void> hostCode; ///< owns the code behind hostEntry
+  std::string hostObject = {};    ///< host only: that code as a relocatable object file
 };
 
 /// How many programs cover a launch; 0 when there is nothing to do.
@@ -98,6 +107,16 @@ private:
   struct Impl;
   std::unique_ptr<Impl> impl;
 };
+
+/// The template that a compilation of `problem` under `config` starts from.
+LANDMARK_API Expected<std::string> templateText(const Problem &problem, const Config &config,
+                                                const CompileOptions &options);
+
+/// This machine's CPU as host kernels are made for it: its model and the instruction sets that it has.
+LANDMARK_API std::string hostCpu();
+
+/// Links `kernel.hostObject`, which was made on a CPU with the same hostCpu(), into this process.
+LANDMARK_API Expected<void> loadHostObject(Kernel &kernel);
 
 /// What ptxas says of a kernel.
 struct ResourceUse {

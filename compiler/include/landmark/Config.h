@@ -47,6 +47,9 @@ LANDMARK_API Config defaultConfig(const Problem &problem, const Target &target, 
 /// The one judge of legality: names the value, the limit that it breaks and the nearest legal value.
 LANDMARK_API Expected<void> validate(const Config &config, const Problem &problem, const Target &target);
 
+/// Query tiles in shared memory: two where a thread block runs several programs and both fit, so that the next one's is there when it begins.
+LANDMARK_API int64_t queryStages(const Config &config, const Problem &problem, const Target &target);
+
 /// Dynamic shared memory that the schedule takes, in bytes; 0 on the host.
 LANDMARK_API int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target);
 

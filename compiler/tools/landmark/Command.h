@@ -21,7 +21,9 @@ struct Command {
 
 Command addRun(CLI::App &app);
 Command addCompile(CLI::App &app);
+Command addCache(CLI::App &app);
 Command addBench(CLI::App &app);
+Command addTune(CLI::App &app);
 Command addInfo(CLI::App &app);
 Command addDemo(CLI::App &app);
 Command addDecodeDemo(CLI::App &app);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // landmark compile: the text of a kernel at any stage, without running it.
+#include "Bundle.h"
 #include "Command.h"
+#include "Remarks.h"
+#include "tune/Results.h"
 
 #include <fmt/format.h>
 
@@ -16,8 +19,8 @@ namespace {
 struct Options {
   ProblemOptions problem;
   KernelOptions kernel;
-  std::string target, emit, output;
-  bool resources = false;
+  std::string target, emit, output, list;
+  bool resources = false, explain = false;
   int times = 0;
 };
 
@@ -30,6 +33,55 @@ Expected<Target> chooseTarget(const std::string &text) {
   return parseTarget("sm_80");
 }
 
+/// As tuned, if the target is that of this machine's device.
+Config chooseConfig(const Problem &problem, const Target &target, const CompileOptions &options, const Knobs &knobs) {
+  if (options.config)
+    return *options.config;
+  if (!tune::anyResults(knobs))
+    return defaultConfig(problem, target); // without asking for a device, which takes a while
+  Device device = target.isHost() ? Device::host() : Device::best();
+  return device.target() == target ? tune::scheduleFor(problem, device, knobs) : defaultConfig(problem, target);
+}
+
+/// The kernel as a program would get it: from the bundle or the cache if they have it.
+Expected<Kernel> getKernel(const Problem &problem, const Target &target, const CompileOptions &options, bool assembled,
+                           KernelAccount *account) {
+  Knobs knobs = Knobs::fromEnvironment();
+  KernelRequest request{problem, chooseConfig(problem, target, options, knobs), target, options, {}};
+  if (assembled)
+    request.assemble = assembleAnywhere;
+  return KernelStore(knobs).get(request, account);
+}
+
+Expected<void> explain(const Problem &problem, const Target &target, const CompileOptions &options, FILE *to) {
+  KernelAccount account;
+  auto kernel = getKernel(problem, target, options, false, &account);
+  if (!kernel)
+    return kernel.error();
+  fmt::print(to, "{} {} {}\n", describe(problem), target.chip, describe(kernel->config));
+  fmt::print(to, "key      {}\n", account.digest);
+  fmt::print(to, "from     {}, {:.1f} ms\n", name(account.source), account.milliseconds);
+  for (const std::string &remark : remarks(*kernel, std::nullopt))
+    fmt::print(to, "remark   {}\n", remark);
+  if (account.source != KernelAccount::Source::Compiler)
+    return {};
+  fmt::print(to, "miss     {}\n", account.miss);
+  fmt::print(to, "stored   {}\n", account.notStored.empty() ? "yes" : fmt::format("no: {}", account.notStored));
+  for (auto [stage, milliseconds] : account.stages)
+    fmt::print(to, "  {:10} {:8.1f} ms\n", name(stage), milliseconds);
+  return {};
+}
+
+/// Text of a stage. Machine code and what it is made of are kept on disk; the stages before are always made anew.
+Expected<std::string> textOf(const Problem &problem, const Target &target, Stage stage, const CompileOptions &options) {
+  if (target.isHost() || (stage != Stage::PTX && stage != Stage::Cubin))
+    return Compiler().emit(problem, target, stage, options);
+  auto kernel = getKernel(problem, target, options, stage == Stage::Cubin, nullptr);
+  if (!kernel)
+    return kernel.error();
+  return stage == Stage::Cubin ? std::move(kernel->cubin) : std::move(kernel->ptx);
+}
+
 Expected<void> emitStage(const Options &options, const Problem &problem, const Target &target,
                          const CompileOptions &compileOptions) {
   auto stage =
@@ -40,7 +92,7 @@ Expected<void> emitStage(const Options &options, const Problem &problem, const T
   if (*stage == Stage::Cubin && options.output.empty())
     return Error{ErrorCode::InvalidArgument,
                  "--emit cubin writes binary data: name a file with -o ('-o -' for stdout)"};
-  auto text = Compiler().emit(problem, target, *stage, compileOptions);
+  auto text = textOf(problem, target, *stage, compileOptions);
   if (!text)
     return text.error();
   if (!toStdout)
@@ -67,11 +119,14 @@ Expected<void> printResources(const Problem &problem, const Target &target, cons
   fmt::print(to, "shared memory    {} bytes dynamic, {} bytes static\n", use->dynamicSharedBytes,
              use->staticSharedBytes);
   fmt::print(to, "threads          {}\n", kernel->threads);
+  for (const std::string &remark : remarks(*kernel, *use))
+    fmt::print(to, "remark           {}\n", remark);
   return {};
 }
 
 /// What a program waits for its kernel: every compilation by a compiler of its own.
-Expected<void> printTimes(const Problem &problem, const Target &target, const CompileOptions &options, int times, FILE *to) {
+Expected<void> printTimes(const Problem &problem, const Target &target, const CompileOptions &options, int times,
+                          FILE *to) {
   std::vector<double> milliseconds;
   for (int i = 0; i < times; ++i) {
     auto start = std::chrono::steady_clock::now();
@@ -82,12 +137,23 @@ Expected<void> printTimes(const Problem &problem, const Target &target, const Co
   }
   double first = milliseconds.front();
   std::sort(milliseconds.begin(), milliseconds.end());
-  fmt::print(to, "{} {}: first compilation {:.1f} ms, median of {} {:.1f} ms\n", describe(problem), target.chip, first, times,
-             milliseconds[milliseconds.size() / 2]);
+  fmt::print(to, "{} {}: first compilation {:.1f} ms, median of {} {:.1f} ms\n", describe(problem), target.chip, first,
+             times, milliseconds[milliseconds.size() / 2]);
   return {};
 }
 
+Expected<void> compileList(const Options &options) {
+  if (options.output.empty() || options.output == "-")
+    return Error{ErrorCode::InvalidArgument, "--all-configs makes a folder: name it with -o"};
+  CompileOptions compileOptions;
+  compileOptions.templateFile = options.kernel.templateFile;
+  compileOptions.templateDir = options.kernel.templateDir;
+  return compileBundle(options.list, options.output, Knobs::fromEnvironment().complete(compileOptions));
+}
+
 Expected<void> compile(const Options &options) {
+  if (!options.list.empty())
+    return compileList(options);
   auto problem = options.problem.parse();
   if (!problem)
     return problem.error();
@@ -97,9 +163,13 @@ Expected<void> compile(const Options &options) {
   auto compileOptions = options.kernel.parse(*problem, *target);
   if (!compileOptions)
     return compileOptions.error();
-  bool emits = (!options.resources && options.times == 0) || !options.emit.empty() || !options.output.empty();
+  bool emits = (!options.resources && !options.explain && options.times == 0) || !options.emit.empty() ||
+               !options.output.empty();
   if (options.times > 0)
     if (auto done = printTimes(*problem, *target, *compileOptions, options.times, emits ? stderr : stdout); !done)
+      return done;
+  if (options.explain)
+    if (auto done = explain(*problem, *target, *compileOptions, emits ? stderr : stdout); !done)
       return done;
   if (emits)
     if (auto done = emitStage(options, *problem, *target, *compileOptions); !done)
@@ -116,6 +186,12 @@ Command addCompile(CLI::App &app) {
   CLI::App *command = app.add_subcommand("compile", "Compile a kernel and print it at any stage; needs no GPU");
   options->problem.addTo(*command);
   command->add_option("--top-k,-k", options->problem.topK, "Blocks to select, for the steps of retrieval: 1 to 128")->capture_default_str();
+  auto *list = command->add_option(
+      "--all-configs", options->list,
+      "JSON list of kernels to compile into the folder -o, a bundle for LANDMARK_BUNDLE: [{\"target\": \"sm_90a\", "
+      "\"head_dim\": [64, 128], ...}], with block_size, dtype and config");
+  list->excludes(command->get_option("operation"));
+  command->get_option("operation")->required(false);
   command->add_option(
       "--target", options->target,
       "sm_80, sm_86, sm_89, sm_90, sm_90a, sm_100a, sm_120a, ... or host (default: the first GPU's, else sm_80)");
@@ -125,7 +201,12 @@ Command addCompile(CLI::App &app) {
   command->add_option("--output,-o", options->output, "File to write (default: stdout)");
   command->add_flag("--resources", options->resources,
                     "Assemble with ptxas and print registers, spills and shared memory; alone it prints nothing else");
-  command->add_option("--time", options->times, "Compile this many times in this process and print how long it took; alone it prints nothing else")
+  command->add_flag("--explain", options->explain,
+                    "Get the kernel as a program would and print whether the cache had it, which field made a miss, "
+                    "and how long every stage took; alone it prints nothing else");
+  command
+      ->add_option("--time", options->times,
+                   "Compile this many times in this process and print how long it took; alone it prints nothing else")
       ->check(CLI::Range(1, 1000));
   options->kernel.addTo(*command);
   command->footer(
@@ -133,8 +214,14 @@ Command addCompile(CLI::App &app) {
       "  landmark compile forward --head-dim 64 --block-size 51 --dtype f16 --target sm_90a -o forward.ptx\n"
       "  landmark compile forward --emit tile                 # the template bound to the problem\n"
       "  landmark compile forward --target sm_80 --resources  # what ptxas makes of it\n"
-      "  landmark compile forward --template my.mlir --emit ptx");
-  return {command, [options] { return compile(*options); }};
+      "  landmark compile forward --template my.mlir --emit ptx\n"
+      "  landmark compile forward --explain                   # did the cache have it, and if not, why\n"
+      "  landmark compile --all-configs list.json -o bundle");
+  return {command, [options, command]() -> Expected<void> {
+            if (options->list.empty() && command->get_option("operation")->empty())
+              return Error{ErrorCode::InvalidArgument, "operation is required, or --all-configs"};
+            return compile(*options);
+          }};
 }
 
 } // namespace landmark::tool

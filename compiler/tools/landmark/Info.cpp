@@ -2,6 +2,7 @@
 //
 // landmark info: what this build and machine can do.
 #include "Command.h"
+#include "Knobs.h"
 #include "landmark/Version.h"
 
 #include <fmt/format.h>
@@ -28,6 +29,19 @@ void printDevices() {
     fmt::print("  no GPU: {}\n", device.error().message);
 }
 
+/// The page docs/knobs.md.
+void printKnobs() {
+  fmt::print("# Knobs\n\nThe environment variables that the library and the tool read, all of them; "
+             "`runtime/Knobs.cpp` reads them. "
+             "This page is what `landmark info --knobs` prints.\nA value that means nothing is refused in the log, and "
+             "by the tool on stderr; the "
+             "default holds in its place.\n\n"
+             "| variable | values | default | changes code | |\n| --- | --- | --- | --- | --- |\n");
+  for (const KnobInfo &knob : Knobs::table())
+    fmt::print("| `{}` | {} | {} | {} | {} |\n", knob.name, knob.values, knob.fallback.empty() ? "none" : knob.fallback,
+               knob.changesCode ? "yes" : "no", knob.text);
+}
+
 Expected<void> info() {
   fmt::print("Landmark JIT {}\n\n", landmark::version());
   printDevices();
@@ -50,7 +64,10 @@ Expected<void> info() {
 } // namespace
 
 Command addInfo(CLI::App &app) {
-  return {app.add_subcommand("info", "Show version, devices, targets and what is supported"), info};
+  auto knobs = std::make_shared<bool>(false);
+  CLI::App *command = app.add_subcommand("info", "Show version, devices, targets and what is supported");
+  command->add_flag("--knobs", *knobs, "Print the environment variables that are read, as Markdown");
+  return {command, [knobs] { return *knobs ? (printKnobs(), Expected<void>()) : info(); }};
 }
 
 } // namespace landmark::tool

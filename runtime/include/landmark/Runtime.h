@@ -7,6 +7,7 @@
 
 #include "landmark/Compiler.h"
 #include "landmark/Device.h"
+#include "landmark/RuntimeOptions.h"
 #include "landmark/Tensor.h"
 
 #include <cstdint>
@@ -14,6 +15,8 @@
 #include <optional>
 
 namespace landmark {
+
+class LoadedKernel;
 
 /// Landmark attention of `q` over `k` and `v`, into `o` and `lse`. All memory belongs to the caller and lies on the
 /// device that runs it (device, managed or registered host memory for a GPU).
@@ -50,7 +53,32 @@ LANDMARK_API Expected<void> validate(const ForwardArguments &arguments, const De
 /// The kernel that the arguments need.
 LANDMARK_API Problem problemOf(const ForwardArguments &arguments);
 
-class LoadedKernel;
+/// Other memory for a prepared call. Null for an empty tensor alone.
+struct ForwardPointers {
+  void *q = nullptr;
+  void *k = nullptr;
+  void *v = nullptr;
+  void *o = nullptr;
+  float *lse = nullptr;
+};
+
+/// A forward call that is checked and packed once and launched many times. A call of `launch` allocates nothing, looks
+/// nothing up by name, takes no lock on a GPU and waits for nothing, so it may be captured in a CUDA graph. A cheap
+/// handle; safe to use from many threads, each with a stream of its own.
+class LANDMARK_API PreparedForward {
+public:
+  /// Runs on the memory it was prepared with; `stream` as in ForwardKernel::launch.
+  Expected<void> launch(void *stream = nullptr) const;
+  /// Runs on other memory in the same shapes and strides. Null pointers and alignment are checked; that the memory is
+  /// the device's and outputs share none with anything else is the caller's to see to.
+  Expected<void> launch(const ForwardPointers &pointers, void *stream = nullptr) const;
+
+private:
+  friend class ForwardKernel;
+  struct State;
+  explicit PreparedForward(std::shared_ptr<const State> state) : shared(std::move(state)) {}
+  std::shared_ptr<const State> shared;
+};
 
 /// A compiled forward kernel on its device. A cheap handle; safe to use from many threads at once. It stays valid when
 /// its Runtime is gone.
@@ -67,18 +95,26 @@ public:
   /// is there on return.
   Expected<void> launch(const ForwardArguments &arguments, void *stream = nullptr) const;
 
+  /// Does once what `launch` does before it launches. The handle keeps the kernel alive, not the memory.
+  Expected<PreparedForward> prepare(const ForwardArguments &arguments) const;
+
 private:
-  friend class Runtime;
-  explicit ForwardKernel(std::shared_ptr<const LoadedKernel> kernel) : shared(std::move(kernel)) {}
-  std::shared_ptr<const LoadedKernel> shared;
+  friend struct ForwardLoader;
+  friend class PreparedForward;
+  struct State;
+  explicit ForwardKernel(std::shared_ptr<const State> state) : shared(std::move(state)) {}
+  std::shared_ptr<const State> shared;
 };
 
-/// One device with the kernels compiled for it so far. Safe to use from many threads at once: a kernel that several ask
-/// for is compiled once while the others wait, and different kernels compile side by side. A failed compilation is not
-/// kept.
+/// One device with the kernels used on it so far. Safe to use from many threads at once: a kernel that several ask for
+/// is compiled once while the others wait, and different kernels compile side by side. A failed compilation is not
+/// kept. The 256 kernels used last are; others go when the last handle to them does.
+///
+/// Kernels are also kept on disk (docs/cache.md), for other processes and later ones. Whatever is wrong with the disk
+/// costs the time to compile and nothing else.
 class LANDMARK_API Runtime {
 public:
-  explicit Runtime(Device device = Device::best());
+  explicit Runtime(Device device = Device::best(), const RuntimeOptions &options = {});
   ~Runtime();
   Runtime(Runtime &&) noexcept;
   Runtime &operator=(Runtime &&) noexcept;
@@ -89,12 +125,17 @@ public:
   /// Where `options` names no template directory, that of the environment variable LANDMARK_TEMPLATE_DIR holds.
   Expected<ForwardKernel> forward(const Problem &problem, const CompileOptions &options = {});
 
-  /// validate, compile if needed, launch with the default schedule.
+  /// validate, compile if needed, launch. Without a config in the options of `prepare` the schedule is the default one,
+  /// of those that can load the views: tensor maps cannot describe every stride.
   Expected<void> forward(const ForwardArguments &arguments, void *stream = nullptr);
+  Expected<PreparedForward> prepare(const ForwardArguments &arguments, const CompileOptions &options = {});
 
 private:
+  Expected<ForwardKernel> kernelFor(const ForwardArguments &arguments, const CompileOptions &options);
+
   friend class Retrieval;
-  Expected<std::shared_ptr<const LoadedKernel>> kernelFor(const Problem &problem, const CompileOptions &options);
+  /// A step of retrieval.
+  Expected<std::shared_ptr<const LoadedKernel>> step(const Problem &problem, const CompileOptions &options);
 
   struct State;
   std::unique_ptr<State> state;

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// landmark tune: the fastest schedule for a problem on a device, by measurement.
+#include "Command.h"
+#include "Progress.h"
+#include "tune/Tuner.h"
+
+#include <fmt/format.h>
+
+namespace landmark::tool {
+
+namespace {
+
+struct Options {
+  ProblemOptions problem;
+  std::string device = "auto", templateFile, templateDir;
+  std::optional<int64_t> batch, heads, kvHeads, length, queryLength;
+  bool exhaustive = false, dry = false;
+  int repeats = 20, top = 5;
+};
+
+tune::Workload workloadOf(const Options &options, const Device &device) {
+  tune::Workload workload = tune::defaultWorkload(device);
+  workload.batch = options.batch.value_or(workload.batch);
+  workload.heads = options.heads.value_or(workload.heads);
+  workload.kvHeads = options.kvHeads.value_or(options.heads.value_or(workload.kvHeads));
+  workload.keyLength = options.length.value_or(workload.keyLength);
+  workload.queryLength = options.queryLength.value_or(options.length.value_or(workload.queryLength));
+  return workload;
+}
+
+void print(const tune::Result &result, const Device &device, int top) {
+  const tune::Workload &sizes = result.workload;
+  fmt::print("{} on {}, batch {}, heads {} over {}, {} queries, {} keys\n", landmark::describe(result.problem),
+             tool::describe(device), sizes.batch, sizes.heads, sizes.kvHeads, sizes.queryLength, sizes.keyLength);
+  fmt::print("{} of {} legal configs measured in {:.1f} s\n", result.timings.size(), result.candidates, result.seconds);
+  for (const tune::Timing &timing : result.timings) {
+    if (top-- == 0)
+      break;
+    fmt::print("  {:10.4f} ms  {}\n", timing.medianMs, describe(timing.config));
+  }
+  Config shipped = defaultConfig(result.problem, device.target());
+  for (const tune::Timing &timing : result.timings)
+    if (timing.config == shipped)
+      fmt::print("the shipped default, {}, takes {:.2f} times as long as the best\n", describe(shipped),
+                 timing.medianMs / result.timings.front().medianMs);
+}
+
+Expected<void> tuneProblem(const Options &options) {
+  auto problem = options.problem.parse();
+  if (!problem)
+    return problem.error();
+  auto device = Device::parse(options.device);
+  if (!device)
+    return device.error();
+  Knobs knobs = Knobs::fromEnvironment();
+  tune::Options how;
+  how.workload = workloadOf(options, *device);
+  how.exhaustive = options.exhaustive;
+  how.repeats = options.repeats;
+  how.compile.templateFile = options.templateFile;
+  how.compile.templateDir = options.templateDir;
+  how.compile = knobs.complete(how.compile);
+  auto result = [&] {
+    Progress progress;
+    how.onProgress = [&](int done, int total, double bestMs) {
+      progress.show(done, total, bestMs > 0 ? fmt::format("best {:.4f} ms", bestMs) : "");
+    };
+    return tune::tune(*device, *problem, how, knobs, std::make_shared<ThreadPool>(knobs.threads));
+  }();
+  if (!result)
+    return result.error();
+  print(*result, *device, options.top);
+  if (options.dry)
+    return {};
+  if (knobs.cacheDir.empty())
+    return Error{ErrorCode::NotFound, "the result is not kept: the cache is switched off (LANDMARK_CACHE)"};
+  if (auto saved = tune::save(knobs.cacheDir, *device, *result); !saved)
+    return saved;
+  fmt::print("kept in {}\n", (knobs.cacheDir / "tuning" / tune::fileNameOf(*device)).string());
+  return {};
+}
+
+} // namespace
+
+Command addTune(CLI::App &app) {
+  auto options = std::make_shared<Options>();
+  CLI::App *command = app.add_subcommand("tune", "Find the fastest schedule for a problem on a device by measurement");
+  CLI::Range count(int64_t(1), int64_t(1) << 20), length(int64_t(1), int64_t(1) << 30);
+  options->problem.addTo(*command);
+  addDevice(*command, options->device);
+  command->add_option("--batch,-B", options->batch, "Batch (default: 1)")->check(count);
+  command->add_option("--heads,-H", options->heads, "Query heads (default: 16, on the host 4)")->check(count);
+  command->add_option("--kv-heads,-G", options->kvHeads, "Key/value heads (default: as many)")->check(count);
+  command->add_option("--length,-N", options->length, "Keys (default: 4096, on the host 1024)")->check(length);
+  command->add_option("--query-length,-M", options->queryLength, "Queries (default: as many as keys)")->check(length);
+  command->add_option("--repeats", options->repeats, "Launches to time of a config; the median counts")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  command->add_option("--top", options->top, "Configs to print")->check(CLI::Range(1, 10000))->capture_default_str();
+  command->add_flag("--exhaustive", options->exhaustive, "Measure every legal config, not those that promise most");
+  command->add_flag("--dry-run", options->dry, "Keep no result");
+  command->add_option("--template", options->templateFile, "Template file to compile in place of the built-in one");
+  command->add_option("--template-dir", options->templateDir,
+                      "Directory whose files replace built-in templates of the same name");
+  command->footer("Every config is checked against the float64 oracle before it is timed, with a cold L2 cache. The "
+                  "result, with all\n"
+                  "timings and the reason of every rejection, is kept beside the cache (landmark cache --help), and "
+                  "later compilations\n"
+                  "on this device use it unless LANDMARK_TUNE=off.\n\n"
+                  "Examples:\n"
+                  "  landmark tune forward --head-dim 128 --block-size 64 --heads 16 --length 16384\n"
+                  "  landmark tune forward --device host --head-dim 64 --dtype f32");
+  return {command, [options] { return tuneProblem(*options); }};
+}
+
+} // namespace landmark::tool

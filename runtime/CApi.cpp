@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// landmark.h in terms of the C++ API. Exceptions, of which only those of exhausted memory are possible, end here.
+#include "landmark.h"
+
+#include "landmark/Runtime.h"
+#include "landmark/Version.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+#include <new>
+
+using namespace landmark;
+
+struct landmark_error {
+  Error error;
+};
+struct landmark_device {
+  Device device;
+  std::string label;
+};
+struct landmark_buffer {
+  DeviceBuffer buffer;
+};
+struct landmark_runtime {
+  Runtime runtime;
+};
+struct landmark_prepared {
+  PreparedForward prepared;
+};
+struct landmark_text {
+  std::string text;
+};
+
+static_assert(int(DType::BF16) == LANDMARK_BF16 && int(DType::F16) == LANDMARK_F16 && int(DType::F32) == LANDMARK_F32);
+static_assert(int(TuneMode::Off) == LANDMARK_TUNE_OFF && int(TuneMode::Cached) == LANDMARK_TUNE_CACHED &&
+              int(TuneMode::On) == LANDMARK_TUNE_ON);
+static_assert(int(ErrorCode::InvalidArgument) + 1 == LANDMARK_INVALID_ARGUMENT &&
+              int(ErrorCode::Mismatch) + 1 == LANDMARK_MISMATCH);
+
+namespace {
+
+template <typename... Values> Error refuse(fmt::format_string<Values...> format, Values &&...values) {
+  return {ErrorCode::InvalidArgument, fmt::format(format, std::forward<Values>(values)...)};
+}
+
+/// What is returned where there is not even memory for an error. Never freed.
+landmark_error *exhausted() {
+  static landmark_error error{{ErrorCode::DeviceError, "the host has not enough memory"}};
+  return &error;
+}
+
+/// Runs `body`, which returns Expected<void>, and hands its error out.
+template <typename Body> landmark_error *guarded(Body body) noexcept {
+  try {
+    Expected<void> done = body();
+    return done ? nullptr : new landmark_error{done.error()};
+  } catch (const std::exception &) {
+    return exhausted();
+  }
+}
+
+Expected<void> given(std::initializer_list<std::pair<const char *, const void *>> pointers) {
+  for (auto [name, pointer] : pointers)
+    if (!pointer)
+      return refuse("{}: got NULL", name);
+  return {};
+}
+
+/// A structure of the caller's, which may be that of an earlier version, over the defaults of this one.
+template <typename Struct> Expected<Struct> completed(const Struct *from, void (*init)(Struct *), const char *name) {
+  Struct whole;
+  init(&whole);
+  if (!from)
+    return whole;
+  if (from->size < sizeof(std::size_t) || from->size > sizeof(Struct))
+    return refuse("{}: got a structure of {} bytes; {}_init sets its size, which is at most {} in this version", name,
+                  from->size, name, sizeof(Struct));
+  std::memcpy(&whole, from, from->size);
+  whole.size = sizeof(Struct);
+  return whole;
+}
+
+Expected<DType> dtypeOf(const char *name, int32_t dtype) {
+  if (dtype < LANDMARK_BF16 || dtype > LANDMARK_F32)
+    return refuse("{}: got element type number {}; allowed are LANDMARK_BF16, LANDMARK_F16 and LANDMARK_F32", name,
+                  dtype);
+  return DType(dtype);
+}
+
+Expected<void> checkRank(const char *name, const landmark_tensor &tensor, int32_t rank, const char *meaning) {
+  if (tensor.rank == rank)
+    return {};
+  return refuse("{}: got rank {}; it must be {}, {}", name, tensor.rank, rank, meaning);
+}
+
+Expected<TensorView> viewOf(const char *name, const landmark_tensor &tensor) {
+  if (auto ranked = checkRank(name, tensor, 4, "[batch, head, row, D]"); !ranked)
+    return ranked.error();
+  auto dtype = dtypeOf(name, tensor.dtype);
+  if (!dtype)
+    return dtype.error();
+  TensorView view{tensor.data, *dtype};
+  std::copy_n(tensor.shape, 4, view.shape.begin());
+  std::copy_n(tensor.strides, 4, view.strides.begin());
+  return view;
+}
+
+Expected<RowsView> rowsOf(const char *name, const landmark_tensor &tensor) {
+  if (auto ranked = checkRank(name, tensor, 3, "[batch, head, row]"); !ranked)
+    return ranked.error();
+  if (tensor.dtype != LANDMARK_F32)
+    return refuse("{}: got element type number {}; it must be LANDMARK_F32", name, tensor.dtype);
+  RowsView view{static_cast<float *>(tensor.data)};
+  std::copy_n(tensor.shape, 3, view.shape.begin());
+  std::copy_n(tensor.strides, 3, view.strides.begin());
+  return view;
+}
+
+Expected<ForwardArguments> argumentsOf(const landmark_forward_arguments *from) {
+  auto whole = completed(from, landmark_forward_arguments_init, "landmark_forward_arguments");
+  if (!whole)
+    return whole.error();
+  ForwardArguments arguments;
+  for (auto [name, tensor, view] :
+       {std::tuple{"q", &whole->q, &arguments.q}, std::tuple{"k", &whole->k, &arguments.k},
+        std::tuple{"v", &whole->v, &arguments.v}, std::tuple{"o", &whole->o, &arguments.o}}) {
+    auto converted = viewOf(name, *tensor);
+    if (!converted)
+      return converted.error();
+    *view = *converted;
+  }
+  auto lse = rowsOf("lse", whole->lse);
+  if (!lse)
+    return lse.error();
+  arguments.lse = *lse;
+  arguments.blockSize = whole->block_size;
+  arguments.phase = whole->phase;
+  if (whole->scale != 0)
+    arguments.scale = whole->scale;
+  if (whole->q_offset != LANDMARK_Q_OFFSET_DEFAULT)
+    arguments.qOffset = whole->q_offset;
+  return arguments;
+}
+
+Expected<Problem> problemOf(const landmark_problem *from) {
+  auto whole = completed(from, landmark_problem_init, "landmark_problem");
+  if (!whole)
+    return whole.error();
+  if (auto named = given({{"problem.operation", whole->operation}}); !named)
+    return named.error();
+  auto operation = parseOperation(whole->operation);
+  if (!operation)
+    return operation.error();
+  auto dtype = dtypeOf("problem.dtype", whole->dtype);
+  if (!dtype)
+    return dtype.error();
+  Problem problem;
+  problem.operation = *operation;
+  problem.blockSize = whole->block_size;
+  problem.headDim = whole->head_dim;
+  problem.dtype = *dtype;
+  return problem;
+}
+
+Expected<CompileOptions> compileOptionsOf(const landmark_compile_options *from, const Problem &problem,
+                                          const Target &target) {
+  auto whole = completed(from, landmark_compile_options_init, "landmark_compile_options");
+  if (!whole)
+    return whole.error();
+  CompileOptions options;
+  auto text = [](const char *from) { return from ? std::string(from) : std::string(); };
+  options.templateFile = text(whole->template_file);
+  options.templateDir = text(whole->template_dir);
+  options.dumpDir = text(whole->dump_dir);
+  if (!whole->config)
+    return options;
+  if (auto legal = validate(problem); !legal)
+    return legal.error();
+  auto config = parseConfig(whole->config, defaultConfig(problem, target));
+  if (!config)
+    return config.error();
+  options.config = *config;
+  return options;
+}
+
+Expected<RuntimeOptions> runtimeOptionsOf(const landmark_runtime_options *from) {
+  auto whole = completed(from, landmark_runtime_options_init, "landmark_runtime_options");
+  if (!whole)
+    return whole.error();
+  RuntimeOptions options;
+  if (whole->cache_dir)
+    options.cacheDir = whole->cache_dir;
+  if (whole->cache_limit >= 0)
+    options.cacheLimit = whole->cache_limit;
+  if (whole->bundle)
+    options.bundle = whole->bundle;
+  if (whole->strict >= 0)
+    options.strict = whole->strict != 0;
+  if (whole->tune > LANDMARK_TUNE_ON)
+    return refuse("options.tune: got {}; allowed are -1 and the values of landmark_tune_mode", whole->tune);
+  if (whole->tune >= 0)
+    options.tune = TuneMode(whole->tune);
+  return options;
+}
+
+/// DLPack's structure, as its specification lays it out (https://dmlc.github.io/dlpack/latest/c_api.html).
+struct DLPackTensor {
+  void *data;
+  int32_t deviceType, deviceId;
+  int32_t rank;
+  uint8_t typeCode, bits;
+  uint16_t lanes;
+  int64_t *shape, *strides;
+  uint64_t byteOffset;
+};
+
+Expected<DType> dtypeOf(const DLPackTensor &from) {
+  constexpr int floats = 2, brainFloats = 4;
+  if (from.lanes == 1 && from.typeCode == brainFloats && from.bits == 16)
+    return DType::BF16;
+  if (from.lanes == 1 && from.typeCode == floats && from.bits == 16)
+    return DType::F16;
+  if (from.lanes == 1 && from.typeCode == floats && from.bits == 32)
+    return DType::F32;
+  return refuse("dl_tensor: got elements of type code {}, {} bits, {} lanes; allowed are bfloat16, float16 and float32",
+                from.typeCode, from.bits, from.lanes);
+}
+
+Expected<landmark_tensor> tensorOf(const DLPackTensor &from) {
+  constexpr int32_t cpu = 1, cuda = 2, cudaHost = 3, cudaManaged = 13;
+  if (std::none_of(std::begin({cpu, cuda, cudaHost, cudaManaged}), std::end({cpu, cuda, cudaHost, cudaManaged}),
+                   [&](int32_t type) { return type == from.deviceType; }))
+    return refuse("dl_tensor: got memory of device type {}; allowed are the CPU's (1) and CUDA's (2, 3, 13)",
+                  from.deviceType);
+  if (from.rank < 1 || from.rank > LANDMARK_MAX_RANK)
+    return refuse("dl_tensor: got rank {}; allowed are 1 to {}", from.rank, LANDMARK_MAX_RANK);
+  auto dtype = dtypeOf(from);
+  if (!dtype)
+    return dtype.error();
+  landmark_tensor tensor;
+  auto dense = landmark_tensor_dense(from.data ? static_cast<char *>(from.data) + from.byteOffset : nullptr,
+                                     landmark_dtype(*dtype), from.rank, from.shape, &tensor);
+  if (dense) {
+    Error error = dense->error;
+    landmark_error_free(dense);
+    return error;
+  }
+  if (from.strides)
+    std::copy_n(from.strides, from.rank, tensor.strides);
+  return tensor;
+}
+
+} // namespace
+
+const char *landmark_version(void) { return version(); }
+int32_t landmark_c_api(void) { return LANDMARK_C_API; }
+
+landmark_code landmark_error_code(const landmark_error *error) {
+  return error ? landmark_code(int(error->error.code) + 1) : LANDMARK_OK;
+}
+const char *landmark_error_message(const landmark_error *error) { return error ? error->error.message.c_str() : ""; }
+size_t landmark_error_note_count(const landmark_error *error) { return error ? error->error.notes.size() : 0; }
+const char *landmark_error_note(const landmark_error *error, size_t index) {
+  return index < landmark_error_note_count(error) ? error->error.notes[index].c_str() : "";
+}
+void landmark_error_free(landmark_error *error) {
+  if (error != exhausted())
+    delete error;
+}
+
+int32_t landmark_device_count(void) { return Device::cudaCount(); }
+
+landmark_error *landmark_device_open(const char *name, landmark_device **device) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"name", name}, {"device", device}}); !complete)
+      return complete;
+    auto opened = Device::parse(name);
+    if (!opened)
+      return opened.error();
+    *device = new landmark_device{*opened, opened->label()};
+    return {};
+  });
+}
+void landmark_device_free(landmark_device *device) { delete device; }
+const char *landmark_device_name(const landmark_device *device) { return device ? device->device.name().c_str() : ""; }
+const char *landmark_device_label(const landmark_device *device) { return device ? device->label.c_str() : ""; }
+const char *landmark_device_target(const landmark_device *device) {
+  return device ? device->device.target().chip.c_str() : "";
+}
+int32_t landmark_device_is_host(const landmark_device *device) { return device && device->device.isHost(); }
+landmark_error *landmark_device_synchronize(const landmark_device *device) {
+  return guarded([&]() -> Expected<void> {
+    auto complete = given({{"device", device}});
+    return complete ? device->device.synchronize() : complete;
+  });
+}
+
+landmark_error *landmark_buffer_create(const landmark_device *device, size_t bytes, landmark_buffer **buffer) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"device", device}, {"buffer", buffer}}); !complete)
+      return complete;
+    auto made = DeviceBuffer::allocate(device->device, bytes);
+    if (!made)
+      return made.error();
+    *buffer = new landmark_buffer{std::move(*made)};
+    return {};
+  });
+}
+void landmark_buffer_free(landmark_buffer *buffer) { delete buffer; }
+void *landmark_buffer_data(const landmark_buffer *buffer) { return buffer ? buffer->buffer.data() : nullptr; }
+size_t landmark_buffer_size(const landmark_buffer *buffer) { return buffer ? buffer->buffer.size() : 0; }
+landmark_error *landmark_buffer_upload(landmark_buffer *buffer, const void *from, size_t bytes, size_t offset) {
+  return guarded([&]() -> Expected<void> {
+    auto complete = given({{"buffer", buffer}, {"from", from}});
+    return complete ? buffer->buffer.upload(from, bytes, offset) : complete;
+  });
+}
+landmark_error *landmark_buffer_download(const landmark_buffer *buffer, void *to, size_t bytes, size_t offset) {
+  return guarded([&]() -> Expected<void> {
+    auto complete = given({{"buffer", buffer}, {"to", to}});
+    return complete ? buffer->buffer.download(to, bytes, offset) : complete;
+  });
+}
+landmark_error *landmark_buffer_fill(landmark_buffer *buffer, uint8_t value) {
+  return guarded([&]() -> Expected<void> {
+    auto complete = given({{"buffer", buffer}});
+    return complete ? buffer->buffer.fill(value) : complete;
+  });
+}
+
+landmark_error *landmark_tensor_dense(void *data, landmark_dtype dtype, int32_t rank, const int64_t *shape,
+                                      landmark_tensor *tensor) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"shape", shape}, {"tensor", tensor}}); !complete)
+      return complete;
+    if (rank < 1 || rank > LANDMARK_MAX_RANK)
+      return refuse("rank: got {}; allowed are 1 to {}", rank, LANDMARK_MAX_RANK);
+    if (auto known = dtypeOf("dtype", dtype); !known)
+      return known.error();
+    landmark_tensor made{data, dtype, rank, {}, {}};
+    int64_t stride = 1;
+    for (int32_t d = rank - 1; d >= 0; --d) {
+      made.shape[d] = shape[d];
+      made.strides[d] = stride;
+      if (shape[d] < 0 || __builtin_mul_overflow(stride, std::max<int64_t>(1, shape[d]), &stride))
+        return refuse("shape: got {} in dimension {}; sizes must be at least 0, and fewer than 2^63 elements in all",
+                      shape[d], d);
+    }
+    *tensor = made;
+    return {};
+  });
+}
+
+landmark_error *landmark_tensor_from_dlpack(const void *dl_tensor, landmark_tensor *tensor) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"dl_tensor", dl_tensor}, {"tensor", tensor}}); !complete)
+      return complete;
+    auto made = tensorOf(*static_cast<const DLPackTensor *>(dl_tensor));
+    if (!made)
+      return made.error();
+    *tensor = *made;
+    return {};
+  });
+}
+
+void landmark_runtime_options_init(landmark_runtime_options *options) {
+  if (options)
+    *options = {sizeof(*options), nullptr, -1, nullptr, -1, -1};
+}
+
+landmark_error *landmark_runtime_create(const landmark_device *device, const landmark_runtime_options *options,
+                                        landmark_runtime **runtime) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"runtime", runtime}}); !complete)
+      return complete;
+    auto chosen = runtimeOptionsOf(options);
+    if (!chosen)
+      return chosen.error();
+    *runtime = new landmark_runtime{Runtime(device ? device->device : Device::best(), *chosen)};
+    return {};
+  });
+}
+void landmark_runtime_free(landmark_runtime *runtime) { delete runtime; }
+landmark_error *landmark_runtime_device(const landmark_runtime *runtime, landmark_device **device) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"runtime", runtime}, {"device", device}}); !complete)
+      return complete;
+    *device = new landmark_device{runtime->runtime.device(), runtime->runtime.device().label()};
+    return {};
+  });
+}
+
+void landmark_forward_arguments_init(landmark_forward_arguments *arguments) {
+  if (!arguments)
+    return;
+  *arguments = {};
+  arguments->size = sizeof(*arguments);
+  arguments->q_offset = LANDMARK_Q_OFFSET_DEFAULT;
+}
+
+landmark_error *landmark_forward(landmark_runtime *runtime, const landmark_forward_arguments *arguments, void *stream) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"runtime", runtime}, {"arguments", arguments}}); !complete)
+      return complete;
+    auto converted = argumentsOf(arguments);
+    return converted ? runtime->runtime.forward(*converted, stream) : converted.error();
+  });
+}
+
+landmark_error *landmark_forward_prepare(landmark_runtime *runtime, const landmark_forward_arguments *arguments,
+                                         const landmark_compile_options *options, landmark_prepared **prepared) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"runtime", runtime}, {"arguments", arguments}, {"prepared", prepared}}); !complete)
+      return complete;
+    auto converted = argumentsOf(arguments);
+    if (!converted)
+      return converted.error();
+    auto compileOptions =
+        compileOptionsOf(options, landmark::problemOf(*converted), runtime->runtime.device().target());
+    if (!compileOptions)
+      return compileOptions.error();
+    auto made = runtime->runtime.prepare(*converted, *compileOptions);
+    if (!made)
+      return made.error();
+    *prepared = new landmark_prepared{std::move(*made)};
+    return {};
+  });
+}
+void landmark_prepared_free(landmark_prepared *prepared) { delete prepared; }
+landmark_error *landmark_prepared_launch(const landmark_prepared *prepared, void *stream) {
+  return guarded([&]() -> Expected<void> {
+    auto complete = given({{"prepared", prepared}});
+    return complete ? prepared->prepared.launch(stream) : complete;
+  });
+}
+landmark_error *landmark_prepared_launch_on(const landmark_prepared *prepared, void *q, void *k, void *v, void *o,
+                                            float *lse, void *stream) {
+  return guarded([&]() -> Expected<void> {
+    auto complete = given({{"prepared", prepared}});
+    return complete ? prepared->prepared.launch({q, k, v, o, lse}, stream) : complete;
+  });
+}
+
+void landmark_problem_init(landmark_problem *problem) {
+  const Problem defaults;
+  if (problem)
+    *problem = {sizeof(*problem), "forward", defaults.blockSize, defaults.headDim, int32_t(defaults.dtype)};
+}
+void landmark_compile_options_init(landmark_compile_options *options) {
+  if (options)
+    *options = {sizeof(*options), nullptr, nullptr, nullptr, nullptr};
+}
+
+landmark_error *landmark_compile(const landmark_problem *problem, const char *target, const char *stage,
+                                 const landmark_compile_options *options, landmark_text **text) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"problem", problem}, {"target", target}, {"stage", stage}, {"text", text}}); !complete)
+      return complete;
+    auto wanted = problemOf(problem);
+    if (!wanted)
+      return wanted.error();
+    auto chip = parseTarget(target);
+    if (!chip)
+      return chip.error();
+    auto last = parseStage(stage);
+    if (!last)
+      return last.error();
+    auto compileOptions = compileOptionsOf(options, *wanted, *chip);
+    if (!compileOptions)
+      return compileOptions.error();
+    auto made = Compiler().emit(*wanted, *chip, *last, *compileOptions);
+    if (!made)
+      return made.error();
+    *text = new landmark_text{std::move(*made)};
+    return {};
+  });
+}
+void landmark_text_free(landmark_text *text) { delete text; }
+const char *landmark_text_data(const landmark_text *text) { return text ? text->text.c_str() : ""; }
+size_t landmark_text_size(const landmark_text *text) { return text ? text->text.size() : 0; }
+
+landmark_error *landmark_forward_load(landmark_runtime *runtime, const landmark_problem *problem) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"runtime", runtime}, {"problem", problem}}); !complete)
+      return complete;
+    auto wanted = problemOf(problem);
+    if (!wanted)
+      return wanted.error();
+    auto kernel = runtime->runtime.forward(*wanted);
+    return kernel ? Expected<void>() : kernel.error();
+  });
+}

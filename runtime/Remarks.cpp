@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Remarks.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace landmark {
+
+namespace {
+
+/// Warps that hide the latency of memory on a multiprocessor; fewer wait.
+constexpr int64_t enoughWarps = 8;
+
+/// Why the matrix unit is not the fastest that the chip has; empty if it is.
+std::string fallback(const Kernel &kernel) {
+  if (kernel.target.chip != "sm_90a" || kernel.config.unit == MatrixUnit::Wgmma)
+    return "";
+  if (defaultConfig(kernel.problem, kernel.target).unit == MatrixUnit::Wgmma)
+    return "mma.sync in place of wgmma: the config says so";
+  Config wanted{128, std::max<int64_t>(16, kernel.config.keyTile / 16 * 16), 8, 1, MatrixUnit::Wgmma};
+  auto legal = validate(wanted, kernel.problem, kernel.target);
+  return fmt::format("mma.sync in place of wgmma: {}", legal ? "no config with wgmma fits" : legal.error().message);
+}
+
+std::string occupancy(const Kernel &kernel, const std::optional<ResourceUse> &use) {
+  constexpr int64_t registersOfMultiprocessor = 65536, reservedBytes = 1024, warpSize = 32;
+  int64_t warps = kernel.threads / warpSize;
+  int64_t byShared = kernel.target.sharedBytesPerMultiprocessor() / (kernel.sharedBytes + reservedBytes);
+  int64_t registers = use ? std::max<int64_t>(use->registers, 1) : 1;
+  int64_t byRegisters = registersOfMultiprocessor / (registers * kernel.threads);
+  int64_t resident = warps * (kernel.config.persistent ? 1 : std::min(byShared, byRegisters));
+  if (resident >= enoughWarps || warps == 0)
+    return "";
+  return fmt::format("low occupancy: a multiprocessor holds {} warps, at least {} hide latencies; limited by {}",
+                     resident, enoughWarps,
+                     byShared <= byRegisters ? fmt::format("{} bytes of shared memory a block", kernel.sharedBytes)
+                                             : fmt::format("{} registers a thread", registers));
+}
+
+} // namespace
+
+std::vector<std::string> remarks(const Kernel &kernel, const std::optional<ResourceUse> &use) {
+  std::vector<std::string> found;
+  auto add = [&](std::string text) {
+    if (!text.empty())
+      found.push_back(std::move(text));
+  };
+  if (kernel.target.isHost())
+    return found;
+  add(fallback(kernel));
+  if (isLongBlock(kernel.problem, kernel.config))
+    add(fmt::format("blocks of {} tokens do not fit a key tile of {}: keys are multiplied twice",
+                    kernel.problem.blockSize, kernel.config.keyTile));
+  add(occupancy(kernel, use));
+  if (use && use->spillStoreBytes + use->spillLoadBytes > 0)
+    add(fmt::format("registers are spilled: {} bytes of stores, {} of loads", use->spillStoreBytes,
+                    use->spillLoadBytes));
+  else if (use && use->stackBytes > 0)
+    add(fmt::format("a thread keeps {} bytes in local memory: registers are spilled", use->stackBytes));
+  return found;
+}
+
+} // namespace landmark

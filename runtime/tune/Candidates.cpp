@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tune/Candidates.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace landmark::tune {
+
+namespace {
+
+std::vector<int64_t> keyTiles(const Problem &problem) {
+  std::vector<int64_t> tiles;
+  int64_t padded = paddedBlock(problem);
+  for (int64_t keys = padded; keys <= 128; keys += padded)
+    if (keys >= 32 || keys + padded > 128)
+      tiles.push_back(keys);
+  // Parts of a block.
+  for (int64_t keys : {32, 64, 96, 128})
+    if (keys < padded)
+      tiles.push_back(keys);
+  return tiles;
+}
+
+void addHostConfigs(const Problem &problem, std::vector<Config> &configs) {
+  for (int64_t rows : {8, 16, 32, 64, 128, 256})
+    for (int64_t keys : keyTiles(problem))
+      configs.push_back({rows, keys, 1, 1});
+}
+
+/// The ways to multiply and to load that a tiling can have.
+void addEngines(Config config, std::vector<Config> &configs) {
+  for (MatrixUnit unit : {MatrixUnit::Mma, MatrixUnit::Wgmma}) {
+    config.unit = unit;
+    configs.push_back(config);
+  }
+  config.loads = Loads::Tma;
+  for (bool persistent : {false, true})
+    for (bool overlap : {false, true})
+      for (bool pingPong : {false, true}) {
+        config.persistent = persistent;
+        config.overlap = overlap;
+        config.pingPong = pingPong;
+        configs.push_back(config);
+      }
+}
+
+void addDeviceConfigs(const Problem &problem, std::vector<Config> &configs) {
+  for (int64_t keys : keyTiles(problem))
+    for (int64_t warps : {1, 2, 4, 8, 12, 16})
+      for (int64_t rows : {16, 32, 64})
+        for (int64_t stages : {1, 2, 3, 4})
+          addEngines({rows * warps, keys, warps, stages}, configs);
+}
+
+/// How busy the last wave of programs leaves the device: 1 for full waves.
+double lastWave(double programs, double places) {
+  double waves = programs / places;
+  return waves > 0 ? std::ceil(waves) / waves : 1;
+}
+
+double hostCost(const Config &config) {
+  // Rows share the loads of keys; tiles that leave the first cache cost.
+  double rows = double(config.queryTile), keys = double(config.keyTile);
+  return 1 + 8 / rows + 4 / keys + rows * keys / 65536;
+}
+
+} // namespace
+
+Workload defaultWorkload(const Device &device) { return device.isHost() ? Workload{1, 4, 4, 1024, 1024} : Workload{}; }
+
+std::vector<Config> legalConfigs(const Problem &problem, const Target &target) {
+  std::vector<Config> configs;
+  (target.isHost() ? addHostConfigs : addDeviceConfigs)(problem, configs);
+  std::erase_if(configs, [&](const Config &config) { return !validate(config, problem, target); });
+  // The shipped default is always among them.
+  Config shipped = defaultConfig(problem, target);
+  if (std::find(configs.begin(), configs.end(), shipped) == configs.end())
+    configs.push_back(shipped);
+  return configs;
+}
+
+double predictedCost(const Config &config, const Problem &problem, const Workload &workload, const Device &device) {
+  if (device.isHost())
+    return hostCost(config);
+  const Target &target = device.target();
+  double rows = double(config.queryTile), keys = double(config.keyTile), warps = double(config.warps);
+  double threads = double(landmark::threads(config, target)), rowsOfWarp = rows / warps;
+  double accumulators = rowsOfWarp * double(problem.headDim + config.keyTile) / 32;
+  double registers = std::min(255.0, accumulators + 72), available = std::min(255.0, 65536 / threads);
+  double shared = double(sharedBytes(config, problem, target) + 1024);
+  double blocks = std::floor(std::min({double(target.sharedBytesPerMultiprocessor()) / shared,
+                                       65536 / (std::min(registers, available) * threads), 2048 / threads}));
+  blocks = config.persistent ? 1 : std::max(1.0, blocks);
+
+  bool wgmma = config.unit == MatrixUnit::Wgmma;
+  double cost = wgmma ? 1.0 : 1.7;
+  cost += wgmma ? 0.15 * 64 / rows : 0.5 * 16 / rowsOfWarp; // operands from shared memory
+  cost += 0.2 * 64 / rows;                                  // keys and values from the L2 cache
+  cost += 0.1 * 64 / keys;                                  // what every tile costs
+  cost /= 0.4 + 0.6 * std::min(1.0, blocks * warps / 8);    // warps that hide latencies
+  if (config.loads == Loads::Tma)                           // copies and addresses cost the multiplying warps nothing
+    cost *= 0.8 * (config.overlap ? 0.95 : 1) * (config.pingPong ? 0.97 : 1);
+  if (config.stages == 1)
+    cost *= blocks > 1 ? 1.1 : 1.3;
+  if (isLongBlock(problem, config) && paddedBlock(problem) <= 128)
+    cost *= 1.5; // keys are multiplied twice
+  if (accumulators + 72 > available)
+    cost *= 1 + (accumulators + 72 - available) / available; // spills
+  double programs = std::ceil(double(workload.queryLength) / rows) * double(workload.heads * workload.batch);
+  if (config.persistent)
+    cost *= 0.97; // one program's end under the next one's start
+  return cost * lastWave(programs, double(device.multiprocessors()) * blocks);
+}
+
+bool areNeighbours(const Config &a, const Config &b) {
+  // Another engine has switches of its own; they go with it.
+  bool engine = a.unit != b.unit || a.loads != b.loads;
+  int switches = engine ? 0 : (a.persistent != b.persistent) + (a.overlap != b.overlap) + (a.pingPong != b.pingPong);
+  bool shape = a.queryTile != b.queryTile || a.warps != b.warps;
+  return shape + engine + switches + (a.keyTile != b.keyTile) + (a.stages != b.stages) == 1;
+}
+
+} // namespace landmark::tune

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tune/Results.h"
+
+#include "Log.h"
+#include "cache/Directory.h"
+#include "cache/Key.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace landmark::tune {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char *folderName = "tuning";
+constexpr int64_t sizeLimit = 64 << 20;
+constexpr int longestWait = 10'000;
+
+Json toJson(const Problem &problem) {
+  const auto &[operation, blockSize, headDim, dtype, topK] = problem;
+  return {{"operation", name(operation)}, {"block_size", blockSize}, {"head_dim", headDim}, {"dtype", name(dtype)}, {"top_k", topK}};
+}
+
+Json toJson(const Workload &workload) {
+  return {{"batch", workload.batch},
+          {"heads", workload.heads},
+          {"kv_heads", workload.kvHeads},
+          {"query_length", workload.queryLength},
+          {"key_length", workload.keyLength}};
+}
+
+Json toJson(const Result &result) {
+  Json timings = Json::array(), rejected = Json::array();
+  for (const Timing &timing : result.timings)
+    timings.push_back({{"config", describe(timing.config)},
+                       {"median_ms", timing.medianMs},
+                       {"fastest_ms", timing.fastestMs},
+                       {"repeats", timing.repeats}});
+  for (const Rejection &rejection : result.rejections)
+    rejected.push_back({{"config", describe(rejection.config)}, {"reason", rejection.reason}});
+  return {{"problem", toJson(result.problem)},
+          {"workload", toJson(result.workload)},
+          {"config", describe(result.best)},
+          {"date", result.date},
+          {"driver", result.driver},
+          {"version", result.version},
+          {"compiler", cache::compilerHash()},
+          {"candidates", result.candidates},
+          {"seconds", result.seconds},
+          {"timings", timings},
+          {"rejected", rejected}};
+}
+
+/// An object with an array "results", whatever lay there.
+Expected<Json> load(const cache::Directory &folder, const std::string &name) {
+  auto text = folder.read(name, sizeLimit);
+  if (!text)
+    return text.error();
+  Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("results") || !json["results"].is_array())
+    return Error{ErrorCode::IoError, fmt::format("{}: no tuning results", (folder.path() / name).string())};
+  return json;
+}
+
+bool isOf(const Json &result, const char *member, const Json &value) {
+  return result.is_object() && result.contains(member) && result[member] == value;
+}
+
+} // namespace
+
+std::string fileNameOf(const Device &device) {
+  std::string text = device.isHost() ? "host " + hostCpu().substr(0, hostCpu().find(' ')) : device.name(), slug;
+  for (char c : text) {
+    bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    bool upper = c >= 'A' && c <= 'Z';
+    slug += upper ? char(c - 'A' + 'a') : plain ? c : '-';
+  }
+  return slug + ".json";
+}
+
+Expected<void> save(const std::filesystem::path &cacheDir, const Device &device, const Result &result) {
+  auto root = cache::Directory::create(cacheDir);
+  auto folder = root ? root->createFolder(folderName) : root;
+  if (!folder)
+    return folder.error();
+  std::string name = fileNameOf(device);
+  auto lock = cache::FileLock::acquire(*folder, name + ".lock", longestWait);
+  auto known = load(*folder, name);
+  Json json = known ? std::move(*known)
+                    : Json{{"device", device.name()}, {"target", device.target().chip}, {"results", Json::array()}};
+  Json kept = Json::array({toJson(result)}), problem = toJson(result.problem), workload = toJson(result.workload);
+  for (Json &earlier : json["results"])
+    if (!isOf(earlier, "problem", problem) || !isOf(earlier, "workload", workload))
+      kept.push_back(std::move(earlier));
+  json["results"] = std::move(kept);
+  return folder->replace(name, json.dump(1) + "\n");
+}
+
+std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &device, const Problem &problem) {
+  auto root = cache::Directory::open(cacheDir, cache::Trust::Own);
+  auto folder = root ? root->folder(folderName) : root;
+  auto json = folder ? load(*folder, fileNameOf(device)) : folder.error();
+  if (!json) {
+    if (json.error().code != ErrorCode::NotFound)
+      Log::get().write("tuning.refused", {{"reason", json.error().message}});
+    return std::nullopt;
+  }
+  Json wanted = toJson(problem);
+  for (const Json &result : (*json)["results"]) {
+    if (!isOf(result, "problem", wanted) || !result.contains("config") || !result["config"].is_string())
+      continue;
+    auto config = parseConfig(result["config"].get<std::string>(), defaultConfig(problem, device.target()));
+    if (config && validate(*config, problem, device.target()))
+      return *config;
+  }
+  return std::nullopt;
+}
+
+bool anyResults(const Knobs &knobs) {
+  std::error_code none;
+  return knobs.tune != TuneMode::Off && !knobs.cacheDir.empty() &&
+         std::filesystem::is_directory(knobs.cacheDir / folderName, none);
+}
+
+Config scheduleFor(const Problem &problem, const Device &device, const Knobs &knobs) {
+  if (anyResults(knobs))
+    if (auto tuned = find(knobs.cacheDir, device, problem))
+      return *tuned;
+  return defaultConfig(problem, device.target());
+}
+
+} // namespace landmark::tune

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What was measured, kept for later compilations: <cache>/tuning/<device>.json, for people to read too.
+#ifndef LANDMARK_RUNTIME_TUNE_RESULTS_H
+#define LANDMARK_RUNTIME_TUNE_RESULTS_H
+
+#include "Knobs.h"
+#include "tune/Candidates.h"
+
+#include <optional>
+#include <string>
+
+namespace landmark::tune {
+
+struct Timing {
+  Config config;
+  double medianMs = 0, fastestMs = 0;
+  int repeats = 0;
+};
+
+struct Rejection {
+  Config config;
+  std::string reason;
+};
+
+struct Result {
+  Problem problem;
+  Workload workload;
+  Config best;
+  std::vector<Timing> timings; ///< by time, the best first
+  std::vector<Rejection> rejections;
+  int candidates = 0; ///< legal configs
+  double seconds = 0;
+  std::string date;    ///< UTC
+  std::string driver;  ///< "CUDA driver 13.0"; empty on the host
+  std::string version; ///< of the library
+};
+
+/// Name of a device's file.
+std::string fileNameOf(const Device &device);
+
+/// Adds a result to the device's file, in place of an earlier one of the same problem and workload. Processes take
+/// turns.
+Expected<void> save(const std::filesystem::path &cacheDir, const Device &device, const Result &result);
+
+/// The config measured best for a problem on a device, over the workloads the latest one. Nothing where nothing was
+/// measured, where the file is not to be believed (another's, or damaged), or where the config is not legal any more.
+std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &device, const Problem &problem);
+
+/// Whether there may be results to find.
+bool anyResults(const Knobs &knobs);
+
+/// The schedule for a problem on a device: as tuned if `knobs` say so, else the shipped default.
+Config scheduleFor(const Problem &problem, const Device &device, const Knobs &knobs);
+
+} // namespace landmark::tune
+#endif

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tune/Tuner.h"
+
+#include "DeviceState.h"
+#include "ForwardKernel.h"
+#include "Timing.h"
+#include "cuda/Assemble.h"
+#include "landmark/Version.h"
+#include "tune/Subject.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+namespace landmark::tune {
+
+namespace {
+
+/// After this many launches a config that is slower than the best by this factor is given up.
+constexpr int firstLook = 3;
+constexpr double hopeless = 1.25;
+/// Of all legal configs one in so many is measured.
+constexpr int sparseness = 6, fewest = 6;
+
+class Tuning {
+public:
+  Tuning(const Device &device, const Problem &problem, const Options &options, const Knobs &knobs,
+         std::shared_ptr<ThreadPool> pool)
+      : device(device), problem(problem), options(options), store(knobs), pool(std::move(pool)) {}
+
+  Expected<Result> run() {
+    auto start = std::chrono::steady_clock::now();
+    if (auto ready = prepare(); !ready)
+      return ready.error();
+    if (auto done = search(); !done)
+      return done.error();
+    for (std::size_t i = 0; i < candidates.size(); ++i)
+      if (!tried[i])
+        result.rejections.push_back(
+            {candidates[i], fmt::format("not tried: predicted to take {:.2f} times as long as the best prediction",
+                                        costs[i] / costs.front())});
+    if (result.timings.empty())
+      return noneLeft();
+    result.best = result.timings.front().config;
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return std::move(result);
+  }
+
+private:
+  Expected<void> prepare() {
+    if (auto legal = validate(problem); !legal)
+      return legal;
+    auto made = Subject::make(device, problem, options.workload, pool);
+    if (!made)
+      return made.error();
+    subject = std::move(*made);
+    if (device.l2Bytes() > 0) {
+      auto memory = DeviceBuffer::allocate(device, std::size_t(2 * device.l2Bytes()));
+      if (!memory)
+        return memory.error();
+      flushed = std::move(*memory);
+    }
+    rank();
+    result.problem = problem;
+    result.workload = options.workload;
+    result.candidates = int(candidates.size());
+    result.version = version();
+    result.driver = device.isHost() ? "" : cuda::describeDriver(*device.state()->driver);
+    result.date = fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)));
+    return {};
+  }
+
+  /// The candidates, most promising first, the shipped default before all.
+  void rank() {
+    std::vector<std::pair<double, Config>> ranked;
+    for (const Config &config : legalConfigs(problem, device.target()))
+      ranked.emplace_back(predictedCost(config, problem, options.workload, device), config);
+    std::stable_sort(ranked.begin(), ranked.end(), [](auto &a, auto &b) { return a.first < b.first; });
+    for (const auto &[cost, config] : ranked) {
+      candidates.push_back(config);
+      costs.push_back(cost);
+    }
+    tried.assign(candidates.size(), false);
+    budget = options.exhaustive ? candidates.size() : std::max<std::size_t>(fewest, candidates.size() / sparseness);
+    budget = std::min(budget, candidates.size());
+  }
+
+  /// Two thirds of the budget by prediction, the rest around the best.
+  Expected<void> search() {
+    std::vector<std::size_t> batch;
+    Config shipped = defaultConfig(problem, device.target());
+    batch.push_back(std::size_t(std::find(candidates.begin(), candidates.end(), shipped) - candidates.begin()));
+    std::size_t first = options.exhaustive ? budget : std::max<std::size_t>(1, 2 * budget / 3);
+    for (std::size_t i = 0; i < candidates.size() && batch.size() < first; ++i)
+      if (i != batch.front())
+        batch.push_back(i);
+    while (!batch.empty()) {
+      if (auto done = measure(batch); !done)
+        return done;
+      batch = neighbours();
+    }
+    return {};
+  }
+
+  std::vector<std::size_t> neighbours() const {
+    std::vector<std::size_t> found;
+    std::size_t left = budget - std::min(budget, measured), most = std::max<std::size_t>(2, std::size_t(threads()));
+    for (std::size_t i = 0; i < candidates.size() && found.size() < std::min(left, most); ++i)
+      if (!tried[i] && !result.timings.empty() && areNeighbours(candidates[i], result.timings.front().config))
+        found.push_back(i);
+    return found;
+  }
+
+  int threads() const { return std::max(1, int(Device::host().multiprocessors())); }
+
+  /// Compiles a batch side by side, then checks and times one after the other.
+  Expected<void> measure(const std::vector<std::size_t> &batch) {
+    std::vector<std::optional<Expected<Kernel>>> kernels(batch.size());
+    ThreadPool(threads()).run(int64_t(batch.size()), [&](int64_t i) {
+      KernelRequest request{problem, candidates[batch[i]], device.target(), options.compile, assemblerOf(device)};
+      kernels[i] = store.get(request);
+    });
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      tried[batch[i]] = true;
+      ++measured;
+      const Config &config = candidates[batch[i]];
+      auto timing = *kernels[i] ? time(config, std::move(**kernels[i])) : kernels[i]->error();
+      if (timing)
+        insert(*timing);
+      else
+        result.rejections.push_back({config, reasonOf(timing.error())});
+      if (options.onProgress)
+        options.onProgress(int(measured), int(budget), best());
+      // A kernel that failed may have taken the context with it.
+      if (auto alive = device.synchronize(); !alive)
+        return alive;
+    }
+    return {};
+  }
+
+  Expected<Timing> time(const Config &config, Kernel kernel) {
+    auto launch = subject->load(std::move(kernel));
+    if (!launch)
+      return launch.error();
+    if (auto warm = (*launch)(); !warm)
+      return warm.error();
+    std::vector<double> times;
+    for (int repeats : {firstLook, std::max(0, options.repeats - firstLook)}) {
+      auto more = timeCalls(device, repeats, *launch, [this] { return coolDown(); });
+      if (!more)
+        return more.error();
+      times.insert(times.end(), more->begin(), more->end());
+      if (best() > 0 && median(times) > hopeless * best())
+        break;
+    }
+    return Timing{config, median(times), *std::min_element(times.begin(), times.end()), int(times.size())};
+  }
+
+  /// Writes over the whole L2 cache.
+  Expected<void> coolDown() {
+    if (!flushed.data())
+      return {};
+    const cuda::Driver &driver = *device.state()->driver;
+    return driver.check(driver.memsetD8(reinterpret_cast<cuda::Address>(flushed.data()), 0, flushed.size()),
+                        "cuMemsetD8");
+  }
+
+  void insert(const Timing &timing) {
+    auto place = std::find_if(result.timings.begin(), result.timings.end(),
+                              [&](const Timing &other) { return timing.medianMs < other.medianMs; });
+    result.timings.insert(place, timing);
+  }
+
+  double best() const { return result.timings.empty() ? 0 : result.timings.front().medianMs; }
+
+  static std::string reasonOf(const Error &error) {
+    return error.notes.empty() ? error.message : fmt::format("{} ({})", error.message, error.notes.front());
+  }
+
+  Error noneLeft() const {
+    Error error{ErrorCode::CompileFailed, fmt::format("tuning of '{}' for {}: none of {} configs survived",
+                                                      describe(problem), device.label(), measured)};
+    for (const Rejection &rejection : result.rejections)
+      error.notes.push_back(fmt::format("{}: {}", describe(rejection.config), rejection.reason));
+    return error;
+  }
+
+  const Device device;
+  const Problem problem;
+  const Options &options;
+  const KernelStore store;
+  const std::shared_ptr<ThreadPool> pool;
+
+  std::unique_ptr<Subject> subject;
+  DeviceBuffer flushed;
+  std::vector<Config> candidates; ///< by predicted cost
+  std::vector<double> costs;
+  std::vector<bool> tried;
+  std::size_t budget = 0, measured = 0;
+  Result result;
+};
+
+} // namespace
+
+Expected<Result> tune(const Device &device, const Problem &problem, const Options &options, const Knobs &knobs,
+                      std::shared_ptr<ThreadPool> pool) {
+  // What is compiled to be measured is looked at once; only the winner is asked for again.
+  Knobs quiet = knobs;
+  quiet.strict = false;
+  return Tuning(device, problem, options, quiet, std::move(pool)).run();
+}
+
+} // namespace landmark::tune

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The runtime on a GPU: machine code on disk, prepared launches, graphs, tuning.
+#include "../unit/TemporaryFolder.h"
+#include "ForwardKernel.h"
+#include "OnDevice.h"
+#include "TensorMaps.h"
+#include "cuda/Assemble.h"
+#include "tune/Tuner.h"
+
+#include <atomic>
+#include <dlfcn.h>
+#include <thread>
+
+using namespace landmark;
+using landmark::test::checkResult;
+using landmark::test::OnDevice;
+using landmark::test::TemporaryFolder;
+
+namespace {
+
+const cuda::Driver &driver() { return **cuda::Driver::get(); }
+
+Device gpu() {
+  auto device = Device::cuda(0);
+  REQUIRE(device);
+  return *device;
+}
+
+RuntimeOptions cachedIn(const TemporaryFolder &folder) {
+  RuntimeOptions options;
+  options.cacheDir = folder.path;
+  return options;
+}
+
+/// The first random problem whose default kernel loads by tensor maps and whose views they can describe, or cannot.
+/// Where no kernel does so, the first of all.
+uint64_t seedWith(bool maps) {
+  Device device = gpu();
+  for (uint64_t seed = 1; seed < 300; ++seed) {
+    RandomForward random = randomForward(seed);
+    if (defaultConfig(random.problem, device.target()).loads != Loads::Tma)
+      continue;
+    OnDevice there(device, random);
+    if (bool(checkTensorMaps(there.arguments())) == maps)
+      return seed;
+  }
+  return 1;
+}
+
+/// A stream of the device's context.
+struct Stream {
+  explicit Stream(const Device &device) : scope(driver(), device.state()->context) {
+    constexpr unsigned nonBlocking = 1;
+    REQUIRE(scope.status());
+    REQUIRE(driver().streamCreate(&handle, nonBlocking) == cuda::success);
+  }
+  ~Stream() { driver().streamDestroy(handle); }
+
+  cuda::ContextScope scope;
+  cuda::StreamHandle handle = nullptr;
+};
+
+ForwardPointers pointersOf(const ForwardArguments &call) {
+  return {call.q.data, call.k.data, call.v.data, call.o.data, call.lse.data};
+}
+
+/// An entry point that only this test needs.
+template <typename... Parameters> cuda::Result call(const char *name, Parameters... parameters) {
+  static void *library = ::dlopen("libcuda.so.1", RTLD_NOW);
+  auto function = reinterpret_cast<cuda::Result (*)(Parameters...)>(::dlsym(library, name));
+  REQUIRE(function);
+  return function(parameters...);
+}
+
+} // namespace
+
+TEST_CASE("machine code is kept and loaded again") {
+  TemporaryFolder folder;
+  Device device = gpu();
+  for (int round = 0; round < 2; ++round) {
+    Runtime runtime(device, cachedIn(folder));
+    RandomForward random = randomForward(11);
+    OnDevice there(device, random);
+    REQUIRE(runtime.forward(there.arguments()));
+    there.download(random);
+    checkResult(random);
+  }
+  auto cache = cache::DiskCache::open(folder.path, cache::Trust::Own);
+  REQUIRE(cache);
+  auto entries = cache->list(true);
+  REQUIRE(entries);
+  REQUIRE(entries->size() == 1);
+  CHECK(entries->front().damage.empty());
+  CHECK(entries->front().manifest->files.contains("kernel.cubin"));
+  CHECK(entries->front().manifest->assembler.starts_with("CUDA driver"));
+}
+
+TEST_CASE("machine code that the driver refuses is assembled from the PTX") {
+  Device device = gpu();
+  RandomForward random = randomForward(12);
+  OnDevice there(device, random);
+  CompileOptions anyStrides;
+  anyStrides.config = defaultConfig(random.problem, device.target(), Loads::Async);
+  auto compiled = Compiler().compile(random.problem, device.target(), anyStrides);
+  REQUIRE(compiled);
+  compiled->cubin = "no machine code at all";
+  auto kernel = ForwardLoader::load(*compiled, device, nullptr);
+  REQUIRE(kernel);
+  REQUIRE(kernel->launch(there.arguments()));
+  there.download(random);
+  checkResult(random);
+}
+
+TEST_CASE("the assembler's words are in the error") {
+  Device device = gpu();
+  cuda::ContextScope scope(driver(), device.state()->context);
+  auto refused = cuda::assemble(driver(), ".version 8.0\n.target sm_80\n.address_size 64\nnonsense\n");
+  REQUIRE_FALSE(refused);
+  CHECK_FALSE(refused.error().notes.empty());
+}
+
+TEST_CASE("prepared calls run on their memory and on other memory, from many threads and streams") {
+  Device device = gpu();
+  Runtime runtime(device);
+  // With tensor maps, and with strides that they cannot describe.
+  uint64_t seed = GENERATE(seedWith(true), seedWith(false));
+  RandomForward first = randomForward(seed);
+  OnDevice there(device, first);
+  auto prepared = runtime.prepare(there.arguments());
+  REQUIRE(prepared);
+  REQUIRE(prepared->launch());
+  there.download(first);
+  checkResult(first);
+
+  std::vector<RandomForward> others;
+  std::vector<OnDevice> elsewhere;
+  for (int i = 0; i < 4; ++i) {
+    others.push_back(randomForward(seed));
+    elsewhere.emplace_back(device, others.back());
+  }
+  std::atomic<int> failed = 0;
+  std::vector<std::thread> threads;
+  for (const OnDevice &one : elsewhere)
+    threads.emplace_back([&] {
+      Stream stream(device);
+      for (int repeat = 0; repeat < 20; ++repeat)
+        failed += !prepared->launch(pointersOf(one.arguments()), stream.handle);
+      failed += driver().streamSynchronize(stream.handle) != cuda::success;
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  CHECK(failed == 0);
+  for (int i = 0; i < 4; ++i) {
+    elsewhere[i].download(others[i]);
+    checkResult(others[i]);
+  }
+}
+
+TEST_CASE("a prepared call is captured in a graph") {
+  Device device = gpu();
+  Runtime runtime(device);
+  RandomForward random = randomForward(14);
+  OnDevice there(device, random);
+  auto prepared = runtime.prepare(there.arguments());
+  REQUIRE(prepared);
+  Stream stream(device);
+  void *graph = nullptr, *executable = nullptr;
+  constexpr int global = 0;
+  REQUIRE(call("cuStreamBeginCapture_v2", stream.handle, global) == cuda::success);
+  Expected<void> launched = prepared->launch(stream.handle);
+  REQUIRE(call("cuStreamEndCapture", stream.handle, &graph) == cuda::success);
+  REQUIRE(launched);
+  REQUIRE(call("cuGraphInstantiateWithFlags", &executable, graph, 0ull) == cuda::success);
+  REQUIRE(call("cuGraphLaunch", executable, stream.handle) == cuda::success);
+  REQUIRE(driver().streamSynchronize(stream.handle) == cuda::success);
+  there.download(random);
+  checkResult(random);
+  call("cuGraphExecDestroy", executable);
+  call("cuGraphDestroy", graph);
+}
+
+TEST_CASE("tuning finds a schedule that is right and used") {
+  TemporaryFolder folder;
+  Device device = gpu();
+  Problem problem{Operation::Forward, 64, 64, DType::BF16};
+  Knobs knobs;
+  knobs.cacheDir = folder.path;
+  knobs.cacheLimit = INT64_MAX;
+  tune::Options options;
+  options.workload = {1, 4, 4, 1024, 1024};
+  auto result = tune::tune(device, problem, options, knobs, nullptr);
+  REQUIRE(result);
+  CHECK(result->timings.size() >= 4);
+  REQUIRE(tune::save(folder.path, device, *result));
+  auto kernel = Runtime(device, cachedIn(folder)).forward(problem);
+  REQUIRE(kernel);
+  CHECK(kernel->kernel().config == result->best);
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where kernels come from: bundle, disk, compiler.
+#include "KernelStore.h"
+#include "TemporaryFolder.h"
+#include "landmark/Runtime.h"
+
+#include <thread>
+
+using namespace landmark;
+using Catch::Matchers::Contains;
+using landmark::test::readWhole;
+using landmark::test::TemporaryFolder;
+using landmark::test::writeWhole;
+namespace fs = std::filesystem;
+using Source = KernelAccount::Source;
+
+namespace {
+
+Knobs knobsFor(const fs::path &cacheDir) {
+  Knobs knobs;
+  knobs.cacheDir = cacheDir;
+  knobs.cacheLimit = INT64_MAX;
+  return knobs;
+}
+
+KernelRequest request(std::string_view target = "sm_80", int64_t headDim = 16) {
+  Problem problem{Operation::Forward, 8, headDim, DType::F16};
+  Target chip = *parseTarget(target);
+  return {problem, defaultConfig(problem, chip), chip, {}, {}};
+}
+
+} // namespace
+
+TEST_CASE("the second request for a kernel is answered by the disk") {
+  TemporaryFolder folder;
+  KernelStore store(knobsFor(folder.path / "cache"));
+  KernelAccount first, second;
+  auto compiled = store.get(request(), &first), read = store.get(request(), &second);
+  REQUIRE(compiled);
+  REQUIRE(read);
+  CHECK(first.source == Source::Compiler);
+  CHECK(first.miss == "the cache is empty");
+  CHECK(first.notStored.empty());
+  CHECK(first.stages.size() == 4);
+  CHECK(second.source == Source::Disk);
+  CHECK(second.stages.empty());
+  CHECK(first.digest == second.digest);
+  CHECK(compiled->ptx == read->ptx);
+  CHECK(compiled->sharedBytes == read->sharedBytes);
+  CHECK(compiled->threads == read->threads);
+  CHECK(compiled->name == read->name);
+}
+
+TEST_CASE("a host kernel from the disk runs") {
+  TemporaryFolder folder;
+  RuntimeOptions options;
+  options.cacheDir = folder.path;
+  std::vector<float> in(40 * 64, 1.0f), lse(40);
+  for (int round = 0; round < 2; ++round) {
+    std::vector<float> out(40 * 64);
+    auto view = [](std::vector<float> &values) { return denseView(values.data(), DType::F32, {1, 1, 40, 64}); };
+    Runtime runtime(Device::host(), options);
+    REQUIRE(runtime.forward({view(in), view(in), view(in), view(out), denseRows(lse.data(), {1, 1, 40}), 16}));
+    for (float value : out)
+      REQUIRE(value == Approx(1));
+  }
+  auto cache = cache::DiskCache::open(folder.path, cache::Trust::Own);
+  REQUIRE(cache);
+  CHECK(cache->list(true)->size() == 1);
+}
+
+TEST_CASE("a damaged entry is compiled anew and replaced") {
+  TemporaryFolder folder;
+  KernelStore store(knobsFor(folder.path));
+  auto compiled = store.get(request());
+  REQUIRE(compiled);
+  KernelAccount account;
+  REQUIRE(store.get(request(), &account));
+  fs::path file = folder.path / "kernels" / account.digest / "kernel.ptx";
+  std::string damaged = readWhole(file);
+  damaged[damaged.size() / 2] ^= 1;
+  writeWhole(file, damaged);
+  auto again = store.get(request(), &account);
+  REQUIRE(again);
+  CHECK(account.source == Source::Compiler);
+  CHECK_THAT(account.miss, Contains("kernel.ptx has another hash"));
+  CHECK(again->ptx == compiled->ptx);
+  CHECK(readWhole(file) == compiled->ptx);
+}
+
+TEST_CASE("machine code is added to an entry that has PTX alone") {
+  TemporaryFolder folder;
+  KernelStore store(knobsFor(folder.path));
+  REQUIRE(store.get(request()));
+  KernelRequest assembled = request();
+  int assemblies = 0;
+  assembled.assemble = [&](const Kernel &kernel) -> Expected<Cubin> {
+    ++assemblies;
+    return Cubin{"code of " + kernel.name, "nobody"};
+  };
+  for (int round = 0; round < 3; ++round) {
+    KernelAccount account;
+    auto kernel = store.get(assembled, &account);
+    REQUIRE(kernel);
+    CHECK(kernel->cubin == "code of landmark_forward");
+    CHECK(account.source == Source::Disk);
+  }
+  CHECK(assemblies == 1);
+  assembled.problem.headDim = 32;
+  assembled.assemble = [](const Kernel &) -> Expected<Cubin> { return Error{ErrorCode::CompileFailed, "no"}; };
+  CHECK_FALSE(store.get(assembled));
+}
+
+TEST_CASE("a disk that does not work costs the cache and nothing else") {
+  TemporaryFolder folder;
+  writeWhole(folder.path / "file", "");
+  for (const fs::path &place : {folder.path / "file", fs::path("/proc/landmark"), fs::path()}) {
+    KernelAccount account;
+    auto kernel = KernelStore(knobsFor(place)).get(request(), &account);
+    REQUIRE(kernel);
+    CHECK_FALSE(kernel->ptx.empty());
+    CHECK_FALSE(account.notStored.empty());
+    CHECK_FALSE(account.miss.empty());
+  }
+}
+
+TEST_CASE("strict: what is not there is an error and is not compiled") {
+  TemporaryFolder folder;
+  KernelStore filling(knobsFor(folder.path / "bundle"));
+  REQUIRE(filling.get(request()));
+  Knobs knobs = knobsFor("");
+  knobs.bundle = folder.path / "bundle";
+  knobs.strict = true;
+  KernelAccount account;
+  auto kernel = KernelStore(knobs).get(request(), &account);
+  REQUIRE(kernel);
+  CHECK(account.source == Source::Bundle);
+  auto missing = KernelStore(knobs).get(request("sm_80", 24));
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == ErrorCode::NotFound);
+  CHECK_THAT(missing.error().message, Contains("D=24") && Contains("head_dim: 16 there, 24 wanted"));
+  KernelRequest assembled = request();
+  assembled.assemble = [](const Kernel &) -> Expected<Cubin> { return Cubin{"code", "nobody"}; };
+  CHECK_FALSE(KernelStore(knobs).get(assembled));
+  knobs.strict = false;
+  CHECK(KernelStore(knobs).get(request("sm_80", 24)));
+  CHECK(KernelStore(knobs).get(assembled));
+  knobs.bundle = folder.path / "none";
+  CHECK_FALSE(KernelStore(knobs).get(request()));
+}
+
+TEST_CASE("dumping compiles even what the disk holds") {
+  TemporaryFolder folder;
+  Knobs knobs = knobsFor(folder.path / "cache");
+  REQUIRE(KernelStore(knobs).get(request()));
+  knobs.dumpDir = folder.path / "dump";
+  KernelAccount account;
+  REQUIRE(KernelStore(knobs).get(request(), &account));
+  CHECK(account.source == Source::Compiler);
+  CHECK_FALSE(readWhole(folder.path / "dump" / account.digest.substr(0, 12) / "landmark_forward.tile").empty());
+}
+
+TEST_CASE("many stores on one folder compile a kernel once") {
+  TemporaryFolder folder;
+  std::vector<KernelAccount> accounts(8);
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (KernelAccount &account : accounts)
+    threads.emplace_back([&] { wrong += !KernelStore(knobsFor(folder.path)).get(request(), &account); });
+  for (std::thread &thread : threads)
+    thread.join();
+  CHECK(wrong == 0);
+  CHECK(std::count_if(accounts.begin(), accounts.end(),
+                      [](const KernelAccount &account) { return account.source == Source::Compiler; }) == 1);
+}
+
+TEST_CASE("a failure leaves a reproducer") {
+  TemporaryFolder folder;
+  KernelRequest broken = request();
+  broken.options.templateFile = folder.path / "broken.mlir";
+  broken.options.reproducerDir = folder.path / "reproducers";
+  writeWhole(broken.options.templateFile, "func.func @landmark_forward() { return }\n");
+  auto kernel = KernelStore(knobsFor(folder.path / "cache")).get(broken);
+  REQUIRE_FALSE(kernel);
+  REQUIRE_FALSE(kernel.error().notes.empty());
+  CHECK_THAT(kernel.error().notes.back(), Contains("landmark-opt --run-reproducer"));
+  CHECK_THAT(readWhole(folder.path / "reproducers" / "landmark_forward.tile.reproducer.mlir"),
+             Contains("landmark.forward") && Contains("landmark-bind-template"));
+}
+
+TEST_CASE("knobs that mean nothing are refused by name") {
+  ::setenv("LANDMARK_TUNE", "maybe", 1);
+  ::setenv("LANDMARK_CACHE_LIMIT", "-1", 1);
+  Knobs knobs = Knobs::fromEnvironment();
+  ::unsetenv("LANDMARK_TUNE");
+  ::unsetenv("LANDMARK_CACHE_LIMIT");
+  CHECK(knobs.tune == TuneMode::Cached);
+  CHECK(knobs.cacheLimit == int64_t(1024) << 20);
+  REQUIRE(knobs.refused.size() == 2);
+  CHECK_THAT(knobs.refused[0], Contains("LANDMARK_CACHE_LIMIT") && Contains("-1"));
+  CHECK_THAT(knobs.refused[1], Contains("LANDMARK_TUNE") && Contains("off, cached, on"));
+  CHECK(Knobs::fromEnvironment().refused.empty());
+}

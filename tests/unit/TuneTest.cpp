@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The tuner, on the host.
+#include "TemporaryFolder.h"
+#include "landmark/Runtime.h"
+#include "tune/Tuner.h"
+
+using namespace landmark;
+using namespace landmark::tune;
+using Catch::Matchers::Contains;
+using landmark::test::readWhole;
+using landmark::test::TemporaryFolder;
+using landmark::test::writeWhole;
+
+namespace {
+
+const Problem problem{Operation::Forward, 16, 16, DType::F32};
+const Target sm80 = *parseTarget("sm_80"), sm90a = *parseTarget("sm_90a");
+
+Knobs knobsFor(const std::filesystem::path &cacheDir) {
+  Knobs knobs;
+  knobs.cacheDir = cacheDir;
+  knobs.cacheLimit = INT64_MAX;
+  return knobs;
+}
+
+Options quick() {
+  Options options;
+  options.workload = {1, 2, 1, 64, 64};
+  options.repeats = 3;
+  return options;
+}
+
+Expected<Result> run(const Options &options, const Knobs &knobs) {
+  return tune::tune(Device::host(), problem, options, knobs, std::make_shared<ThreadPool>(2));
+}
+
+} // namespace
+
+TEST_CASE("candidates are legal, different, and hold the shipped default") {
+  for (const Target &target : {Target{}, sm80, sm90a})
+    for (int64_t blockSize : {2, 51, 64, 200, 1 << 20})
+      for (int64_t headDim : {16, 72, 128, 256})
+        for (DType dtype : {DType::BF16, DType::F32}) {
+          Problem one{Operation::Forward, blockSize, headDim, dtype};
+          INFO(describe(one) << " " << target.chip);
+          auto configs = legalConfigs(one, target);
+          REQUIRE_FALSE(configs.empty());
+          for (std::size_t i = 0; i < configs.size(); ++i) {
+            REQUIRE(validate(configs[i], one, target));
+            REQUIRE(std::find(configs.begin() + i + 1, configs.end(), configs[i]) == configs.end());
+          }
+          CHECK(std::find(configs.begin(), configs.end(), defaultConfig(one, target)) != configs.end());
+        }
+}
+
+TEST_CASE("neighbours are one step apart") {
+  Config base{128, 64, 8, 2};
+  CHECK(areNeighbours(base, {128, 64, 8, 3}));
+  CHECK(areNeighbours(base, {128, 128, 8, 2}));
+  CHECK(areNeighbours(base, {192, 64, 12, 2}));
+  CHECK(areNeighbours(base, {64, 64, 8, 2}));
+  CHECK_FALSE(areNeighbours(base, base));
+  CHECK_FALSE(areNeighbours(base, {192, 128, 12, 2}));
+  CHECK_FALSE(areNeighbours(base, {128, 128, 8, 3}));
+  Config tma{128, 64, 8, 2, MatrixUnit::Wgmma, Loads::Tma, true, true, false}, other = tma;
+  CHECK(areNeighbours(base, tma));
+  other.pingPong = true;
+  CHECK(areNeighbours(tma, other));
+  CHECK(areNeighbours(base, other));
+  other.overlap = false;
+  CHECK_FALSE(areNeighbours(tma, other));
+}
+
+TEST_CASE("tuning measures some configs, names the reason for the others, and is used afterwards") {
+  TemporaryFolder folder;
+  Knobs knobs = knobsFor(folder.path);
+  int last = 0;
+  Options options = quick();
+  options.onProgress = [&](int done, int total, double) {
+    CHECK(done == last + 1);
+    CHECK(done <= total);
+    last = done;
+  };
+  auto result = run(options, knobs);
+  REQUIRE(result);
+  CHECK(int(result->timings.size()) == last);
+  CHECK(result->candidates == int(legalConfigs(problem, Target{}).size()));
+  CHECK(int(result->timings.size() + result->rejections.size()) == result->candidates);
+  CHECK(int(result->timings.size()) < result->candidates);
+  CHECK(result->best == result->timings.front().config);
+  for (std::size_t i = 1; i < result->timings.size(); ++i)
+    CHECK(result->timings[i - 1].medianMs <= result->timings[i].medianMs);
+  for (const Rejection &rejection : result->rejections)
+    CHECK_THAT(rejection.reason, Contains("predicted"));
+
+  Device host = Device::host();
+  CHECK_FALSE(tune::find(folder.path, host, problem));
+  result->best = Config{8, 32, 1, 1};
+  REQUIRE(save(folder.path, host, *result));
+  CHECK(tune::find(folder.path, host, problem) == result->best);
+  CHECK(scheduleFor(problem, host, knobs) == result->best);
+  knobs.tune = TuneMode::Off;
+  CHECK(scheduleFor(problem, host, knobs) == defaultConfig(problem, Target{}));
+  RuntimeOptions runtimeOptions;
+  runtimeOptions.cacheDir = folder.path;
+  auto kernel = Runtime(host, runtimeOptions).forward(problem);
+  REQUIRE(kernel);
+  CHECK(kernel->kernel().config == result->best);
+}
+
+TEST_CASE("results of other problems and workloads stay, the latest counts") {
+  TemporaryFolder folder;
+  Device host = Device::host();
+  Problem other = problem;
+  other.headDim = 64;
+  auto keep = [&](const Problem &of, int64_t rows, int64_t length) {
+    Result result{};
+    result.problem = of;
+    result.workload.keyLength = length;
+    result.best = {rows, 32, 1, 1};
+    REQUIRE(save(folder.path, host, result));
+  };
+  keep(problem, 8, 100);
+  keep(other, 16, 100);
+  keep(problem, 32, 200);
+  CHECK(tune::find(folder.path, host, problem)->queryTile == 32);
+  CHECK(tune::find(folder.path, host, other)->queryTile == 16);
+  keep(problem, 64, 100);
+  CHECK(tune::find(folder.path, host, problem)->queryTile == 64);
+  keep(problem, 7777, 100); // not legal: the next best that was found
+  CHECK(tune::find(folder.path, host, problem)->queryTile == 32);
+}
+
+TEST_CASE("a results file that is not to be believed is none") {
+  TemporaryFolder folder;
+  Device host = Device::host();
+  Result result{};
+  result.problem = problem;
+  result.best = {8, 32, 1, 1};
+  REQUIRE(save(folder.path, host, result));
+  auto file = folder.path / "tuning" / fileNameOf(host);
+  std::string whole = readWhole(file);
+  for (const std::string &text :
+       {std::string(), std::string("[]"), std::string("{\"results\": 3}"), whole.substr(0, whole.size() / 2),
+        std::string("{\"results\": [7, {\"problem\": 1}]}")}) {
+    writeWhole(file, text);
+    CHECK_FALSE(tune::find(folder.path, host, problem));
+  }
+  REQUIRE(save(folder.path, host, result)); // in place of the damaged one
+  CHECK(tune::find(folder.path, host, problem));
+  std::filesystem::permissions(file, std::filesystem::perms::all);
+  CHECK_FALSE(tune::find(folder.path, host, problem));
+}
+
+TEST_CASE("a config with a wrong result never wins, and nobody winning is an error") {
+  TemporaryFolder folder;
+  Options options = quick();
+  options.compile.templateFile = folder.path / "wrong.mlir";
+  std::string text = *templateText(problem, defaultConfig(problem, Target{}), {});
+  text.replace(text.find("0.693147181"), 11, "0.5");
+  writeWhole(options.compile.templateFile, text);
+  auto result = run(options, knobsFor(folder.path / "cache"));
+  REQUIRE_FALSE(result);
+  CHECK(result.error().code == ErrorCode::CompileFailed);
+  REQUIRE_FALSE(result.error().notes.empty());
+  CHECK_THAT(result.error().notes.front(), Contains("query_tile=") && Contains("wrong result"));
+}
+
+TEST_CASE("sizes that nobody can run are refused") {
+  Options options = quick();
+  options.workload.kvHeads = 3;
+  auto result = run(options, knobsFor(""));
+  REQUIRE_FALSE(result);
+  CHECK_THAT(result.error().message, Contains("3 heads"));
+}
+
+TEST_CASE("tuning when first needed happens once") {
+  TemporaryFolder folder;
+  RuntimeOptions options;
+  options.cacheDir = folder.path;
+  options.tune = TuneMode::On;
+  auto first = Runtime(Device::host(), options).forward(problem);
+  REQUIRE(first);
+  auto file = folder.path / "tuning" / fileNameOf(Device::host());
+  std::string results = readWhole(file);
+  CHECK_THAT(results, Contains("\"timings\""));
+  auto second = Runtime(Device::host(), options).forward(problem);
+  REQUIRE(second);
+  CHECK(readWhole(file) == results);
+  CHECK(second->kernel().config == first->kernel().config);
+}
