@@ -5,7 +5,7 @@
 !lse = memref<?x?x?xf32, strided<[?, ?, ?]>>
 
 // CHECK-LABEL: gpu.func @gather
-// CHECK: %[[FIRST:.*]] = memref.load %[[TABLE:[^ []*]][%c0
+// CHECK: %[[FIRST:.*]] = memref.load %[[TABLE:[a-z0-9]*]][%c0
 // CHECK: tile.copy %{{.*}}[%[[FIRST]],
 // CHECK: scf.for %[[B:[^ ]*]] =
 // CHECK: %[[NEXT:.*]] = arith.addi %[[B]],
