@@ -23,7 +23,7 @@ Expected<void> inRange(const char *name, int64_t value, int64_t least, int64_t m
 constexpr int64_t mostBytes = int64_t(1) << 46;
 
 Expected<void> validate(const CacheOptions &options) {
-  Problem problem{Operation::Attend, options.blockSize, options.headDim, options.dtype, 1};
+  Problem problem{Operation::Attend, options.blockSize, options.headDim, options.dtype, /*floatGradients=*/false, /*topK=*/1};
   if (auto legal = validate(problem); !legal)
     return legal;
   for (auto legal :

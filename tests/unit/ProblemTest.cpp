@@ -143,3 +143,18 @@ TEST_CASE("dense views are row-major") {
   CHECK(view.dtype == DType::F16);
   CHECK(denseRows(nullptr, {2, 3, 5}).strides == std::array<int64_t, 3>{15, 5, 1});
 }
+
+TEST_CASE("steps of retrieval have limits of their own") {
+  Problem step{Operation::Attend, 64, 128, DType::BF16, /*floatGradients=*/false, /*topK=*/4};
+  CHECK(validate(step));
+  for (int64_t topK : {0, 129}) {
+    Problem wrong = step;
+    wrong.topK = topK;
+    CHECK_THAT(validate(wrong).error().message, Contains("top k"));
+  }
+  step.blockSize = 257;
+  CHECK_THAT(validate(step).error().message, Contains("block size"));
+  for (Operation operation : {Operation::ScoreTop, Operation::Score, Operation::Pool, Operation::Select, Operation::Attend,
+                              Operation::AttendPart, Operation::Merge})
+    CHECK(*parseOperation(name(operation)) == operation);
+}

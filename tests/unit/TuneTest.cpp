@@ -194,19 +194,6 @@ TEST_CASE("the backward is tuned too, apart from the forward and by the type of 
   CHECK_FALSE(tune::find(folder.path, Device::host(), gradients));
 }
 
-TEST_CASE("the backward is tuned too, apart from the forward") {
-  TemporaryFolder folder;
-  Problem backward = problem;
-  backward.operation = Operation::Backward;
-  auto result = tune::tune(Device::host(), backward, quick(), knobsFor(folder.path), std::make_shared<ThreadPool>(2));
-  INFO((result ? std::string() : result.error().message));
-  REQUIRE(result);
-  CHECK_FALSE(result->timings.empty());
-  REQUIRE(save(folder.path, Device::host(), *result));
-  CHECK(tune::find(folder.path, Device::host(), backward) == result->best);
-  CHECK_FALSE(tune::find(folder.path, Device::host(), problem));
-}
-
 TEST_CASE("sizes that nobody can run are refused") {
   Options options = quick();
   options.workload.kvHeads = 3;
