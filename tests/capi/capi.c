@@ -167,7 +167,7 @@ static void run_retrieval(landmark_runtime *runtime, landmark_device *device, co
   landmark_cache_usage_init(&usage);
   done("usage", landmark_cache_get_usage(cache, &usage));
   check("usage", usage.sequences == 2 && usage.tokens == 2 * rows + 1 && usage.shared_pages == rows / block);
-  refused("sequence", landmark_cache_close(cache, 12345), LANDMARK_INVALID_ARGUMENT, "12345");
+  refused("sequence", landmark_cache_close(cache, 12345), LANDMARK_NOT_FOUND, "12345");
 
   landmark_retrieval_options_init(&options);
   options.query_heads = heads;
