@@ -197,7 +197,7 @@ private:
     last.map(second.getResult(), sum);
     clone(b, after(later, second), last);
     if (auto cast = dyn_cast_or_null<tile::CastOp>(rounding())) {
-      Value weights = tile::DotWaitOp::create(b, now.lookup(cast.getSource()), 0); // nothing is made of them earlier
+      Value weights = tile::DotWaitOp::create(b, now.lookupOrDefault(cast.getSource()), 0); // nothing is made of them earlier
       now.map(cast.getSource(), weights);
       b.clone(*cast, now);
     }

@@ -40,6 +40,8 @@ struct Boxes {
     std::optional<int64_t> stride = constant(load.getStride()), count = constant(load.getCount());
     if (load.getStride() && (!stride || *stride < 1))
       return std::nullopt;
+    if (shape.size() < 2 || shape.drop_back().back() % 8 != 0) // boxes start on multiples of 8 rows
+      return std::nullopt;
     Boxes boxes;
     if (shape.size() == 2) {
       boxes.every = stride.value_or(1);
