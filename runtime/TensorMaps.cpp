@@ -32,14 +32,14 @@ char *startOf(const TensorView &view, int64_t first) {
 Expected<void> checkView(const TensorView &view, const char *name) {
   auto refuse = [&](std::string what) {
     return Error{ErrorCode::Unsupported,
-                 fmt::format("{}: {}; a kernel that loads by tensor maps takes multiples of {} bytes from 0 to 2^40",
+                 fmt::format("{}: {}; a kernel that loads by tensor maps takes multiples of {} bytes, strides above 0 and below 2^40",
                              name, what, alignment)};
   };
   if (std::bit_cast<uintptr_t>(view.data) % alignment != 0)
     return refuse(fmt::format("starts at address {}", view.data));
   for (std::size_t dim = 0; dim < 3; ++dim) {
     int64_t size = byteSize(view.dtype), stride = view.strides[dim];
-    if (view.shape[dim] > 1 && (stride < 0 || stride >= strideLimit / size || stride * size % alignment != 0))
+    if (view.shape[dim] > 1 && (stride <= 0 || stride >= strideLimit / size || stride * size % alignment != 0))
       return refuse(fmt::format("stride {} is {} elements", dim, stride));
   }
   return {};

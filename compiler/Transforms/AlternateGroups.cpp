@@ -29,23 +29,30 @@ struct AlternateGroups : landmark::impl::TileAlternateGroupsBase<AlternateGroups
     int64_t groups = warps / 4;
     if (groups < 2)
       return;
-    getOperation()->walk([&](gpu::GPUFuncOp kernel) {
-      Operation *consumers = nullptr; // the branch of the warps that compute
-      kernel.walk([&](scf::ForOp loop) {
+    WalkResult result = getOperation()->walk([&](gpu::GPUFuncOp kernel) -> WalkResult {
+      scf::IfOp roles; // the producer's branch, and that of the warps that compute
+      WalkResult search = kernel.walk([&](scf::ForOp loop) -> WalkResult {
         SmallVector<tile::DotOp> begun;
         for (tile::DotOp dot : loop.getBody()->getOps<tile::DotOp>())
           if (dot.getAsync())
             begun.push_back(dot);
         if (begun.size() < 2)
-          return;
+          return WalkResult::advance();
+        roles = dyn_cast<scf::IfOp>(kernel.getBody().front().findAncestorOpInBlock(*loop));
+        // Elsewhere the first turn would be given by warps that take none.
+        if (!roles || !roles.getElseRegion().isAncestor(loop->getParentRegion()))
+          return loop.emitOpError("is not in the consumers' branch of the kernel; run tile-specialize-warps");
         takeTurns(begun.front(), begun.back(), groups);
-        consumers = kernel.getBody().front().findAncestorOpInBlock(*loop);
+        return WalkResult::advance();
       });
-      if (auto branch = dyn_cast_or_null<scf::IfOp>(consumers)) {
-        OpBuilder builder = OpBuilder::atBlockBegin(branch.elseBlock());
-        tile::FirstTurnOp::create(builder, branch.getLoc(), groups);
+      if (roles && !search.wasInterrupted()) {
+        OpBuilder builder = OpBuilder::atBlockBegin(roles.elseBlock());
+        tile::FirstTurnOp::create(builder, roles.getLoc(), groups);
       }
+      return search;
     });
+    if (result.wasInterrupted())
+      signalPassFailure();
   }
 };
 

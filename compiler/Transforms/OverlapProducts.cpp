@@ -15,7 +15,6 @@
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
-#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -48,7 +47,6 @@ public:
     ImplicitLocOpBuilder b(loop.getLoc(), loop);
     Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, loop.getLowerBound(), loop.getUpperBound());
     auto branch = scf::IfOp::create(b, loop.getResultTypes(), exists, /*withElseRegion=*/true);
-    ImplicitLocOpBuilder::atBlockEnd(loop.getLoc(), branch.elseBlock());
     OpBuilder otherwise = OpBuilder::atBlockEnd(branch.elseBlock());
     scf::YieldOp::create(otherwise, loop.getLoc(), loop.getInitArgs());
     ImplicitLocOpBuilder body = ImplicitLocOpBuilder::atBlockEnd(loop.getLoc(), branch.thenBlock());
@@ -79,7 +77,7 @@ private:
     if (!accumulator || accumulator.getOwner() != loop.getBody() || !accumulator.hasOneUse())
       return false;
     carried = accumulator.getArgNumber() - loop.getNumInductionVars();
-    return second.getResult().hasOneUse() && loop.getYieldedValues()[carried] == second.getResult() && later.contains(second);
+    return second.getResult().hasOneUse() && loop.getYieldedValues()[carried] == second.getResult();
   }
 
   /// What rounds the weights to the type of the second product's operand.

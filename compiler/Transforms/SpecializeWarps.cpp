@@ -33,6 +33,8 @@ namespace {
 struct Boxes {
   int64_t boxes = 1, rows = 0, apart = 0, every = 1;
 
+  bool operator==(const Boxes &) const = default;
+
   /// Nothing where a size is known only at run time, or no box holds it.
   static std::optional<Boxes> of(tile::LoadOp load) {
     ArrayRef<int64_t> shape = load.getResult().getType().getShape();
@@ -142,7 +144,12 @@ private:
     } else if (ring->type.getRows() < type.getRows()) {
       ring->type = type;
     }
-    ringOf.insert({load, ring - rings.begin()});
+    unsigned number = ring - rings.begin();
+    for (auto &[other, itsRing] : ringOf)
+      if (itsRing == number && (leavesGaps(load) || leavesGaps(other)) &&
+          (other.getResult().getType() != tile || *Boxes::of(other) != *Boxes::of(load)))
+        return load.emitOpError("would leave rows of another tile where its product takes zeros");
+    ringOf.insert({load, number});
     return success();
   }
 
@@ -160,17 +167,20 @@ private:
     });
     llvm::SmallDenseSet<unsigned> cleared;
     for (auto &[load, number] : ringOf) {
-      int64_t rows = Boxes::of(load)->rows, tokens = load.getResult().getType().getShape().drop_back().back();
-      if (rows < tokens && contractsRows(load) && cleared.insert(number).second)
-        tile::ClearOp::create(b, rings[number].buffer, rows, tokens);
+      if (leavesGaps(load) && cleared.insert(number).second)
+        tile::ClearOp::create(b, rings[number].buffer, Boxes::of(load)->rows, blockRows(load));
     }
     tile::FenceOp::create(b);
     gpu::BarrierOp::create(b);
   }
 
-  /// Whether a product sums over the tile's rows, those included that are not there. Elsewhere they are columns that masks leave out.
-  static bool contractsRows(tile::LoadOp load) {
-    return llvm::any_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 1 && !cast<tile::DotOp>(use.getOwner()).getTranspose(); });
+  /// Rows of one block of the tile, of all of it where it has no blocks.
+  static int64_t blockRows(tile::LoadOp load) { return load.getResult().getType().getShape().drop_back().back(); }
+
+  /// Whether no box writes some of the tile's rows and a product sums over them. Where it does not they are columns that masks leave out.
+  static bool leavesGaps(tile::LoadOp load) {
+    std::optional<Boxes> boxes = Boxes::of(load);
+    return boxes->rows < blockRows(load) && llvm::any_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 1 && !cast<tile::DotOp>(use.getOwner()).getTranspose(); });
   }
 
   /// Gives every load the turn of its ring, as a value that loops carry.

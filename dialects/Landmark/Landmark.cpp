@@ -123,53 +123,36 @@ LogicalResult PastGatesOp::verify() {
   return success();
 }
 
-LogicalResult StatsOp::verify() {
-  auto logits = getLogits().getType();
-  if (!isF32Row(getMax().getType()) || logits.getRank() < 2 || !extends(logits, getMax().getType(), logits.getRank()))
-    return emitOpError("keeps one f32 a row of the logits");
+/// Statistics of the rows of logits that are seen.
+template <typename Op> static LogicalResult verifyRowStats(Op op) {
+  auto logits = op.getLogits().getType();
+  if (!isF32Row(op.getMax().getType()) || logits.getRank() < 2 || !extends(logits, op.getMax().getType(), logits.getRank()))
+    return op.emitOpError("keeps one f32 a row of the logits");
   if (!logits.getElementType().isF32())
-    return emitOpError("takes logits of f32, got ") << logits.getElementType();
-  if (!isMask(getSeen().getType(), logits.getShape()))
-    return emitOpError("takes an i1 for every logit");
+    return op.emitOpError("takes logits of f32, got ") << logits.getElementType();
+  if (!isMask(op.getSeen().getType(), logits.getShape()))
+    return op.emitOpError("takes an i1 for every logit");
   return success();
 }
 
-LogicalResult WeightsOp::verify() {
-  auto logits = getLogits().getType();
+/// Logits of whole blocks, and what is known of their rows.
+template <typename Op> static LogicalResult verifyBlockLogits(Op op, const char *ofRows) {
+  auto logits = op.getLogits().getType();
   if (logits.getRank() != 3 || !logits.getElementType().isF32())
-    return emitOpError("takes logits by row, block and token, in f32");
-  if (!isMask(getSeen().getType(), logits.getShape()))
-    return emitOpError("takes an i1 for every logit");
-  if (!isMask(getOwn().getType(), logits.getShape().drop_back()))
-    return emitOpError("takes an i1 for every row and block");
-  if (!isF32Row(getLse().getType()) || !extends(logits, getLse().getType(), 3))
-    return emitOpError("takes the log-sum-exp of every row");
+    return op.emitOpError("takes logits by row, block and token, in f32");
+  if (!isMask(op.getSeen().getType(), logits.getShape()))
+    return op.emitOpError("takes an i1 for every logit");
+  if (!isMask(op.getOwn().getType(), logits.getShape().drop_back()))
+    return op.emitOpError("takes an i1 for every row and block");
+  if (!isF32Row(op.getLse().getType()) || !extends(logits, op.getLse().getType(), 3))
+    return op.emitOpError("takes ") << ofRows;
   return success();
 }
 
-LogicalResult GradientsOp::verify() {
-  auto logits = getLogits().getType();
-  if (logits.getRank() != 3 || !logits.getElementType().isF32())
-    return emitOpError("takes logits by row, block and token, in f32");
-  if (!isMask(getSeen().getType(), logits.getShape()))
-    return emitOpError("takes an i1 for every logit");
-  if (!isMask(getOwn().getType(), logits.getShape().drop_back()))
-    return emitOpError("takes an i1 for every row and block");
-  if (!isF32Row(getLse().getType()) || !extends(logits, getLse().getType(), 3))
-    return emitOpError("takes a log-sum-exp and a delta for every row");
-  return success();
-}
-
-LogicalResult ProductStatsOp::verify() {
-  auto logits = getLogits().getType();
-  if (!isF32Row(getMax().getType()) || logits.getRank() < 2 || !extends(logits, getMax().getType(), logits.getRank()))
-    return emitOpError("keeps one f32 a row of the logits");
-  if (!logits.getElementType().isF32())
-    return emitOpError("takes logits of f32, got ") << logits.getElementType();
-  if (!isMask(getSeen().getType(), logits.getShape()))
-    return emitOpError("takes an i1 for every logit");
-  return success();
-}
+LogicalResult StatsOp::verify() { return verifyRowStats(*this); }
+LogicalResult ProductStatsOp::verify() { return verifyRowStats(*this); }
+LogicalResult WeightsOp::verify() { return verifyBlockLogits(*this, "the log-sum-exp of every row"); }
+LogicalResult GradientsOp::verify() { return verifyBlockLogits(*this, "a log-sum-exp and a delta for every row"); }
 
 LogicalResult PartGradientsOp::verify() {
   auto logits = getLogits().getType();

@@ -5,7 +5,6 @@
 #include "tune/Subject.h"
 #include "tune/Tensors.h"
 
-#include <cmath>
 #include <fmt/format.h>
 
 namespace landmark::tune {
@@ -77,8 +76,8 @@ private:
     for (const auto *tensor : {&q, &k, &v, &dO})
       if (!*tensor)
         return tensor->error();
-    int64_t keys = call.k.shape[2], queries = call.q.shape[2];
-    ForwardSemantics semantics{call.blockSize, call.phase, keys - queries, 1 / std::sqrt(double(call.q.shape[3]))};
+    ForwardArguments forwardCall = forwardOf(call);
+    ForwardSemantics semantics{call.blockSize, call.phase, qOffsetOf(forwardCall), double(scaleOf(forwardCall))};
     ReferenceForward forward = referenceForward(viewOf(*q), viewOf(*k), viewOf(*v), semantics);
     if (auto done = small.o.upload(rounded(forward.o, small.o.dtype, small.o.shape)); !done)
       return done;

@@ -2,6 +2,7 @@
 //
 // The judge of arguments: every refusal, its message, and what must pass.
 #include "Launch.h"
+#include "TensorMaps.h"
 #include "Views.h"
 #include "landmark/Runtime.h"
 
@@ -57,6 +58,30 @@ TEST_CASE("strides of inputs are free") {
           a.v.data = static_cast<uint16_t *>(a.v.data) + 129 * 64;
           a.v.strides[2] = -64;
         }) == "");
+}
+
+TEST_CASE("views that tensor maps cannot describe are told apart") {
+  auto fits = [](auto change) {
+    // The data is never read.
+    alignas(16) static char memory[16];
+    Call call;
+    for (TensorView *view : {&call.arguments.q, &call.arguments.k, &call.arguments.v})
+      view->data = memory;
+    change(call.arguments);
+    return bool(checkTensorMaps(call.arguments));
+  };
+  CHECK(fits([](ForwardArguments &) {}));
+  CHECK(fits([](ForwardArguments &a) { a.k.strides[1] = 72; }));
+  CHECK_FALSE(fits([](ForwardArguments &a) { a.k.strides[1] = 68; }));
+  CHECK_FALSE(fits([](ForwardArguments &a) { a.k.strides[2] = -64; }));
+  CHECK_FALSE(fits([](ForwardArguments &a) { a.v.strides[0] = 0; }));
+  CHECK_FALSE(fits([](ForwardArguments &a) { a.v.strides[0] = int64_t(1) << 40; }));
+  CHECK_FALSE(fits([](ForwardArguments &a) { a.q.data = static_cast<char *>(a.q.data) + 2; }));
+  // The stride of a dimension of one element leads nowhere.
+  CHECK(fits([](ForwardArguments &a) {
+    a.k.shape[0] = 1;
+    a.k.strides[0] = 3;
+  }));
 }
 
 TEST_CASE("empty calls pass, without data too") {

@@ -100,9 +100,6 @@ int64_t chunkConstant(tile::BufferType type, const ChunkAddress &address);
 
 void populateDotPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateWgmmaPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
-/// A pointer into the block's dynamic shared memory.
-mlir::Value sharedMemory(ThreadBuilder &b, int64_t offset);
-
 void populateMemoryPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateRingPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);

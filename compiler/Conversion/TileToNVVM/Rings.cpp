@@ -28,38 +28,40 @@ struct Turn {
 /// Waits until the phase of that parity is over. Threads sleep meanwhile, for so many nanoseconds before they look again.
 void waitFor(ThreadBuilder &b, Value barrier, Value parity) { NVVM::MBarrierTryWaitParityOp::create(b, barrier, parity, b.i32(10'000'000)); }
 
-struct LowerAllocBarriers : OpConversionPattern<tile::AllocBarriersOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(tile::AllocBarriersOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
-    if (!op.getOffset())
-      return op.emitOpError("has no place in shared memory; run tile-allocate-shared");
-    ThreadBuilder b(op.getLoc(), rewriter);
-    rewriter.replaceOp(op, sharedMemory(b, *op.getOffset()));
-    return success();
-  }
-};
+/// An operation without results: what replaces it goes where it stood.
+template <typename Op> struct Lowering : OpConversionPattern<Op> {
+  using OpConversionPattern<Op>::OpConversionPattern;
+  using Adaptor = typename Op::Adaptor;
 
-struct LowerInitBarriers : OpConversionPattern<tile::InitBarriersOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(tile::InitBarriersOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  virtual LogicalResult emit(Op op, Adaptor adaptor, ThreadBuilder &b) const = 0;
+
+  LogicalResult matchAndRewrite(Op op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     ThreadBuilder b(op.getLoc(), rewriter);
-    for (int64_t stage = 0; stage < op.getBarriers().getType().getStages(); ++stage) {
-      NVVM::MBarrierInitOp::create(b, barrierOf(b, adaptor.getBarriers(), b.i32(stage), Barrier::Full), b.i32(1), Value());
-      NVVM::MBarrierInitOp::create(b, barrierOf(b, adaptor.getBarriers(), b.i32(stage), Barrier::Empty), b.i32(op.getConsumers()), Value());
-    }
+    if (failed(emit(op, adaptor, b)))
+      return failure();
     rewriter.eraseOp(op);
     return success();
   }
 };
 
-struct LowerClear : OpConversionPattern<tile::ClearOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(tile::ClearOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+struct LowerInitBarriers : Lowering<tile::InitBarriersOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::InitBarriersOp op, Adaptor adaptor, ThreadBuilder &b) const override {
+    for (int64_t stage = 0; stage < op.getBarriers().getType().getStages(); ++stage) {
+      NVVM::MBarrierInitOp::create(b, barrierOf(b, adaptor.getBarriers(), b.i32(stage), Barrier::Full), b.i32(1), Value());
+      NVVM::MBarrierInitOp::create(b, barrierOf(b, adaptor.getBarriers(), b.i32(stage), Barrier::Empty), b.i32(op.getConsumers()), Value());
+    }
+    return success();
+  }
+};
+
+struct LowerClear : Lowering<tile::ClearOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::ClearOp op, Adaptor adaptor, ThreadBuilder &b) const override {
     auto kernel = op->getParentOfType<gpu::GPUFuncOp>();
     auto size = kernel ? kernel.getKnownBlockSize() : std::nullopt;
     if (!size)
       return op.emitOpError("stands in a kernel of unknown block size");
-    ThreadBuilder b(op.getLoc(), rewriter);
     tile::BufferType type = op.getBuffer().getType();
     int64_t every = op.getEvery(), left = every - op.getFrom();
     // Rows are the same in all panels; a tile without panels is one of them.
@@ -72,38 +74,32 @@ struct LowerClear : OpConversionPattern<tile::ClearOp> {
     Value bytes = b.shiftLeft(b.add(b.mul(row, b.i32(panel)), chunk), 4);
     Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(VectorType::get({4}, b.getI32Type())));
     LLVM::StoreOp::create(b, zeros, b.sharedOffset(adaptor.getBuffer(), bytes), 16);
-    rewriter.eraseOp(op);
     return success();
   }
 };
 
-struct LowerAcquire : OpConversionPattern<tile::AcquireOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(tile::AcquireOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
-    ThreadBuilder b(op.getLoc(), rewriter);
+struct LowerAcquire : Lowering<tile::AcquireOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::AcquireOp op, Adaptor adaptor, ThreadBuilder &b) const override {
     Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
     // Empty to begin with: the phase before the first counts as over.
     waitFor(b, barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Empty), b.bitXor(turn.parity, b.i32(1)));
-    rewriter.eraseOp(op);
     return success();
   }
 };
 
-struct LowerAwait : OpConversionPattern<tile::AwaitOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(tile::AwaitOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
-    ThreadBuilder b(op.getLoc(), rewriter);
+struct LowerAwait : Lowering<tile::AwaitOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::AwaitOp op, Adaptor adaptor, ThreadBuilder &b) const override {
     Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
     waitFor(b, barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Full), turn.parity);
-    rewriter.eraseOp(op);
     return success();
   }
 };
 
-struct LowerRelease : OpConversionPattern<tile::ReleaseOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(tile::ReleaseOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
-    ThreadBuilder b(op.getLoc(), rewriter);
+struct LowerRelease : Lowering<tile::ReleaseOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::ReleaseOp op, Adaptor adaptor, ThreadBuilder &b) const override {
     Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
     Value barrier = barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Empty);
     Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.lane(), b.i32(0));
@@ -111,15 +107,13 @@ struct LowerRelease : OpConversionPattern<tile::ReleaseOp> {
       NVVM::MBarrierArriveOp::create(builder, loc, builder.getI64Type(), barrier);
       scf::YieldOp::create(builder, loc);
     });
-    rewriter.eraseOp(op);
     return success();
   }
 };
 
-struct LowerFetch : OpConversionPattern<tile::FetchOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(tile::FetchOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
-    ThreadBuilder b(op.getLoc(), rewriter);
+struct LowerFetch : Lowering<tile::FetchOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::FetchOp op, Adaptor adaptor, ThreadBuilder &b) const override {
     tile::BufferType tile = op.getSlot().getType().getBuffer();
     Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
     Value full = barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Full);
@@ -137,7 +131,6 @@ struct LowerFetch : OpConversionPattern<tile::FetchOp> {
         NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(b, place, adaptor.getMap(), ValueRange{b.i32(column), from, head, batch}, full, ValueRange(),
                                                                Value(), Value(), NVVM::TMALoadMode::TILE, false, NVVM::CTAGroupKindAttr(), Value());
       }
-    rewriter.eraseOp(op);
     return success();
   }
 };
@@ -147,37 +140,31 @@ struct LowerFetch : OpConversionPattern<tile::FetchOp> {
 Value groupOf(ThreadBuilder &b) { return b.shiftRight(b.warp(), 2); }
 Value bothGroups(ThreadBuilder &b) { return b.i32(256); } // threads of the one that waits and of the one before it
 
-struct LowerFirstTurn : OpConversionPattern<tile::FirstTurnOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(tile::FirstTurnOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
-    ThreadBuilder b(op.getLoc(), rewriter);
+struct LowerFirstTurn : Lowering<tile::FirstTurnOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::FirstTurnOp op, Adaptor, ThreadBuilder &b) const override {
     // The last group passes the turn on as if it had had one.
     Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, groupOf(b), b.i32(op.getGroups() - 1));
     auto branch = scf::IfOp::create(b, isLast);
     b.setInsertionPointToStart(branch.thenBlock());
     NVVM::BarrierArriveOp::create(b, b.i32(1), bothGroups(b));
-    rewriter.eraseOp(op);
     return success();
   }
 };
 
-struct LowerBeginTurn : OpConversionPattern<tile::BeginTurnOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(tile::BeginTurnOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
-    ThreadBuilder b(op.getLoc(), rewriter);
+struct LowerBeginTurn : Lowering<tile::BeginTurnOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::BeginTurnOp op, Adaptor, ThreadBuilder &b) const override {
     NVVM::BarrierOp::create(b, TypeRange(), b.add(groupOf(b), b.i32(1)), bothGroups(b), NVVM::BarrierReductionAttr(), Value());
-    rewriter.eraseOp(op);
     return success();
   }
 };
 
-struct LowerEndTurn : OpConversionPattern<tile::EndTurnOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(tile::EndTurnOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
-    ThreadBuilder b(op.getLoc(), rewriter);
+struct LowerEndTurn : Lowering<tile::EndTurnOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::EndTurnOp op, Adaptor, ThreadBuilder &b) const override {
     Value next = b.remainder(b.add(groupOf(b), b.i32(1)), op.getGroups());
     NVVM::BarrierArriveOp::create(b, b.add(next, b.i32(1)), bothGroups(b));
-    rewriter.eraseOp(op);
     return success();
   }
 };
@@ -185,7 +172,7 @@ struct LowerEndTurn : OpConversionPattern<tile::EndTurnOp> {
 } // namespace
 
 void populateRingPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerAllocBarriers, LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerFetch, LowerFirstTurn, LowerBeginTurn,
+  patterns.add<LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerFetch, LowerFirstTurn, LowerBeginTurn,
                LowerEndTurn>(converter, patterns.getContext());
 }
 

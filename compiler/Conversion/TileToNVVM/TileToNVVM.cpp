@@ -73,14 +73,15 @@ Value chunkPointer(ThreadBuilder &b, Value slot, tile::BufferType type, ChunkAdd
   return b.sharedOffset(chunkLanePointer(b, slot, type, address), b.i32(chunkConstant(type, address)));
 }
 
-static constexpr StringRef sharedMemoryName = "tile_shared_memory";
+namespace {
 
+constexpr StringRef sharedMemoryName = "tile_shared_memory";
+
+/// A pointer into the block's dynamic shared memory.
 Value sharedMemory(ThreadBuilder &b, int64_t offset) {
   auto pointer = LLVM::LLVMPointerType::get(b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
   return b.sharedOffset(LLVM::AddressOfOp::create(b, pointer, sharedMemoryName), b.i32(offset));
 }
-
-namespace {
 
 /// The block's dynamic shared memory, an array of no declared size.
 void declareSharedMemory(gpu::GPUModuleOp module) {
@@ -92,9 +93,10 @@ void declareSharedMemory(gpu::GPUModuleOp module) {
                          /*alignment=*/1024, static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
 }
 
-struct LowerAlloc : OpConversionPattern<tile::AllocOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(tile::AllocOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+/// Rings and their barriers.
+template <typename Op> struct LowerAlloc : OpConversionPattern<Op> {
+  using OpConversionPattern<Op>::OpConversionPattern;
+  LogicalResult matchAndRewrite(Op op, typename Op::Adaptor, ConversionPatternRewriter &rewriter) const override {
     if (!op.getOffset())
       return op.emitOpError("has no place in shared memory; run tile-allocate-shared");
     ThreadBuilder b(op.getLoc(), rewriter);
@@ -149,7 +151,7 @@ struct ConvertTileToNVVM : impl::ConvertTileToNVVMBase<ConvertTileToNVVM> {
     FragmentTypeConverter converter;
     RewritePatternSet patterns(context);
     ConversionTarget target(*context);
-    patterns.add<LowerAlloc, LowerSlot>(converter, context);
+    patterns.add<LowerAlloc<tile::AllocOp>, LowerAlloc<tile::AllocBarriersOp>, LowerSlot>(converter, context);
     populateDotPatterns(patterns, converter);
     populateWgmmaPatterns(patterns, converter);
     populateMemoryPatterns(patterns, converter);
