@@ -232,13 +232,13 @@ SmallVector<Value> expandLogSumExp(ir::LogSumExpOp op, TileBuilder &b) {
   return {b.addf(b.mulf(finite(b, op.getMax()), b.splatLike(op.getFactor(), op.getMax())), b.log2(op.getSum()))};
 }
 
-/// Own block: exp2(m - lse). Past block: exp2(gate - lse) / sum, the division as a difference of logarithms. 0 where nothing was seen.
+/// Own block: exp2(m - lse). Past block: exp2(gate - lse) / sum, where the exponential need not wait for the sum. 0 where nothing was seen.
 Value blockFactor(TileBuilder &b, Value maximum, Value sum, Value own, Value gate, Value lse, Value factor) {
   Value logit = b.select(own, finite(b, maximum), gate);
-  Value divisor = b.select(own, b.floatSplatLike(0.0f, sum), b.log2(sum));
-  Value exponent = b.subf(b.subf(b.mulf(logit, b.splatLike(factor, logit)), lse), divisor);
+  Value weight = b.exp2(b.subf(b.mulf(logit, b.splatLike(factor, logit)), lse));
+  Value share = b.select(own, b.floatSplatLike(1.0f, sum), b.reciprocal(sum));
   Value unseen = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
-  return b.select(unseen, b.floatSplatLike(0.0f, maximum), b.exp2(exponent));
+  return b.select(unseen, b.floatSplatLike(0.0f, maximum), b.mulf(weight, share));
 }
 
 /// Softmax of every block of a tile on its own, not yet divided by its sum.
@@ -290,9 +290,6 @@ SmallVector<Value> expandSpread(ir::SpreadOp op, TileBuilder &b) {
 
 //===-- Gradients ---------------------------------------------------------------------------------------------------===//
 
-/// 1 / x; infinite for 0.
-Value reciprocal(TileBuilder &b, Value x) { return b.exp2(b.subf(b.floatSplatLike(0.0f, x), b.log2(x))); }
-
 /// What the gradients of a row's logits in a block need, each one number a row and block.
 struct BlockGradient {
   Value weight;   ///< of the exponentials: P = inner * weight
@@ -305,7 +302,7 @@ BlockGradient blockGradient(TileBuilder &b, Value maximum, Value sum, Value tota
                             Value factor) {
   Value zero = b.floatSplatLike(0.0f, maximum);
   Value unseen = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
-  Value share = b.select(unseen, zero, reciprocal(b, sum));
+  Value share = b.select(unseen, zero, b.reciprocal(sum));
   Value gate = b.exp2(b.subf(b.mulf(gateLogit, b.splatLike(factor, gateLogit)), lse));
   Value mean = b.mulf(total, share);
   Value landmark = b.mulf(gate, b.subf(mean, delta));
