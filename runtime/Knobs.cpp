@@ -34,6 +34,9 @@ constexpr KnobInfo knobs[] = {
      "Receives every stage of every kernel; kernels are then compiled even where the cache holds them."},
     {"LANDMARK_REPRODUCER_DIR", "a folder", "LANDMARK_DUMP, else reproducers in the cache", false,
      "Receives a file that landmark-opt replays when a pass fails."},
+    {"LANDMARK_PTXAS", "a file, off", "ptxas of PATH or of /usr/local/cuda/bin", false,
+     "Assembles PTX. Without it the GPU's driver does, whose machine code for kernels that move registers between warps "
+     "is not kept on disk, but by the driver."},
     {"LANDMARK_LOG", "a file, stderr", "", false, "Receives the log, one JSON object a line."},
 };
 
@@ -120,6 +123,7 @@ Knobs Knobs::fromEnvironment() {
     knobs.reproducerDir = knobs.dumpDir;
   if (knobs.reproducerDir.empty() && !knobs.cacheDir.empty())
     knobs.reproducerDir = knobs.cacheDir / "reproducers";
+  knobs.ptxas = read.text("LANDMARK_PTXAS");
   knobs.log = read.text("LANDMARK_LOG");
   return knobs;
 }
@@ -141,6 +145,8 @@ CompileOptions Knobs::complete(CompileOptions options) const {
     options.templateDir = templateDir;
   if (options.reproducerDir.empty())
     options.reproducerDir = options.dumpDir.empty() ? reproducerDir : options.dumpDir;
+  if (options.ptxas.empty())
+    options.ptxas = ptxas;
   return options;
 }
 

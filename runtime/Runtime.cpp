@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "landmark/Runtime.h"
 
+#include "Assembler.h"
 #include "KernelStore.h"
 #include "LoadedKernel.h"
 #include "Log.h"
@@ -37,7 +38,7 @@ struct Runtime::State {
 
   Expected<std::shared_ptr<const LoadedKernel>> build(const Problem &problem, const CompileOptions &options) {
     Config config = options.config ? *options.config : chooseConfig(problem, options);
-    auto kernel = store.get({problem, config, device.target(), options, assemblerOf(device)});
+    auto kernel = store.get({problem, config, device.target(), options, assemblerOf(device, options)});
     return kernel ? LoadedKernel::load(std::move(*kernel), device, pool) : kernel.error();
   }
 

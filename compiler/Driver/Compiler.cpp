@@ -376,7 +376,7 @@ Expected<std::string> Compiler::emit(const Problem &problem, const Target &targe
   auto ptx = compilation.generate(Stage::PTX);
   if (!ptx)
     return ptx.error();
-  auto cubin = assemble(*ptx, target.chip);
+  auto cubin = assemble(*ptx, target.chip, options.ptxas);
   if (!cubin)
     return cubin.error();
   return stage == Stage::Cubin ? Expected<std::string>(std::move(cubin->cubin)) : disassemble(cubin->cubin);
@@ -400,10 +400,10 @@ Expected<void> loadHostObject(Kernel &kernel) {
   return {};
 }
 
-Expected<std::vector<ResourceUse>> resourceUse(const Kernel &kernel) {
+Expected<std::vector<ResourceUse>> resourceUse(const Kernel &kernel, const std::string &ptxas) {
   if (kernel.target.isHost())
     return Error{ErrorCode::InvalidArgument, "resource use: the host has no registers to report; name a CUDA target"};
-  auto assembled = assemble(kernel.ptx, kernel.target.chip);
+  auto assembled = assemble(kernel.ptx, kernel.target.chip, ptxas);
   if (!assembled)
     return assembled.error();
   for (ResourceUse &use : assembled->functions)

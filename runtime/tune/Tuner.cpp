@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tune/Tuner.h"
 
+#include "Assembler.h"
 #include "DeviceState.h"
 #include "LoadedKernel.h"
 #include "Timing.h"
@@ -118,7 +119,7 @@ private:
   Expected<void> measure(const std::vector<std::size_t> &batch) {
     std::vector<std::optional<Expected<Kernel>>> kernels(batch.size());
     ThreadPool(threads()).run(int64_t(batch.size()), [&](int64_t i) {
-      KernelRequest request{problem, candidates[batch[i]], device.target(), options.compile, assemblerOf(device)};
+      KernelRequest request{problem, candidates[batch[i]], device.target(), options.compile, assemblerOf(device, options.compile)};
       kernels[i] = store.get(request);
     });
     for (std::size_t i = 0; i < batch.size(); ++i) {
