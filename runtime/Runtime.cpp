@@ -135,11 +135,20 @@ Expected<PreparedForward> Runtime::prepare(const ForwardArguments &arguments, co
   return kernel ? kernel->prepare(arguments) : kernel.error();
 }
 
-Expected<void> Runtime::backward(const BackwardArguments &arguments, void *stream) {
+Expected<BackwardKernel> Runtime::kernelFor(const BackwardArguments &arguments, const CompileOptions &options) {
   if (auto legal = validate(arguments, state->device); !legal)
-    return legal;
-  auto kernel = backward(problemOf(arguments));
+    return legal.error();
+  return backward(problemOf(arguments), options);
+}
+
+Expected<void> Runtime::backward(const BackwardArguments &arguments, void *stream) {
+  auto kernel = kernelFor(arguments, {});
   return kernel ? kernel->launch(arguments, stream) : kernel.error();
+}
+
+Expected<PreparedBackward> Runtime::prepare(const BackwardArguments &arguments, const CompileOptions &options) {
+  auto kernel = kernelFor(arguments, options);
+  return kernel ? kernel->prepare(arguments) : kernel.error();
 }
 
 } // namespace landmark

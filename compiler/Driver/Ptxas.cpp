@@ -42,8 +42,10 @@ struct TemporaryFile {
   }
 };
 
-/// A program of the CUDA toolkit, from PATH or the usual place.
+/// A program of the CUDA toolkit, from PATH or the usual place, or where a path says; empty if it is not there.
 std::string findTool(llvm::StringRef name) {
+  if (name.contains('/'))
+    return llvm::sys::fs::can_execute(name) ? name.str() : std::string();
   if (auto found = llvm::sys::findProgramByName(name))
     return *found;
   auto found = llvm::sys::findProgramByName(name, {"/usr/local/cuda/bin"});
