@@ -47,6 +47,7 @@ void split(scf::ForOp loop, tile::EdgeOp edge) {
   Value interior = arith::SubIOp::create(b, end, begin);
   Value edgesEnd = arith::SubIOp::create(b, loop.getUpperBound(), interior);
   scf::ForOp edges = createLoop(b, loop.getLowerBound(), edgesEnd, loop, loop.getInitArgs());
+  edges->setAttr(tile::edgesName, b.getUnitAttr());
   {
     ImplicitLocOpBuilder body(loop.getLoc(), b.getContext());
     body.setInsertionPointToEnd(edges.getBody());

@@ -210,7 +210,9 @@ private:
           return next;
         };
         rewriter.setInsertionPoint(loop);
+        DictionaryAttr marks = loop->getDiscardableAttrDictionary();
         auto replaced = loop.replaceWithAdditionalYields(rewriter, inits, /*replaceInitOperandUsesInLoop=*/false, yieldNext);
+        (*replaced)->setDiscardableAttrs(marks);
         for (auto [ring, result] : llvm::zip(used, (*replaced)->getResults().take_back(used.size())))
           turns[ring] = result;
       }

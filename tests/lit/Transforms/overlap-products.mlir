@@ -161,6 +161,32 @@ gpu.module @kernels {
 !p = tensor<64x1x64xbf16, #tile.fragment<[row, block, column], 4>>
 !o = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
 
+// Edges have few iterations, of which the last overlaps with nothing.
+// CHECK-LABEL: gpu.func @edges(
+// CHECK-NOT: scf.if
+// CHECK: scf.for
+// CHECK-NOT: async
+// CHECK: gpu.return
+gpu.module @kernels {
+  gpu.func @edges(%q: !tile.slot<!q_tile>, %k: !tile.slot<!kv_tile>, %s0: !s, %o0: !o, %low: index, %high: index, %step: index) kernel {
+    %o = scf.for %iv = %low to %high step %step iter_args(%acc = %o0) -> !o {
+      %s = tile.dot %q, %k transpose into %s0 by wgmma : !tile.slot<!q_tile>, !tile.slot<!kv_tile> -> !s
+      %p = tile.cast %s : !s -> !p
+      %next = tile.dot %p, %k into %acc by wgmma : !p, !tile.slot<!kv_tile> -> !o
+      scf.yield %next : !o
+    } {tile.at_edges}
+    gpu.return
+  }
+}
+
+// -----
+
+!q_tile = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!kv_tile = !tile.buffer<2, [1, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!s = tensor<64x1x64xf32, #tile.fragment<[row, block, column], 4>>
+!p = tensor<64x1x64xbf16, #tile.fragment<[row, block, column], 4>>
+!o = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
+
 // Where the accumulator is worked on before it is added to, the second product would have to be over by then.
 // CHECK-LABEL: gpu.func @rescaled(
 // CHECK-NOT: scf.if

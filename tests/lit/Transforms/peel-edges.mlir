@@ -11,9 +11,11 @@
 // CHECK:   %[[IV:.*]] = arith.select %[[BEFORE]], %[[I]], %[[AFTER]]
 // CHECK:   %[[TRUE:.*]] = arith.constant true
 // CHECK:   "test.use"(%[[IV]], %[[TRUE]],
+// CHECK: } {tile.at_edges}
 // CHECK: %[[RESULT:.*]] = scf.for %[[J:.*]] = %[[BEGIN]] to %[[END]] step %[[STEP]] iter_args(%{{.*}} = %[[EDGES]])
 // CHECK:   %[[FALSE:.*]] = arith.constant false
 // CHECK:   "test.use"(%[[J]], %[[FALSE]],
+// CHECK-NOT: tile.at_edges
 // CHECK: return %[[RESULT]]
 func.func @carried(%low: index, %high: index, %step: index, %begin: index, %end: index, %x: f32) -> f32 {
   %y = scf.for %iv = %low to %high step %step iter_args(%carried = %x) -> f32 {
