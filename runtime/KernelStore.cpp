@@ -2,6 +2,7 @@
 #include "KernelStore.h"
 
 #include "Log.h"
+#include "Trace.h"
 
 #include <chrono>
 #include <fmt/format.h>
@@ -85,6 +86,7 @@ private:
   }
 
   Expected<void> assemble(Kernel &kernel) {
+    TraceRange range([&] { return fmt::format("landmark: assemble {}", describe(kernel.problem)); });
     auto start = std::chrono::steady_clock::now();
     auto cubin = request.assemble(kernel);
     if (!cubin)
@@ -96,6 +98,7 @@ private:
   }
 
   Expected<Kernel> compile() {
+    TraceRange range([&] { return fmt::format("landmark: compile {}", describe(request.problem)); });
     CompileOptions options = request.options;
     options.config = request.config;
     options.onStage = [&](Stage stage, double milliseconds) { account.stages.emplace_back(stage, milliseconds); };

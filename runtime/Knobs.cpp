@@ -37,6 +37,9 @@ constexpr KnobInfo knobs[] = {
     {"LANDMARK_PTXAS", "a file, off", "ptxas of PATH or of /usr/local/cuda/bin", false,
      "Assembles PTX. Without it the GPU's driver does, whose machine code for kernels that move registers between warps "
      "is not kept on disk, but by the driver."},
+    {"LANDMARK_NVTX", "on, off, a file", "off", false,
+     "Ranges for profilers (NVTX) around compiling, loading and launching, by libnvToolsExt, libnvtx3interop or the "
+     "library named, if it is there."},
     {"LANDMARK_LOG", "a file, stderr", "", false, "Receives the log, one JSON object a line."},
 };
 
@@ -124,6 +127,8 @@ Knobs Knobs::fromEnvironment() {
   if (knobs.reproducerDir.empty() && !knobs.cacheDir.empty())
     knobs.reproducerDir = knobs.cacheDir / "reproducers";
   knobs.ptxas = read.text("LANDMARK_PTXAS");
+  if (auto wanted = read.text("LANDMARK_NVTX"); !wanted.empty())
+    knobs.nvtx = wanted;
   knobs.log = read.text("LANDMARK_LOG");
   return knobs;
 }

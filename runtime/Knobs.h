@@ -33,6 +33,7 @@ struct Knobs {
   std::string dumpDir;
   std::string reproducerDir;
   std::string ptxas;                ///< as CompileOptions has it
+  std::string nvtx = "off";         ///< "on", "off", or a library's file
   std::string log;                  ///< a file, "stderr", or empty
   std::vector<std::string> refused; ///< values that mean nothing, a sentence each; the fallback holds in their place
 

@@ -4,6 +4,7 @@
 #include "Assembler.h"
 #include "Log.h"
 #include "Remarks.h"
+#include "Trace.h"
 #include "cuda/Assemble.h"
 
 #include <algorithm>
@@ -32,6 +33,7 @@ LoadedKernel::~LoadedKernel() {
 }
 
 Expected<void> LoadedKernel::load() {
+  TraceRange range([&] { return fmt::format("landmark: load {}", describe(kernel.problem)); });
   const DeviceState &on = *device.state();
   const cuda::Driver &driver = *on.driver;
   cuda::ContextScope scope(driver, on.context);
@@ -94,6 +96,7 @@ void LoadedKernel::logRemarks(const cuda::Driver &driver, double milliseconds) c
 Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **arguments, void *stream) const {
   if (auto legal = checkStream(device, stream); !legal)
     return legal;
+  TraceRange range(kernel.name.c_str());
   if (device.isHost()) {
     for (std::size_t i = 0; i < programs.size(); ++i)
       pool->run(programs[i], [&](int64_t program) { kernel.functions[i].hostEntry(arguments, program); });
