@@ -4,20 +4,84 @@
 
 namespace landmark {
 
+/// A call ready to go.
+struct PreparedBackward::State {
+  State(std::shared_ptr<const LoadedKernel> kernel, const BackwardArguments &arguments,
+        std::array<int64_t, 2> programs, int64_t section)
+      : kernel(std::move(kernel)), arguments(arguments), programs(programs), section(section),
+        packed(arguments, section) {}
+
+  std::shared_ptr<const LoadedKernel> kernel;
+  BackwardArguments arguments;
+  std::array<int64_t, 2> programs;
+  int64_t section;
+  mutable PackedBackwardArguments packed; ///< only ever read: what takes pointers to it does not say so
+};
+
+namespace {
+
+/// Judges a call and counts the programs of its functions.
+Expected<std::array<int64_t, 2>> check(const BackwardArguments &arguments, const Kernel &kernel, const Device &device) {
+  if (auto legal = validate(arguments, device); !legal)
+    return legal.error();
+  if (auto fits = checkFits(problemOf(arguments), kernel); !fits)
+    return fits.error();
+  return launchPrograms(arguments, kernel.config);
+}
+
+/// The same call on other memory.
+Expected<BackwardArguments> replace(BackwardArguments arguments, const BackwardPointers &pointers) {
+  for (auto [name, view, data] : {std::tuple{"q", &arguments.q, pointers.q},
+                                  {"k", &arguments.k, pointers.k},
+                                  {"v", &arguments.v, pointers.v},
+                                  {"o", &arguments.o, pointers.o},
+                                  {"dO", &arguments.dO, pointers.dO},
+                                  {"dq", &arguments.dq, pointers.dq},
+                                  {"dk", &arguments.dk, pointers.dk},
+                                  {"dv", &arguments.dv, pointers.dv}})
+    if (auto moved = moveTo(name, *view, data); !moved)
+      return moved.error();
+  for (auto [name, view, data] : {std::tuple{"lse", &arguments.lse, pointers.lse},
+                                  {"delta", &arguments.delta, pointers.delta}})
+    if (auto moved = moveTo(name, *view, data); !moved)
+      return moved.error();
+  if (arguments.dlse)
+    if (auto moved = moveTo("dlse", *arguments.dlse, pointers.dlse); !moved)
+      return moved.error();
+  return arguments;
+}
+
+} // namespace
+
 const Kernel &BackwardKernel::kernel() const { return shared->kernel; }
 const Device &BackwardKernel::device() const { return shared->device; }
 
 Expected<void> BackwardKernel::launch(const BackwardArguments &arguments, void *stream) const {
-  const Device &device = shared->device;
-  if (auto legal = validate(arguments, device); !legal)
-    return legal;
-  if (auto fits = checkFits(problemOf(arguments), shared->kernel); !fits)
-    return fits;
-  auto programs = launchPrograms(arguments, shared->kernel.config);
+  auto programs = check(arguments, shared->kernel, shared->device);
   if (!programs)
     return programs.error();
-  PackedBackwardArguments packed(arguments, sectionOf(forwardOf(arguments), device));
+  PackedBackwardArguments packed(arguments, sectionOf(forwardOf(arguments), shared->device));
   return shared->launch(*programs, packed.pointers(), stream);
+}
+
+Expected<PreparedBackward> BackwardKernel::prepare(const BackwardArguments &arguments) const {
+  auto programs = check(arguments, shared->kernel, shared->device);
+  if (!programs)
+    return programs.error();
+  return PreparedBackward(std::make_shared<PreparedBackward::State>(
+      shared, arguments, *programs, sectionOf(forwardOf(arguments), shared->device)));
+}
+
+Expected<void> PreparedBackward::launch(void *stream) const {
+  return shared->kernel->launch(shared->programs, shared->packed.pointers(), stream);
+}
+
+Expected<void> PreparedBackward::launch(const BackwardPointers &pointers, void *stream) const {
+  auto arguments = replace(shared->arguments, pointers);
+  if (!arguments)
+    return arguments.error();
+  PackedBackwardArguments packed(*arguments, shared->section);
+  return shared->kernel->launch(shared->programs, packed.pointers(), stream);
 }
 
 } // namespace landmark

@@ -5,6 +5,8 @@
 
 #include "landmark/Version.h"
 
+#include <variant>
+
 using namespace landmark;
 using namespace landmark::capi;
 
@@ -12,7 +14,7 @@ struct landmark_buffer {
   DeviceBuffer buffer;
 };
 struct landmark_prepared {
-  PreparedForward prepared;
+  std::variant<PreparedForward, PreparedBackward> prepared;
 };
 struct landmark_text {
   std::string text;
@@ -394,8 +396,11 @@ landmark_error *landmark_backward(landmark_runtime *runtime, const landmark_back
                   [&](const BackwardArguments &converted) { return runtime->runtime.backward(converted, stream); });
 }
 
-landmark_error *landmark_forward_prepare(landmark_runtime *runtime, const landmark_forward_arguments *arguments,
-                                         const landmark_compile_options *options, landmark_prepared **prepared) {
+namespace {
+
+template <typename Arguments>
+landmark_error *prepareOn(landmark_runtime *runtime, const Arguments *arguments, const landmark_compile_options *options,
+                          landmark_prepared **prepared) {
   return guarded([&]() -> Expected<void> {
     if (auto complete = given({{"runtime", runtime}, {"arguments", arguments}, {"prepared", prepared}}); !complete)
       return complete;
@@ -413,18 +418,54 @@ landmark_error *landmark_forward_prepare(landmark_runtime *runtime, const landma
     return {};
   });
 }
+
+/// The prepared call of a handle, on other memory.
+template <typename Prepared, typename Pointers>
+Expected<void> launchPreparedOn(const landmark_prepared *prepared, const Pointers &pointers, void *stream) {
+  if (auto complete = given({{"prepared", prepared}}); !complete)
+    return complete;
+  auto *call = std::get_if<Prepared>(&prepared->prepared);
+  return call ? call->launch(pointers, stream) : refuse("prepared: got a call of the other operation");
+}
+
+} // namespace
+
+landmark_error *landmark_forward_prepare(landmark_runtime *runtime, const landmark_forward_arguments *arguments,
+                                         const landmark_compile_options *options, landmark_prepared **prepared) {
+  return prepareOn(runtime, arguments, options, prepared);
+}
+landmark_error *landmark_backward_prepare(landmark_runtime *runtime, const landmark_backward_arguments *arguments,
+                                          const landmark_compile_options *options, landmark_prepared **prepared) {
+  return prepareOn(runtime, arguments, options, prepared);
+}
 void landmark_prepared_free(landmark_prepared *prepared) { delete prepared; }
 landmark_error *landmark_prepared_launch(const landmark_prepared *prepared, void *stream) {
   return guarded([&]() -> Expected<void> {
     auto complete = given({{"prepared", prepared}});
-    return complete ? prepared->prepared.launch(stream) : complete;
+    return complete ? std::visit([&](const auto &call) { return call.launch(stream); }, prepared->prepared) : complete;
   });
 }
 landmark_error *landmark_prepared_launch_on(const landmark_prepared *prepared, void *q, void *k, void *v, void *o,
                                             float *lse, void *stream) {
+  return guarded([&] { return launchPreparedOn<PreparedForward>(prepared, ForwardPointers{q, k, v, o, lse}, stream); });
+}
+
+void landmark_backward_pointers_init(landmark_backward_pointers *pointers) {
+  if (!pointers)
+    return;
+  *pointers = {};
+  pointers->size = sizeof(*pointers);
+}
+landmark_error *landmark_prepared_backward_on(const landmark_prepared *prepared,
+                                              const landmark_backward_pointers *pointers, void *stream) {
   return guarded([&]() -> Expected<void> {
-    auto complete = given({{"prepared", prepared}});
-    return complete ? prepared->prepared.launch({q, k, v, o, lse}, stream) : complete;
+    auto from = completed(pointers, landmark_backward_pointers_init, "landmark_backward_pointers");
+    if (!from)
+      return from.error();
+    return launchPreparedOn<PreparedBackward>(prepared,
+                                              BackwardPointers{from->q, from->k, from->v, from->o, from->lse, from->d_o,
+                                                               from->dq, from->dk, from->dv, from->delta, from->dlse},
+                                              stream);
   });
 }
 

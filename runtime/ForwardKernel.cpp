@@ -3,9 +3,6 @@
 #include "LoadedKernel.h"
 #include "TensorMaps.h"
 
-#include <algorithm>
-#include <fmt/format.h>
-
 namespace landmark {
 
 /// A call ready to go.
@@ -49,37 +46,16 @@ Expected<void> addMaps(PackedArguments &packed, const LoadedKernel &kernel, cons
                  : packed.encodeMaps(*on.driver, maps, arguments);
 }
 
-/// What can be judged of a pointer in no time. `elements` says whether the tensor has any.
-Expected<void> checkPointer(const char *name, const void *data, bool elements, int64_t elementBytes) {
-  if (elements && !data)
-    return Error{ErrorCode::InvalidArgument,
-                 fmt::format("{}: got a null pointer; only an empty tensor may have none", name)};
-  if (reinterpret_cast<std::uintptr_t>(data) % std::uintptr_t(elementBytes) != 0)
-    return Error{
-        ErrorCode::InvalidArgument,
-        fmt::format("{}: got data at {}; it must be aligned to the element's {} bytes", name, data, elementBytes)};
-  return {};
-}
-
-template <std::size_t Rank> bool hasElements(const std::array<int64_t, Rank> &shape) {
-  return std::find(shape.begin(), shape.end(), 0) == shape.end();
-}
-
 /// The same call on other memory.
 Expected<ForwardArguments> replace(ForwardArguments arguments, const ForwardPointers &pointers) {
-  int64_t bytes = byteSize(arguments.q.dtype);
   for (auto [name, view, data] : {std::tuple{"q", &arguments.q, pointers.q},
                                   {"k", &arguments.k, pointers.k},
                                   {"v", &arguments.v, pointers.v},
-                                  {"o", &arguments.o, pointers.o}}) {
-    if (auto legal = checkPointer(name, data, hasElements(view->shape), bytes); !legal)
-      return legal.error();
-    view->data = data;
-  }
-  if (auto legal = checkPointer("lse", pointers.lse, hasElements(arguments.lse.shape), sizeof(float)); !legal)
-    return legal.error();
-  arguments.lse.data = pointers.lse;
-  return arguments;
+                                  {"o", &arguments.o, pointers.o}})
+    if (auto moved = moveTo(name, *view, data); !moved)
+      return moved.error();
+  auto moved = moveTo("lse", arguments.lse, pointers.lse);
+  return moved ? Expected<ForwardArguments>(arguments) : moved.error();
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "KernelStore.h"
 
 #include "Log.h"
+#include "Trace.h"
 
 #include <chrono>
 #include <fmt/format.h>
@@ -22,6 +23,14 @@ std::string_view name(KernelAccount::Source source) {
   }
   return "unknown";
 }
+
+namespace {
+
+double millisecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+} // namespace
 
 /// One request on its way.
 class KernelStore::Retrieval {
@@ -56,6 +65,7 @@ public:
 private:
   /// What is left to do of a kernel, then stores it.
   Expected<Kernel> make(std::optional<Kernel> kernel, bool locked) {
+    bool isNew = !kernel;
     if (!kernel) {
       auto compiled = compile();
       if (!compiled)
@@ -63,15 +73,11 @@ private:
       kernel = std::move(*compiled);
       account.source = KernelAccount::Source::Compiler;
     }
-    std::string assembler;
-    if (request.assemble && kernel->cubin.empty()) {
-      auto cubin = request.assemble(*kernel);
-      if (!cubin)
-        return cubin.error();
-      kernel->cubin = std::move(cubin->code);
-      assembler = std::move(cubin->assembler);
-    }
-    if (disk)
+    if (request.assemble && kernel->cubin.empty())
+      if (auto assembled = assemble(*kernel); !assembled)
+        return assembled.error();
+    std::string assembler = kernel->cubin.empty() ? "" : account.assembler;
+    if (disk && (isNew || isComplete(*kernel)))
       if (auto stored = disk->store(cache::manifestOf(key, *kernel, assembler), cache::filesOf(*kernel),
                                     knobs.cacheLimit, locked);
           !stored)
@@ -79,7 +85,20 @@ private:
     return std::move(*kernel);
   }
 
+  Expected<void> assemble(Kernel &kernel) {
+    TraceRange range([&] { return fmt::format("landmark: assemble {}", describe(kernel.problem)); });
+    auto start = std::chrono::steady_clock::now();
+    auto cubin = request.assemble(kernel);
+    if (!cubin)
+      return cubin.error();
+    account.assembly = millisecondsSince(start);
+    account.assembler = std::move(cubin->assembler);
+    kernel.cubin = std::move(cubin->code);
+    return {};
+  }
+
   Expected<Kernel> compile() {
+    TraceRange range([&] { return fmt::format("landmark: compile {}", describe(request.problem)); });
     CompileOptions options = request.options;
     options.config = request.config;
     options.onStage = [&](Stage stage, double milliseconds) { account.stages.emplace_back(stage, milliseconds); };
@@ -163,6 +182,8 @@ void log(const KernelRequest &request, const KernelAccount &account, const Expec
       line[member] = *text;
   for (auto [stage, milliseconds] : account.stages)
     line["stages"][std::string(name(stage))] = milliseconds;
+  if (!account.assembler.empty())
+    line["assembly"] = {{"by", account.assembler}, {"milliseconds", account.assembly}};
   if (!kernel)
     line["error"] = kernel.error().message;
   Log::get().write(kernel ? "kernel" : "kernel.failed", line);
@@ -180,7 +201,7 @@ Expected<Kernel> KernelStore::get(const KernelRequest &request, KernelAccount *a
   KernelAccount unread;
   KernelAccount &told = account ? *account : unread;
   auto kernel = Retrieval(knobs, request, std::move(*key), told, account || Log::get().on()).run();
-  told.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  told.milliseconds = millisecondsSince(start);
   log(request, told, kernel);
   return kernel;
 }

@@ -13,7 +13,7 @@
 
 namespace landmark {
 
-/// Machine code for a GPU and what made it.
+/// Machine code for a GPU and what made it; no code where that is left to the loading.
 struct Cubin {
   std::string code, assembler;
 };
@@ -36,6 +36,8 @@ struct KernelAccount {
   std::string miss;                             ///< why the disk had nothing; empty if it was not asked
   std::string notStored;                        ///< why the disk did not take the kernel; empty if it did
   std::vector<std::pair<Stage, double>> stages; ///< milliseconds of each stage that was compiled
+  std::string assembler;                        ///< who assembled the PTX, if that was done now
+  double assembly = 0;                          ///< milliseconds of that
   double milliseconds = 0;                      ///< all in all
 };
 

@@ -34,6 +34,12 @@ constexpr KnobInfo knobs[] = {
      "Receives every stage of every kernel; kernels are then compiled even where the cache holds them."},
     {"LANDMARK_REPRODUCER_DIR", "a folder", "LANDMARK_DUMP, else reproducers in the cache", false,
      "Receives a file that landmark-opt replays when a pass fails."},
+    {"LANDMARK_PTXAS", "a file, off", "ptxas of PATH or of /usr/local/cuda/bin", false,
+     "Assembles PTX. Without it the GPU's driver does, whose machine code for kernels that move registers between warps "
+     "is not kept on disk, but by the driver."},
+    {"LANDMARK_NVTX", "on, off, a file", "off", false,
+     "Ranges for profilers (NVTX) around compiling, loading and launching, by libnvToolsExt, libnvtx3interop or the "
+     "library named, if it is there."},
     {"LANDMARK_LOG", "a file, stderr", "", false, "Receives the log, one JSON object a line."},
 };
 
@@ -120,6 +126,9 @@ Knobs Knobs::fromEnvironment() {
     knobs.reproducerDir = knobs.dumpDir;
   if (knobs.reproducerDir.empty() && !knobs.cacheDir.empty())
     knobs.reproducerDir = knobs.cacheDir / "reproducers";
+  knobs.ptxas = read.text("LANDMARK_PTXAS");
+  if (auto wanted = read.text("LANDMARK_NVTX"); !wanted.empty())
+    knobs.nvtx = wanted;
   knobs.log = read.text("LANDMARK_LOG");
   return knobs;
 }
@@ -141,6 +150,8 @@ CompileOptions Knobs::complete(CompileOptions options) const {
     options.templateDir = templateDir;
   if (options.reproducerDir.empty())
     options.reproducerDir = options.dumpDir.empty() ? reproducerDir : options.dumpDir;
+  if (options.ptxas.empty())
+    options.ptxas = ptxas;
   return options;
 }
 

@@ -32,6 +32,8 @@ struct Knobs {
   TuneMode tune = TuneMode::Cached;
   std::string dumpDir;
   std::string reproducerDir;
+  std::string ptxas;                ///< as CompileOptions has it
+  std::string nvtx = "off";         ///< "on", "off", or a library's file
   std::string log;                  ///< a file, "stderr", or empty
   std::vector<std::string> refused; ///< values that mean nothing, a sentence each; the fallback holds in their place
 

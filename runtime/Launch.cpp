@@ -63,6 +63,28 @@ int64_t sectionOf(const ForwardArguments &arguments, const Device &device) {
   return heads % sections == 0 ? heads / sections : most;
 }
 
+namespace {
+
+template <typename View, typename Data>
+Expected<void> moveView(const char *name, View &view, Data data, int64_t elementBytes) {
+  bool empty = std::find(view.shape.begin(), view.shape.end(), 0) != view.shape.end();
+  if (!data && !empty)
+    return Error{ErrorCode::InvalidArgument,
+                 fmt::format("{}: got a null pointer; only an empty tensor may have none", name)};
+  if (reinterpret_cast<std::uintptr_t>(data) % std::uintptr_t(elementBytes) != 0)
+    return Error{ErrorCode::InvalidArgument, fmt::format("{}: got data at {}; it must be aligned to the element's {} bytes",
+                                                         name, static_cast<void *>(data), elementBytes)};
+  view.data = data;
+  return {};
+}
+
+} // namespace
+
+Expected<void> moveTo(const char *name, TensorView &view, void *data) {
+  return moveView(name, view, data, byteSize(view.dtype));
+}
+Expected<void> moveTo(const char *name, RowsView &view, float *data) { return moveView(name, view, data, sizeof(float)); }
+
 PackedArguments::PackedArguments(const ForwardArguments &arguments, int64_t section)
     : q(arguments.q), k(arguments.k), v(arguments.v), o(arguments.o), lse(arguments.lse), phase(arguments.phase), qOffset(qOffsetOf(arguments)),
       scale(scaleOf(arguments)), section(section) {

@@ -26,6 +26,11 @@ Expected<std::array<int64_t, 2>> launchPrograms(const BackwardArguments &argumen
 /// a head find them there.
 int64_t sectionOf(const ForwardArguments &arguments, const Device &device);
 
+/// Puts a view on other memory of the same shape. What can be judged of a pointer in no time is: its alignment, and that
+/// only an empty view has none.
+Expected<void> moveTo(const char *name, TensorView &view, void *data);
+Expected<void> moveTo(const char *name, RowsView &view, float *data);
+
 /// A kernel's arguments in the order of `struct Kernel`. It points into itself.
 class PackedArguments {
 public:

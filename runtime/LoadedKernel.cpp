@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "LoadedKernel.h"
 
+#include "Assembler.h"
 #include "Log.h"
 #include "Remarks.h"
-#include "compiler/Driver/Ptxas.h"
+#include "Trace.h"
 #include "cuda/Assemble.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -31,11 +33,13 @@ LoadedKernel::~LoadedKernel() {
 }
 
 Expected<void> LoadedKernel::load() {
+  TraceRange range([&] { return fmt::format("landmark: load {}", describe(kernel.problem)); });
   const DeviceState &on = *device.state();
   const cuda::Driver &driver = *on.driver;
   cuda::ContextScope scope(driver, on.context);
   if (!scope.status())
     return scope.status();
+  auto start = std::chrono::steady_clock::now();
   auto loaded = cuda::load(driver, kernel.cubin.empty() ? kernel.ptx : kernel.cubin);
   if (!loaded && !kernel.cubin.empty()) {
     // Machine code of a newer toolkit than the driver's, perhaps.
@@ -57,11 +61,11 @@ Expected<void> LoadedKernel::load() {
       return done;
     functions.push_back(handle);
   }
-  logRemarks(driver);
+  logRemarks(driver, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   return {};
 }
 
-void LoadedKernel::logRemarks(const cuda::Driver &driver) const {
+void LoadedKernel::logRemarks(const cuda::Driver &driver, double milliseconds) const {
   if (!Log::get().on())
     return;
   std::vector<ResourceUse> uses;
@@ -78,15 +82,21 @@ void LoadedKernel::logRemarks(const cuda::Driver &driver) const {
     shown[use.function] = {{"registers", registers}, {"local_bytes", localBytes}};
     uses.push_back(std::move(use));
   }
+  std::vector<std::string> said = remarks(kernel, uses);
+  if (kernel.cubin.empty())
+    said.push_back("assembled by the driver, in every process anew where the driver's own cache has it not: there is no "
+                   "ptxas, and the driver's linker would ignore setmaxnreg");
   Log::get().write("loaded", {{"problem", describe(kernel.problem)},
                               {"config", describe(kernel.config)},
+                              {"milliseconds", milliseconds},
                               {"functions", shown},
-                              {"remarks", remarks(kernel, uses)}});
+                              {"remarks", said}});
 }
 
 Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **arguments, void *stream) const {
   if (auto legal = checkStream(device, stream); !legal)
     return legal;
+  TraceRange range(kernel.name.c_str());
   if (device.isHost()) {
     for (std::size_t i = 0; i < programs.size(); ++i)
       pool->run(programs[i], [&](int64_t program) { kernel.functions[i].hostEntry(arguments, program); });
@@ -121,30 +131,6 @@ Expected<void> checkStream(const Device &device, void *stream) {
   if (device.isHost() && stream)
     return Error{ErrorCode::InvalidArgument, fmt::format("stream: got {}; on the host it must be null", stream)};
   return {};
-}
-
-Expected<Cubin> assembleByPtxas(const Kernel &kernel) {
-  auto assembled = assemble(kernel.ptx, kernel.target.chip);
-  return assembled ? Expected<Cubin>(Cubin{std::move(assembled->cubin), "ptxas"}) : assembled.error();
-}
-
-std::function<Expected<Cubin>(const Kernel &)> assemblerOf(const Device &device) {
-  if (device.isHost())
-    return {};
-  return [device](const Kernel &kernel) -> Expected<Cubin> {
-    // The driver's linker assembles relocatable code, in which a kernel cannot hand registers from one warp to another:
-    // half the speed.
-    if (auto assembled = assembleByPtxas(kernel))
-      return assembled;
-    const DeviceState &on = *device.state();
-    cuda::ContextScope scope(*on.driver, on.context);
-    if (!scope.status())
-      return scope.status().error();
-    auto code = cuda::assemble(*on.driver, kernel.ptx);
-    if (!code)
-      return code.error();
-    return Cubin{std::move(*code), cuda::describeDriver(*on.driver)};
-  };
 }
 
 } // namespace landmark

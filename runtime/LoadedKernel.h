@@ -36,7 +36,7 @@ private:
       : kernel(std::move(kernel)), device(std::move(device)), pool(std::move(pool)) {}
   Expected<void> load();
   /// Says in the log what may make the kernel slow.
-  void logRemarks(const cuda::Driver &driver) const;
+  void logRemarks(const cuda::Driver &driver, double milliseconds) const;
 
   const std::shared_ptr<ThreadPool> pool; ///< host only
   cuda::Module module = nullptr;          ///< GPU only
@@ -60,11 +60,6 @@ Expected<void> checkFits(const Problem &needed, const Kernel &kernel);
 
 /// On the host a stream must be null.
 Expected<void> checkStream(const Device &device, void *stream);
-
-/// Assembles a kernel's PTX with ptxas; NotFound where there is none.
-Expected<Cubin> assembleByPtxas(const Kernel &kernel);
-/// Assembles a kernel's PTX for a GPU, with ptxas or else by the GPU's driver; empty for the host.
-std::function<Expected<Cubin>(const Kernel &)> assemblerOf(const Device &device);
 
 } // namespace landmark
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "landmark/Runtime.h"
 
+#include "Assembler.h"
 #include "KernelStore.h"
 #include "LoadedKernel.h"
 #include "Log.h"
@@ -37,7 +38,7 @@ struct Runtime::State {
 
   Expected<std::shared_ptr<const LoadedKernel>> build(const Problem &problem, const CompileOptions &options) {
     Config config = options.config ? *options.config : chooseConfig(problem, options);
-    auto kernel = store.get({problem, config, device.target(), options, assemblerOf(device)});
+    auto kernel = store.get({problem, config, device.target(), options, assemblerOf(device, options)});
     return kernel ? LoadedKernel::load(std::move(*kernel), device, pool) : kernel.error();
   }
 
@@ -134,11 +135,20 @@ Expected<PreparedForward> Runtime::prepare(const ForwardArguments &arguments, co
   return kernel ? kernel->prepare(arguments) : kernel.error();
 }
 
-Expected<void> Runtime::backward(const BackwardArguments &arguments, void *stream) {
+Expected<BackwardKernel> Runtime::kernelFor(const BackwardArguments &arguments, const CompileOptions &options) {
   if (auto legal = validate(arguments, state->device); !legal)
-    return legal;
-  auto kernel = backward(problemOf(arguments));
+    return legal.error();
+  return backward(problemOf(arguments), options);
+}
+
+Expected<void> Runtime::backward(const BackwardArguments &arguments, void *stream) {
+  auto kernel = kernelFor(arguments, {});
   return kernel ? kernel->launch(arguments, stream) : kernel.error();
+}
+
+Expected<PreparedBackward> Runtime::prepare(const BackwardArguments &arguments, const CompileOptions &options) {
+  auto kernel = kernelFor(arguments, options);
+  return kernel ? kernel->prepare(arguments) : kernel.error();
 }
 
 } // namespace landmark

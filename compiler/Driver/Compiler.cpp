@@ -3,6 +3,7 @@
 
 #include "compiler/Driver/Diagnostics.h"
 #include "compiler/Driver/Ptxas.h"
+#include "compiler/Driver/Reproducer.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Target/Host/HostTarget.h"
 #include "compiler/Target/NVPTX/NVPTXTarget.h"
@@ -137,9 +138,10 @@ public:
       return lowered.error();
     stage = last;
     StageTimer timer(options, stage);
+    GenerationGuard guard(*lowered, stage, problem, target, config, options);
     llvm::Expected<std::string> text = generateText(*lowered);
     if (!text)
-      return diagnostics.failure(fmt::format("{}: {}", target.chip, llvm::toString(text.takeError())));
+      return failure(guard, llvm::toString(text.takeError()));
     if (auto dumped = dump(*text); !dumped)
       return dumped.error();
     return std::move(*text);
@@ -169,9 +171,10 @@ public:
       return lowered.error();
     stage = Stage::Asm;
     StageTimer timer(options, stage);
+    GenerationGuard guard(*lowered, stage, problem, target, config, options);
     auto object = hostObject(*lowered, functionNames(problem));
     if (!object)
-      return diagnostics.failure(fmt::format("host: {}", llvm::toString(object.takeError())));
+      return failure(guard, llvm::toString(object.takeError()));
     kernel.hostObject = std::move(*object);
     if (auto loaded = loadHostObject(kernel); !loaded)
       return loaded.error();
@@ -277,6 +280,13 @@ private:
     return stage == Stage::LLVM ? nvptxLLVMIR(*modules.begin(), target.chip) : nvptxAssembly(*modules.begin(), target.chip);
   }
 
+  Error failure(const GenerationGuard &guard, const std::string &reason) {
+    Error error = diagnostics.failure(fmt::format("{}: {}", target.chip, reason));
+    if (std::string replay = guard.reproduce(); !replay.empty())
+      error.notes.push_back(std::move(replay));
+    return error;
+  }
+
   /// Makes the stage before the failure once more, as passes change a module in place, and writes it with the pipeline that failed.
   void reproduce(Stage before, mlir::PassManager &failed, Error &error) {
     if (options.reproducerDir.empty())
@@ -376,7 +386,7 @@ Expected<std::string> Compiler::emit(const Problem &problem, const Target &targe
   auto ptx = compilation.generate(Stage::PTX);
   if (!ptx)
     return ptx.error();
-  auto cubin = assemble(*ptx, target.chip);
+  auto cubin = assemble(*ptx, target.chip, options.ptxas);
   if (!cubin)
     return cubin.error();
   return stage == Stage::Cubin ? Expected<std::string>(std::move(cubin->cubin)) : disassemble(cubin->cubin);
@@ -400,10 +410,10 @@ Expected<void> loadHostObject(Kernel &kernel) {
   return {};
 }
 
-Expected<std::vector<ResourceUse>> resourceUse(const Kernel &kernel) {
+Expected<std::vector<ResourceUse>> resourceUse(const Kernel &kernel, const std::string &ptxas) {
   if (kernel.target.isHost())
     return Error{ErrorCode::InvalidArgument, "resource use: the host has no registers to report; name a CUDA target"};
-  auto assembled = assemble(kernel.ptx, kernel.target.chip);
+  auto assembled = assemble(kernel.ptx, kernel.target.chip, ptxas);
   if (!assembled)
     return assembled.error();
   for (ResourceUse &use : assembled->functions)

@@ -267,6 +267,9 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
     return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of 16 keys for each of {} warps", config.warps), rows);
   if (config.stages < 1 || config.stages > 8)
     return illegal("stages", config.stages, "must be 1 to 8", std::clamp<int64_t>(config.stages, 1, 8));
+  // The next keys come behind this tile's values, which would wait for the place of the last ones': nobody would go on.
+  if (config.overlap && config.stages < 2)
+    return illegal("stages", config.stages, "overlap = 1 reads two tiles at a time", 2);
   int64_t fitting = fittingRegisters(config);
   if (int64_t registers = accumulatorRegisters(config, problem); registers > fitting) {
     std::string limit = fmt::format("accumulators take {} registers a thread, at most {} fit", registers, fitting);

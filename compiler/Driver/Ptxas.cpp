@@ -42,8 +42,10 @@ struct TemporaryFile {
   }
 };
 
-/// A program of the CUDA toolkit, from PATH or the usual place.
+/// A program of the CUDA toolkit, from PATH or the usual place, or where a path says; empty if it is not there.
 std::string findTool(llvm::StringRef name) {
+  if (name.contains('/'))
+    return llvm::sys::fs::can_execute(name) ? name.str() : std::string();
   if (auto found = llvm::sys::findProgramByName(name))
     return *found;
   auto found = llvm::sys::findProgramByName(name, {"/usr/local/cuda/bin"});
@@ -91,8 +93,12 @@ std::vector<ResourceUse> parseUse(const std::string &log) {
 
 } // namespace
 
-Expected<Assembled> assemble(const std::string &ptx, const std::string &chip) {
-  std::string ptxas = findTool("ptxas");
+Expected<Assembled> assemble(const std::string &ptx, const std::string &chip, const std::string &program) {
+  if (program == "off")
+    return Error{ErrorCode::NotFound, "ptxas: switched off"};
+  std::string ptxas = findTool(program.empty() ? "ptxas" : llvm::StringRef(program));
+  if (ptxas.empty() && !program.empty())
+    return Error{ErrorCode::NotFound, fmt::format("ptxas: '{}' is no program", program)};
   if (ptxas.empty())
     return Error{ErrorCode::NotFound, "ptxas: not in PATH; install the CUDA toolkit's compiler to assemble PTX here"};
   auto source = TemporaryFile::create("ptx", ptx), object = TemporaryFile::create("cubin");

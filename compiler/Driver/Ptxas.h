@@ -13,8 +13,9 @@ struct Assembled {
   std::vector<ResourceUse> functions;
 };
 
-/// NotFound where there is no ptxas, CompileFailed with its messages where it refuses the text.
-Expected<Assembled> assemble(const std::string &ptx, const std::string &chip);
+/// Runs `program`, which means what CompileOptions::ptxas does. NotFound where there is none, CompileFailed with its
+/// messages where it refuses the text.
+Expected<Assembled> assemble(const std::string &ptx, const std::string &chip, const std::string &program);
 
 /// SASS, by nvdisasm or cuobjdump; NotFound where there is neither.
 Expected<std::string> disassemble(const std::string &cubin);

@@ -233,6 +233,27 @@ LANDMARK_C_EXPORT void landmark_backward_arguments_init(landmark_backward_argume
 LANDMARK_C_EXPORT landmark_error *landmark_backward(landmark_runtime *runtime,
                                                     const landmark_backward_arguments *arguments, void *stream);
 
+/* The same for a backward; the handle is launched by landmark_prepared_launch too. */
+LANDMARK_C_EXPORT landmark_error *landmark_backward_prepare(landmark_runtime *runtime,
+                                                            const landmark_backward_arguments *arguments,
+                                                            const landmark_compile_options *options,
+                                                            landmark_prepared **prepared);
+
+typedef struct landmark_backward_pointers {
+  size_t size;
+  void *q, *k, *v, *o;
+  float *lse;
+  void *d_o, *dq, *dk, *dv;
+  float *delta;
+  float *dlse; /* where the call was prepared with one */
+} landmark_backward_pointers;
+
+LANDMARK_C_EXPORT void landmark_backward_pointers_init(landmark_backward_pointers *pointers);
+/* Launches a prepared backward on other memory, as landmark_prepared_launch_on a forward. */
+LANDMARK_C_EXPORT landmark_error *landmark_prepared_backward_on(const landmark_prepared *prepared,
+                                                                const landmark_backward_pointers *pointers,
+                                                                void *stream);
+
 /* ---------------------------------------------------------------------------------------- a cache and retrieval */
 
 /* Keys and values of many sequences in pages of one block, one layer's. Unlike other handles a cache is used from one

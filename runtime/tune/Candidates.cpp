@@ -39,6 +39,8 @@ void addEngines(Config config, std::vector<Config> &configs) {
   for (bool persistent : {false, true})
     for (bool overlap : {false, true})
       for (bool pingPong : {false, true}) {
+        if (pingPong && (!overlap || config.warps < 8))
+          continue; // no turns are taken
         config.persistent = persistent;
         config.overlap = overlap;
         config.pingPong = pingPong;

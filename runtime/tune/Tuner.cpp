@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tune/Tuner.h"
 
+#include "Assembler.h"
 #include "DeviceState.h"
 #include "LoadedKernel.h"
 #include "Timing.h"
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <span>
 
 namespace landmark::tune {
 
@@ -30,7 +32,6 @@ public:
       : device(device), problem(problem), options(options), store(knobs), pool(std::move(pool)) {}
 
   Expected<Result> run() {
-    auto start = std::chrono::steady_clock::now();
     if (auto ready = prepare(); !ready)
       return ready.error();
     if (auto done = search(); !done)
@@ -38,12 +39,14 @@ public:
     for (std::size_t i = 0; i < candidates.size(); ++i)
       if (!tried[i])
         result.rejections.push_back(
-            {candidates[i], fmt::format("not tried: predicted to take {:.2f} times as long as the best prediction",
-                                        costs[i] / costs.front())});
+            {candidates[i], timeIsUp() ? "not tried: the time was up"
+                                       : fmt::format("not tried: predicted to take {:.2f} times as long as the best "
+                                                     "prediction",
+                                                     costs[i] / costs.front())});
     if (result.timings.empty())
       return noneLeft();
     result.best = result.timings.front().config;
-    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result.seconds = seconds();
     return std::move(result);
   }
 
@@ -95,7 +98,7 @@ private:
     for (std::size_t i = 0; i < candidates.size() && batch.size() < first; ++i)
       if (i != batch.front())
         batch.push_back(i);
-    while (!batch.empty()) {
+    while (!batch.empty() && !timeIsUp()) {
       if (auto done = measure(batch); !done)
         return done;
       batch = neighbours();
@@ -114,14 +117,29 @@ private:
 
   int threads() const { return std::max(1, int(Device::host().multiprocessors())); }
 
-  /// Compiles a batch side by side, then checks and times one after the other.
-  Expected<void> measure(const std::vector<std::size_t> &batch) {
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  bool timeIsUp() const { return options.seconds > 0 && seconds() > options.seconds; }
+
+  Expected<void> measure(std::span<const std::size_t> batch) {
+    while (!batch.empty() && !timeIsUp()) {
+      std::size_t next = std::min(batch.size(), std::size_t(2 * threads()));
+      if (auto done = measureTogether(batch.first(next)); !done)
+        return done;
+      batch = batch.subspan(next);
+    }
+    return {};
+  }
+
+  /// Compiles some side by side, then checks and times one after the other.
+  Expected<void> measureTogether(std::span<const std::size_t> batch) {
     std::vector<std::optional<Expected<Kernel>>> kernels(batch.size());
     ThreadPool(threads()).run(int64_t(batch.size()), [&](int64_t i) {
-      KernelRequest request{problem, candidates[batch[i]], device.target(), options.compile, assemblerOf(device)};
+      KernelRequest request{problem, candidates[batch[i]], device.target(), options.compile, assemblerOf(device, options.compile)};
       kernels[i] = store.get(request);
     });
-    for (std::size_t i = 0; i < batch.size(); ++i) {
+    for (std::size_t i = 0; i < batch.size() && !timeIsUp(); ++i) {
       tried[batch[i]] = true;
       ++measured;
       const Config &config = candidates[batch[i]];
@@ -191,6 +209,7 @@ private:
   const Options &options;
   const KernelStore store;
   const std::shared_ptr<ThreadPool> pool;
+  const std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 
   std::unique_ptr<Subject> subject;
   DeviceBuffer flushed;

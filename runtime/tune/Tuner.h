@@ -16,6 +16,8 @@ struct Options {
   bool exhaustive = false;
   /// Timed launches of a config; those that are far behind after a few get no more.
   int repeats = 20;
+  /// After this many seconds nothing more is tried; 0 for no limit. What is being compiled or timed then is finished.
+  double seconds = 0;
   CompileOptions compile;
   /// Told what is being done: `done` of about `total` configs, and the best time so far (0 for none).
   std::function<void(int done, int total, double bestMs)> onProgress;

@@ -88,14 +88,50 @@ static void check_ones(const landmark_buffer *buffer) {
   free(values);
 }
 
+static void check_gradients(landmark_buffer *const made[5]) {
+  const int64_t all = (int64_t)batch * heads * rows * columns, some = (int64_t)batch * kv_heads * rows * columns;
+  float *values = malloc(all * sizeof(float));
+  double sum = 0;
+  int64_t i;
+  done("download", landmark_buffer_download(made[1], values, all * sizeof(float), 0));
+  for (i = 0; i < all; ++i)
+    check("dq is wrong", fabsf(values[i]) < 2e-3f);
+  done("download", landmark_buffer_download(made[2], values, some * sizeof(float), 0));
+  for (i = 0; i < some; ++i)
+    check("dk is wrong", fabsf(values[i]) < 2e-2f);
+  done("download", landmark_buffer_download(made[3], values, some * sizeof(float), 0));
+  for (i = 0; i < some; ++i)
+    sum += values[i];
+  check("dv is wrong", fabs(sum / all - 1) < 2e-3);
+  free(values);
+}
+
+static void launch_backward_on(const landmark_prepared *prepared, const landmark_backward_arguments *arguments) {
+  landmark_backward_pointers pointers;
+  landmark_backward_pointers_init(&pointers);
+  refused("null", landmark_prepared_backward_on(prepared, &pointers, NULL), LANDMARK_INVALID_ARGUMENT, "q: got a null");
+  refused("forward", landmark_prepared_launch_on(prepared, NULL, NULL, NULL, NULL, NULL, NULL), LANDMARK_INVALID_ARGUMENT,
+          "other operation");
+  pointers.q = arguments->q.data;
+  pointers.k = arguments->k.data;
+  pointers.v = arguments->v.data;
+  pointers.o = arguments->o.data;
+  pointers.lse = arguments->lse.data;
+  pointers.d_o = arguments->d_o.data;
+  pointers.dq = arguments->dq.data;
+  pointers.dk = arguments->dk.data;
+  pointers.dv = arguments->dv.data;
+  pointers.delta = arguments->delta.data;
+  done("launch on", landmark_prepared_backward_on(prepared, &pointers, NULL));
+}
+
 static void run_backward(landmark_runtime *runtime, landmark_device *device, const call *forward) {
   const int64_t q[] = {batch, heads, rows, columns}, kv[] = {batch, kv_heads, rows, columns};
   const int64_t all = (int64_t)batch * heads * rows * columns, some = (int64_t)batch * kv_heads * rows * columns;
   landmark_backward_arguments arguments;
+  landmark_prepared *prepared = NULL;
   landmark_buffer *made[5];
-  float *values = malloc(all * sizeof(float));
-  double sum = 0;
-  int64_t i, part;
+  int part, way;
   landmark_backward_arguments_init(&arguments);
   arguments.q = forward->arguments.q;
   arguments.k = forward->arguments.k;
@@ -108,25 +144,25 @@ static void run_backward(landmark_runtime *runtime, landmark_device *device, con
   made[2] = ones(device, some, kv, 4, &arguments.dk);
   made[3] = ones(device, some, kv, 4, &arguments.dv);
   made[4] = ones(device, all / columns, q, 3, &arguments.delta);
-  for (part = 1; part < 5; ++part)
-    done("fill", landmark_buffer_fill(made[part], 0xff));
-  done("backward", landmark_backward(runtime, &arguments, NULL));
-  done("synchronize", landmark_device_synchronize(device));
-  done("download", landmark_buffer_download(made[1], values, all * sizeof(float), 0));
-  for (i = 0; i < all; ++i)
-    check("dq is wrong", fabsf(values[i]) < 2e-3f);
-  done("download", landmark_buffer_download(made[2], values, some * sizeof(float), 0));
-  for (i = 0; i < some; ++i)
-    check("dk is wrong", fabsf(values[i]) < 2e-2f);
-  done("download", landmark_buffer_download(made[3], values, some * sizeof(float), 0));
-  for (i = 0; i < some; ++i)
-    sum += values[i];
-  check("dv is wrong", fabs(sum / all - 1) < 2e-3);
+  for (way = 0; way < 3; ++way) {
+    for (part = 1; part < 5; ++part)
+      done("fill", landmark_buffer_fill(made[part], 0xff));
+    if (way == 0) {
+      done("backward", landmark_backward(runtime, &arguments, NULL));
+    } else if (way == 1) {
+      done("prepare", landmark_backward_prepare(runtime, &arguments, NULL, &prepared));
+      done("launch", landmark_prepared_launch(prepared, NULL));
+    } else {
+      launch_backward_on(prepared, &arguments);
+    }
+    done("synchronize", landmark_device_synchronize(device));
+    check_gradients(made);
+  }
+  landmark_prepared_free(prepared);
   arguments.dlse = arguments.q;
   refused("dlse", landmark_backward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "dlse: got rank 4");
   for (part = 0; part < 5; ++part)
     landmark_buffer_free(made[part]);
-  free(values);
 }
 
 /* The last token of a sequence of ones sees ones, whichever blocks it chooses. */

@@ -2,6 +2,7 @@
 //
 // The runtime on a GPU: machine code on disk, prepared launches, graphs, tuning.
 #include "../unit/TemporaryFolder.h"
+#include "Assembler.h"
 #include "LoadedKernel.h"
 #include "OnDevice.h"
 #include "TensorMaps.h"
@@ -9,10 +10,12 @@
 #include "tune/Tuner.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <dlfcn.h>
 #include <thread>
 
 using namespace landmark;
+using Catch::Matchers::StartsWith;
 using landmark::test::checkResult;
 using landmark::test::OnDevice;
 using landmark::test::TemporaryFolder;
@@ -48,6 +51,36 @@ uint64_t seedWith(bool maps) {
   return 1;
 }
 
+/// An environment variable with a value of its own while it lives.
+class Variable {
+public:
+  Variable(const char *name, const char *value) : name(name) {
+    if (const char *before = std::getenv(name))
+      kept = before;
+    ::setenv(name, value, 1);
+  }
+  ~Variable() { kept ? ::setenv(name, kept->c_str(), 1) : ::unsetenv(name); }
+  Variable(const Variable &) = delete;
+
+private:
+  const char *name;
+  std::optional<std::string> kept;
+};
+
+/// Local memory of a thread, as the driver loads the kernel: what spills.
+int localBytes(const Kernel &kernel, const Device &device) {
+  cuda::ContextScope scope(driver(), device.state()->context);
+  REQUIRE(scope.status());
+  auto module = cuda::load(driver(), kernel.cubin.empty() ? kernel.ptx : kernel.cubin);
+  REQUIRE(module);
+  cuda::Function function = nullptr;
+  int bytes = -1;
+  REQUIRE(driver().moduleGetFunction(&function, *module, kernel.functions.front().name.c_str()) == cuda::success);
+  REQUIRE(driver().funcGetAttribute(&bytes, cuda::LocalBytes, function) == cuda::success);
+  driver().moduleUnload(*module);
+  return bytes;
+}
+
 /// A stream of the device's context.
 struct Stream {
   explicit Stream(const Device &device) : scope(driver(), device.state()->context) {
@@ -76,15 +109,23 @@ template <typename... Parameters> cuda::Result call(const char *name, Parameters
 } // namespace
 
 TEST_CASE("machine code is kept and loaded again") {
+  // By ptxas where there is one, and by the driver alone.
+  auto ptxas = GENERATE(as<const char *>(), "", "off");
+  Variable chosen("LANDMARK_PTXAS", ptxas);
   TemporaryFolder folder;
   Device device = gpu();
+  RandomForward random = randomForward(11);
+  CompileOptions options; // a kernel that every assembler makes code of to keep
+  options.config = defaultConfig(random.problem, device.target(), Loads::Async);
   for (int round = 0; round < 2; ++round) {
     Runtime runtime(device, cachedIn(folder));
-    RandomForward random = randomForward(11);
-    OnDevice there(device, random);
-    REQUIRE(runtime.forward(there.arguments()));
-    there.download(random);
-    checkResult(random);
+    RandomForward drawn = randomForward(11);
+    OnDevice there(device, drawn);
+    auto kernel = runtime.forward(drawn.problem, options);
+    REQUIRE(kernel);
+    REQUIRE(kernel->launch(there.arguments()));
+    there.download(drawn);
+    checkResult(drawn);
   }
   auto cache = cache::DiskCache::open(folder.path, cache::Trust::Own);
   REQUIRE(cache);
@@ -93,7 +134,32 @@ TEST_CASE("machine code is kept and loaded again") {
   REQUIRE(entries->size() == 1);
   CHECK(entries->front().damage.empty());
   CHECK(entries->front().manifest->files.contains("kernel.cubin"));
-  CHECK(entries->front().manifest->assembler.starts_with("CUDA driver"));
+  bool byPtxas = *ptxas == 0 && resourceUse(*Compiler().compile(random.problem, device.target(), options));
+  CHECK_THAT(entries->front().manifest->assembler, StartsWith(byPtxas ? "ptxas" : "CUDA driver"));
+}
+
+TEST_CASE("a kernel that moves registers runs without ptxas as with it") {
+  Device device = gpu();
+  uint64_t seed = seedWith(true);
+  RandomForward byPtxas = randomForward(seed), byDriver = randomForward(seed);
+  if (defaultConfig(byPtxas.problem, device.target()).loads != Loads::Tma)
+    return; // no GPU of that kind
+  TemporaryFolder folder;
+  for (auto [ptxas, random] : {std::pair{"", &byPtxas}, std::pair{"off", &byDriver}})
+    for (int round = 0; round < 2; ++round) {
+      Variable chosen("LANDMARK_PTXAS", ptxas);
+      TemporaryFolder own;
+      Runtime runtime(device, cachedIn(round ? folder : own));
+      OnDevice there(device, *random);
+      auto kernel = runtime.forward(random->problem);
+      REQUIRE(kernel);
+      CHECK(movesRegisters(kernel->kernel()));
+      // Through the driver's linker it would spill.
+      CHECK(localBytes(kernel->kernel(), device) == 0);
+      REQUIRE(kernel->launch(there.arguments()));
+      there.download(*random);
+      checkResult(*random);
+    }
 }
 
 TEST_CASE("machine code that the driver refuses is assembled from the PTX") {
@@ -213,6 +279,7 @@ TEST_CASE("tuning finds a schedule that is right and used") {
   knobs.cacheLimit = INT64_MAX;
   tune::Options options;
   options.workload = {1, 4, 4, 1024, 1024};
+  options.seconds = 20;
   auto result = tune::tune(device, problem, options, knobs, nullptr);
   REQUIRE(result);
   CHECK(result->timings.size() >= 4);

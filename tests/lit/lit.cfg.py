@@ -18,6 +18,7 @@ tools = [config.landmark_tool_dir, config.landmark_opt_dir, config.llvm_tools_di
 config.environment["PATH"] = os.pathsep.join(tools + [config.environment.get("PATH", "")])
 config.substitutions.append(("%{inputs}", os.path.join(config.test_source_root, "Inputs")))
 config.substitutions.append(("%{templates}", config.landmark_templates_dir))
+config.substitutions.append(("%{nvtx}", config.landmark_nvtx_printer))
 config.substitutions.append(("%{python}", sys.executable))
 
 # The tests say themselves what the tool shall take from its environment.

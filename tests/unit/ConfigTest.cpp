@@ -108,6 +108,8 @@ TEST_CASE("a config that does not fit the device is refused", "[config]") {
   CHECK_THAT(refusal({64, 128, 4, 8}, wide, target("sm_90"), "stages"), Catch::Contains("shared memory"));
   wide.dtype = DType::F32;
   CHECK_THAT(refusal({64, 64, 4, 2}, wide, target("sm_86"), "stages"), Catch::Contains("sm_86"));
+  Config overlapped{128, 128, 8, 1, MatrixUnit::Wgmma, Loads::Tma, /*persistent=*/false, /*overlap=*/true, /*pingPong=*/true};
+  CHECK_THAT(refusal(overlapped, {Operation::Forward, 64, 128, DType::BF16}, target("sm_90a"), "stages"), Catch::Contains("value is 2"));
 }
 
 TEST_CASE("wgmma is refused where it does not fit, by name", "[config]") {

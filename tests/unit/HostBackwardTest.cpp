@@ -96,6 +96,41 @@ TEST_CASE("repeated backward calls on the host give the same bits") {
   }
 }
 
+TEST_CASE("a prepared backward runs on its memory and on other memory") {
+  Runtime runtime(Device::host());
+  for (uint64_t seed : {3, 4, 5, 6}) {
+    RandomBackward random = randomBackward(seed), other = randomBackward(seed), expected = randomBackward(seed);
+    INFO(random.description);
+    for (RandomBackward *one : {&random, &other, &expected})
+      REQUIRE_DONE(runtime.forward(forwardArguments(one->forward)));
+    REQUIRE_DONE(runtime.backward(backwardArguments(expected)));
+    auto prepared = runtime.prepare(backwardArguments(random));
+    REQUIRE_DONE(prepared);
+    REQUIRE_DONE(prepared->launch());
+    BackwardArguments there = backwardArguments(other);
+    BackwardPointers pointers{there.q.data,  there.k.data,  there.v.data,  there.o.data,     there.lse.data, there.dO.data,
+                              there.dq.data, there.dk.data, there.dv.data, there.delta.data, there.dlse ? there.dlse->data : nullptr};
+    REQUIRE_DONE(prepared->launch(pointers));
+    for (const RandomBackward *one : {&random, &other}) {
+      CHECK(one->dqBuffer.bytes == expected.dqBuffer.bytes);
+      CHECK(one->dkBuffer.bytes == expected.dkBuffer.bytes);
+      CHECK(one->dvBuffer.bytes == expected.dvBuffer.bytes);
+      CHECK(one->strayWrite() == "");
+    }
+    int anything = 0;
+    CHECK_FALSE(prepared->launch(&anything));
+    if (std::find(there.dk.shape.begin(), there.dk.shape.end(), 0) == there.dk.shape.end()) {
+      pointers.dk = nullptr;
+      auto refused = prepared->launch(pointers);
+      REQUIRE_FALSE(refused);
+      CHECK(refused.error().message.starts_with("dk: got a null pointer"));
+    }
+    BackwardArguments wrong = backwardArguments(random);
+    wrong.phase = -1;
+    CHECK_FALSE(runtime.prepare(wrong));
+  }
+}
+
 TEST_CASE("a backward without queries or keys leaves zeros") {
   Runtime runtime(Device::host());
   std::vector<float> q(64, 1.0f), gradient(64, NAN), rows(4);

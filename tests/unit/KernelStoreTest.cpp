@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Where kernels come from: bundle, disk, compiler.
+#include "Assembler.h"
 #include "KernelStore.h"
 #include "TemporaryFolder.h"
 #include "landmark/Runtime.h"
@@ -203,4 +204,60 @@ TEST_CASE("knobs that mean nothing are refused by name") {
   CHECK_THAT(knobs.refused[0], Contains("LANDMARK_CACHE_LIMIT") && Contains("-1"));
   CHECK_THAT(knobs.refused[1], Contains("LANDMARK_TUNE") && Contains("off, cached, on"));
   CHECK(Knobs::fromEnvironment().refused.empty());
+}
+
+TEST_CASE("machine code that nobody can keep is left to the loading, and the PTX is kept") {
+  TemporaryFolder folder;
+  KernelStore store(knobsFor(folder.path));
+  KernelRequest unkept = request();
+  unkept.assemble = [](const Kernel &) -> Expected<Cubin> { return Cubin{"", "CUDA driver 13.0"}; };
+  for (Source source : {Source::Compiler, Source::Disk, Source::Disk}) {
+    KernelAccount account;
+    auto kernel = store.get(unkept, &account);
+    REQUIRE(kernel);
+    CHECK(account.source == source);
+    CHECK(account.assembler == "CUDA driver 13.0");
+    CHECK(kernel->cubin.empty());
+    CHECK_FALSE(kernel->ptx.empty());
+  }
+  // Who can keep it adds it.
+  unkept.assemble = [](const Kernel &) -> Expected<Cubin> { return Cubin{"code", "ptxas"}; };
+  CHECK(store.get(unkept)->cubin == "code");
+  unkept.assemble = [](const Kernel &) -> Expected<Cubin> { return Error{ErrorCode::CompileFailed, "asked again"}; };
+  CHECK(store.get(unkept));
+}
+
+TEST_CASE("an assembler is found, refused or switched off, and leaves what it refuses") {
+  TemporaryFolder folder;
+  auto kernel = KernelStore(knobsFor("")).get(request());
+  REQUIRE(kernel);
+  fs::path program = folder.path / "ptxas";
+  CompileOptions options;
+  options.ptxas = program;
+  CHECK(assembleByPtxas(*kernel, options).error().code == ErrorCode::NotFound);
+  options.ptxas = "off";
+  CHECK(assembleByPtxas(*kernel, options).error().code == ErrorCode::NotFound);
+
+  auto install = [&](const std::string &script) {
+    writeWhole(program, "#!/bin/sh\n" + script + "\n");
+    fs::permissions(program, fs::perms::owner_all);
+  };
+  options.ptxas = program;
+  options.reproducerDir = folder.path / "reproducers";
+  install("for last; do :; done; echo machine code > $last"); // ptxas -v -arch=... source -o object
+  auto assembled = assembleByPtxas(*kernel, options);
+  REQUIRE(assembled);
+  CHECK(assembled->code == "machine code\n");
+  CHECK(assembled->assembler == "ptxas");
+  CHECK_FALSE(fs::exists(options.reproducerDir));
+
+  install("echo 'line 7: unknown instruction'; exit 1");
+  auto refused = assembleByPtxas(*kernel, options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::CompileFailed);
+  fs::path left = fs::path(options.reproducerDir) / "landmark_forward.reproducer.ptx";
+  REQUIRE(refused.error().notes.size() == 2);
+  CHECK(refused.error().notes[0] == "line 7: unknown instruction");
+  CHECK(refused.error().notes[1] == "to replay it: ptxas -arch=sm_80 '" + left.string() + "'");
+  CHECK(readWhole(left) == kernel->ptx);
 }

@@ -113,6 +113,24 @@ TEST_CASE("tuning measures some configs, names the reason for the others, and is
   CHECK(kernel->kernel().config == result->best);
 }
 
+TEST_CASE("tuning ends when its time is up") {
+  TemporaryFolder folder;
+  Options options = quick();
+  options.exhaustive = true;
+  options.seconds = 1e-9; // up before anything is compiled
+  auto none = run(options, knobsFor(folder.path));
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == ErrorCode::CompileFailed);
+  CHECK_THAT(none.error().notes.front(), Contains("the time was up"));
+  options.onProgress = [&](int, int, double) { options.seconds = 1e-9; }; // after the first
+  options.seconds = 1000;
+  auto some = run(options, knobsFor(folder.path));
+  REQUIRE(some);
+  CHECK(some->timings.size() == 1);
+  CHECK(int(some->timings.size() + some->rejections.size()) == some->candidates);
+  CHECK(some->rejections.front().reason == "not tried: the time was up");
+}
+
 TEST_CASE("results of other problems and workloads stay, the latest counts") {
   TemporaryFolder folder;
   Device host = Device::host();

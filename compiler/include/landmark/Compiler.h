@@ -37,6 +37,8 @@ struct CompileOptions {
   std::string reproducerDir = {};
   /// Told after each stage how long it took, in milliseconds, in the compiling thread.
   std::function<void(Stage, double milliseconds)> onStage = {};
+  /// The assembler to run: a file; empty for ptxas of PATH or of /usr/local/cuda/bin, "off" for none.
+  std::string ptxas = {};
 };
 
 /// A tensor map that a kernel takes (CUDA driver API, "cuTensorMapEncodeTiled"): boxes of `rows` x `columns` elements of a view of rank 4.
@@ -141,8 +143,8 @@ struct ResourceUse {
   int64_t dynamicSharedBytes = 0;
 };
 
-/// Assembles the kernel's PTX with ptxas (found in PATH or in /usr/local/cuda/bin). NotFound if there is none.
-LANDMARK_API Expected<std::vector<ResourceUse>> resourceUse(const Kernel &kernel);
+/// Assembles the kernel's PTX with ptxas (CompileOptions::ptxas). NotFound if there is none.
+LANDMARK_API Expected<std::vector<ResourceUse>> resourceUse(const Kernel &kernel, const std::string &ptxas = "");
 
 } // namespace landmark
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Bundle.h"
 
+#include "Assembler.h"
 #include "Command.h"
-#include "LoadedKernel.h"
 #include "Progress.h"
 #include "ThreadPool.h"
 
@@ -124,7 +124,7 @@ Expected<std::vector<KernelRequest>> readList(const std::string &path, const Com
 Expected<bool> addTo(const KernelStore &bundle, KernelRequest request) {
   KernelAccount account;
   if (!request.target.isHost())
-    request.assemble = assembleAnywhere;
+    request.assemble = [&](const Kernel &kernel) { return assembleAnywhere(kernel, request.options); };
   auto kernel = bundle.get(request, &account);
   bool assembled = bool(kernel);
   if (!kernel && kernel.error().code == ErrorCode::NotFound && request.assemble) {
@@ -140,11 +140,13 @@ Expected<bool> addTo(const KernelStore &bundle, KernelRequest request) {
 
 } // namespace
 
-Expected<Cubin> assembleAnywhere(const Kernel &kernel) {
-  auto assembled = assembleByPtxas(kernel);
-  if (!assembled && assembled.error().code == ErrorCode::NotFound)
-    if (Device device = Device::best(); device.target() == kernel.target)
-      return assemblerOf(device)(kernel);
+Expected<Cubin> assembleAnywhere(const Kernel &kernel, const CompileOptions &options) {
+  auto assembled = assembleByPtxas(kernel, options);
+  if (assembled || assembled.error().code != ErrorCode::NotFound)
+    return assembled;
+  if (Device device = Device::best(); device.target() == kernel.target)
+    if (auto code = assemblerOf(device, options)(kernel); !code || !code->code.empty())
+      return code;
   return assembled;
 }
 

@@ -15,8 +15,8 @@ namespace landmark::tool {
 Expected<void> compileBundle(const std::string &list, const std::string &bundle, const CompileOptions &options);
 
 /// Assembles for a target that may be another machine's: by ptxas, else by the driver of a GPU of that kind. NotFound
-/// where there is neither.
-Expected<Cubin> assembleAnywhere(const Kernel &kernel);
+/// where there is neither, or where that driver's code cannot be kept.
+Expected<Cubin> assembleAnywhere(const Kernel &kernel, const CompileOptions &options);
 
 } // namespace landmark::tool
 #endif

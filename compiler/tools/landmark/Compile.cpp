@@ -49,7 +49,7 @@ Expected<Kernel> getKernel(const Problem &problem, const Target &target, const C
   Knobs knobs = Knobs::fromEnvironment();
   KernelRequest request{problem, chooseConfig(problem, target, options, knobs), target, options, {}};
   if (assembled)
-    request.assemble = assembleAnywhere;
+    request.assemble = [&](const Kernel &kernel) { return assembleAnywhere(kernel, options); };
   return KernelStore(knobs).get(request, account);
 }
 
@@ -108,7 +108,7 @@ Expected<void> printResources(const Problem &problem, const Target &target, cons
   if (target.isHost())
     return Error{ErrorCode::Unsupported,
                  "--resources: got target host; registers and shared memory are those of a GPU kernel"};
-  auto use = resourceUse(*kernel);
+  auto use = resourceUse(*kernel, options.ptxas);
   if (!use)
     return use.error();
   fmt::print(to, "{} {} {}\n", describe(problem), target.chip, describe(kernel->config));

@@ -17,6 +17,7 @@ struct Options {
   std::optional<int64_t> batch, heads, kvHeads, length, queryLength;
   bool exhaustive = false, dry = false;
   int repeats = 20, top = 5;
+  double seconds = 0;
 };
 
 tune::Workload workloadOf(const Options &options, const Device &device) {
@@ -58,6 +59,7 @@ Expected<void> tuneProblem(const Options &options) {
   how.workload = workloadOf(options, *device);
   how.exhaustive = options.exhaustive;
   how.repeats = options.repeats;
+  how.seconds = options.seconds;
   how.compile.templateFile = options.templateFile;
   how.compile.templateDir = options.templateDir;
   how.compile = knobs.complete(how.compile);
@@ -98,6 +100,8 @@ Command addTune(CLI::App &app) {
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   command->add_option("--top", options->top, "Configs to print")->check(CLI::Range(1, 10000))->capture_default_str();
+  command->add_option("--seconds", options->seconds, "Try nothing more after this time (default: no limit)")
+      ->check(CLI::Range(0.0, 1e6));
   command->add_flag("--exhaustive", options->exhaustive, "Measure every legal config, not those that promise most");
   command->add_flag("--dry-run", options->dry, "Keep no result");
   command->add_option("--template", options->templateFile, "Template file to compile in place of the built-in one");

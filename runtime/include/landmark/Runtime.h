@@ -21,9 +21,8 @@ namespace landmark {
 ///
 ///     q, o   [batch, query heads, query length, D]
 ///     k, v   [batch, key/value heads, key length, D]      key/value heads divide query heads (grouped heads)
-///     lse    [batch, query heads, query length]           float32: log of the normaliser, natural; -inf with o = 0 for
-///     a
-///                                                         row that sees nothing
+///     lse    [batch, query heads, query length]           float32: log of the normaliser, natural; -inf with
+///                                                         o = 0 for a row that sees nothing
 ///
 /// q, k, v and o have one element type. Strides count elements and are arbitrary (64-bit, 0 and negative ones
 /// included), but columns lie side by side (stride 1), no element of an output lies over another, and outputs share no
@@ -136,12 +135,41 @@ private:
   std::shared_ptr<const LoadedKernel> shared;
 };
 
+/// Other memory for a prepared backward; dlse where it was prepared with one.
+struct BackwardPointers {
+  void *q = nullptr;
+  void *k = nullptr;
+  void *v = nullptr;
+  void *o = nullptr;
+  float *lse = nullptr;
+  void *dO = nullptr;
+  void *dq = nullptr;
+  void *dk = nullptr;
+  void *dv = nullptr;
+  float *delta = nullptr;
+  float *dlse = nullptr;
+};
+
+/// A backward call that is checked and packed once; in all else as PreparedForward.
+class LANDMARK_API PreparedBackward {
+public:
+  Expected<void> launch(void *stream = nullptr) const;
+  Expected<void> launch(const BackwardPointers &pointers, void *stream = nullptr) const;
+
+private:
+  friend class BackwardKernel;
+  struct State;
+  explicit PreparedBackward(std::shared_ptr<const State> state) : shared(std::move(state)) {}
+  std::shared_ptr<const State> shared;
+};
+
 /// A compiled backward on its device; in all else as ForwardKernel. A launch queues two functions on the stream.
 class LANDMARK_API BackwardKernel {
 public:
   const Kernel &kernel() const;
   const Device &device() const;
   Expected<void> launch(const BackwardArguments &arguments, void *stream = nullptr) const;
+  Expected<PreparedBackward> prepare(const BackwardArguments &arguments) const;
 
 private:
   friend struct KernelHandle;
@@ -174,10 +202,12 @@ public:
   Expected<void> forward(const ForwardArguments &arguments, void *stream = nullptr);
   Expected<void> backward(const BackwardArguments &arguments, void *stream = nullptr);
   Expected<PreparedForward> prepare(const ForwardArguments &arguments, const CompileOptions &options = {});
+  Expected<PreparedBackward> prepare(const BackwardArguments &arguments, const CompileOptions &options = {});
 
 private:
   friend class Retrieval;
   Expected<ForwardKernel> kernelFor(const ForwardArguments &arguments, const CompileOptions &options);
+  Expected<BackwardKernel> kernelFor(const BackwardArguments &arguments, const CompileOptions &options);
   Expected<std::shared_ptr<const LoadedKernel>> kernelFor(const Problem &problem, const CompileOptions &options);
 
   struct State;

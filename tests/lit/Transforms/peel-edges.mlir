@@ -4,7 +4,8 @@
 // CHECK-LABEL: @carried
 // CHECK-SAME: %[[LOW:[^:]*]]: index, %[[HIGH:[^:]*]]: index, %[[STEP:[^:]*]]: index, %[[BEGIN:[^:]*]]: index, %[[END:[^:]*]]: index, %[[X:[^:]*]]: f32
 // CHECK: %[[INTERIOR:.*]] = arith.subi %[[END]], %[[BEGIN]]
-// CHECK: %[[EDGES_END:.*]] = arith.subi %[[HIGH]], %[[INTERIOR]]
+// CHECK: %[[NO_INTERIOR:.*]] = arith.subi %[[HIGH]], %[[INTERIOR]]
+// CHECK: %[[EDGES_END:.*]] = arith.maxsi %[[NO_INTERIOR]], %[[BEGIN]]
 // CHECK: %[[EDGES:.*]] = scf.for %[[I:.*]] = %[[LOW]] to %[[EDGES_END]] step %[[STEP]] iter_args(%{{.*}} = %[[X]])
 // CHECK:   %[[BEFORE:.*]] = arith.cmpi slt, %[[I]], %[[BEGIN]]
 // CHECK:   %[[AFTER:.*]] = arith.addi %[[I]], %[[INTERIOR]]

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Assembler.h"
+
+#include "DeviceState.h"
+#include "Log.h"
+#include "compiler/Driver/Ptxas.h"
+#include "cuda/Assemble.h"
+
+#include <fmt/format.h>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace landmark {
+
+namespace {
+
+/// Writes PTX that an assembler refused, and says how to have it refused again.
+Error withReproducer(Error error, const Kernel &kernel, const CompileOptions &options, std::string_view command) {
+  if (options.reproducerDir.empty())
+    return error;
+  std::filesystem::path folder = options.reproducerDir, path = folder / fmt::format("{}.reproducer.ptx", kernel.name);
+  std::error_code failed; // then the file cannot be written either
+  std::filesystem::create_directories(folder, failed);
+  std::ofstream file(path, std::ios::binary);
+  if (file << kernel.ptx << std::flush)
+    error.notes.push_back(fmt::format("to replay it: {} '{}'", command, path.string()));
+  return error;
+}
+
+Expected<Cubin> assembleByDriver(const Kernel &kernel, const Device &device, const CompileOptions &options) {
+  const DeviceState &on = *device.state();
+  cuda::ContextScope scope(*on.driver, on.context);
+  if (!scope.status())
+    return scope.status().error();
+  // The linker assembles relocatable code, in which setmaxnreg means nothing: the kernel spills, at half of its speed.
+  if (movesRegisters(kernel))
+    return Cubin{"", cuda::describeDriver(*on.driver)};
+  auto code = cuda::assemble(*on.driver, kernel.ptx);
+  if (!code)
+    return withReproducer(code.error(), kernel, options, fmt::format("ptxas -arch={}", kernel.target.chip));
+  return Cubin{std::move(*code), cuda::describeDriver(*on.driver)};
+}
+
+} // namespace
+
+bool movesRegisters(const Kernel &kernel) { return kernel.ptx.find("setmaxnreg") != std::string::npos; }
+
+Expected<Cubin> assembleByPtxas(const Kernel &kernel, const CompileOptions &options) {
+  auto assembled = assemble(kernel.ptx, kernel.target.chip, options.ptxas);
+  if (assembled)
+    return Cubin{std::move(assembled->cubin), "ptxas"};
+  if (assembled.error().code != ErrorCode::CompileFailed)
+    return assembled.error();
+  return withReproducer(assembled.error(), kernel, options, fmt::format("ptxas -arch={}", kernel.target.chip));
+}
+
+std::function<Expected<Cubin>(const Kernel &)> assemblerOf(const Device &device, const CompileOptions &options) {
+  if (device.isHost())
+    return {};
+  return [device, options](const Kernel &kernel) -> Expected<Cubin> {
+    auto assembled = assembleByPtxas(kernel, options);
+    if (assembled)
+      return assembled;
+    // An old toolkit's ptxas, perhaps, beside a newer driver.
+    if (const Error &error = assembled.error(); error.code != ErrorCode::NotFound)
+      Log::get().write("ptxas.failed", {{"reason", error.message}, {"notes", error.notes}});
+    return assembleByDriver(kernel, device, options);
+  };
+}
+
+} // namespace landmark
