@@ -4,6 +4,22 @@
 
 namespace landmark {
 
+namespace {
+
+/// Gives the tensor maps that the kernel takes, if any, to a call that has something to do. Not all views can be described by one.
+Expected<void> addMaps(PackedBackwardArguments &packed, const LoadedKernel &kernel, const BackwardArguments &arguments) {
+  const std::vector<TensorMap> &maps = kernel.kernel.tensorMaps;
+  if (maps.empty())
+    return {};
+  if (auto described = checkTensorMaps(arguments); !described)
+    return described;
+  const DeviceState &on = *kernel.device.state();
+  cuda::ContextScope scope(*on.driver, on.context); // the driver encodes for the current one
+  return scope.status() ? packed.encodeMaps(*on.driver, maps, arguments) : scope.status();
+}
+
+} // namespace
+
 const Kernel &BackwardKernel::kernel() const { return shared->kernel; }
 const Device &BackwardKernel::device() const { return shared->device; }
 
@@ -17,6 +33,8 @@ Expected<void> BackwardKernel::launch(const BackwardArguments &arguments, void *
   if (!programs)
     return programs.error();
   PackedBackwardArguments packed(arguments, sectionOf(forwardOf(arguments), device));
+  if (auto added = addMaps(packed, *shared, arguments); !added)
+    return added;
   return shared->launch(*programs, packed.pointers(), stream);
 }
 

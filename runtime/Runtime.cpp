@@ -137,7 +137,11 @@ Expected<PreparedForward> Runtime::prepare(const ForwardArguments &arguments, co
 Expected<void> Runtime::backward(const BackwardArguments &arguments, void *stream) {
   if (auto legal = validate(arguments, state->device); !legal)
     return legal;
-  auto kernel = backward(problemOf(arguments));
+  Problem problem = problemOf(arguments);
+  CompileOptions options;
+  if (!state->device.isHost() && !checkTensorMaps(arguments)) // strides that only ordinary copies can follow
+    options.config = defaultConfig(problem, state->device.target(), Loads::Async);
+  auto kernel = backward(problem, options);
   return kernel ? kernel->launch(arguments, stream) : kernel.error();
 }
 

@@ -31,6 +31,8 @@ bool isKnownBefore(Value value, mlir::Operation *op) {
 }
 
 struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
+  using Base::Base;
+
   /// One tile of rows, all else of it side by side, or a diagnostic and none.
   static tile::BufferType bufferFor(tile::DotOp dot) {
     auto type = cast<RankedTensorType>(dot.getA().getType());
@@ -40,13 +42,22 @@ struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
                                         tile::SwizzleAttr::get(dot.getContext(), 0, 0, 0)); // tile-assign-layouts chooses another
   }
 
+  /// For all warps that write and read an operand of so many rows. Where groups of them share its blocks a group reads what it wrote itself.
+  void createBarrier(ImplicitLocOpBuilder &b, int64_t rows) {
+    if (specialized)
+      tile::BarrierOp::create(b, std::min<int64_t>(warps, rows / 16));
+    else
+      gpu::BarrierOp::create(b);
+  }
+
   /// Stages the operands of `dots`, which all are known before the first of them.
-  static LogicalResult stage(MutableArrayRef<tile::DotOp> dots) {
+  LogicalResult stage(MutableArrayRef<tile::DotOp> dots) {
     ImplicitLocOpBuilder b(dots.front().getLoc(), dots.front());
     Block *block = dots.front()->getBlock();
-    bool isSeparated = llvm::any_of(block->getOps<gpu::BarrierOp>(), [&](mlir::Operation *barrier) { return barrier->isBeforeInBlock(dots.front()); });
+    bool isSeparated = llvm::any_of(*block, [&](mlir::Operation &op) { return isa<gpu::BarrierOp, tile::BarrierOp>(op) && op.isBeforeInBlock(dots.front()); });
+    int64_t rows = cast<RankedTensorType>(dots.front().getA().getType()).getDimSize(0);
     if (!isSeparated)
-      gpu::BarrierOp::create(b);
+      createBarrier(b, rows);
     for (tile::DotOp dot : dots) {
       tile::BufferType type = bufferFor(dot);
       if (!type)
@@ -56,7 +67,7 @@ struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
       tile::WriteOp::create(b, cast<TypedValue<RankedTensorType>>(dot.getA()), cast<TypedValue<tile::SlotType>>(slot));
       dot.getAMutable().assign(slot);
     }
-    gpu::BarrierOp::create(b);
+    createBarrier(b, rows);
     return success();
   }
 

@@ -323,7 +323,12 @@ struct LowerWrite : OpConversionPattern<tile::WriteOp> {
     tile::BufferType buffer = op.getSlot().getType().getBuffer();
     FragmentLayout layout = layoutOf(type);
     bool isWide = type.getElementType().isF32();
-    Value slot = b.sharedOffset(adaptor.getSlot().front(), b.mul(b.warp(), b.i32(16 * layout.rowTiles() * buffer.getRowBytes())));
+    int64_t share = layout.blockRegisters() * layout.columns * type.getElementTypeBitWidth() / 128; // chunks of a group's blocks
+    Value slot = b.sharedOffset(adaptor.getSlot().front(), b.mul(b.rowWarp(layout), b.i32(16 * layout.rowTiles() * rowPitch(buffer))));
+    if (layout.split > 1 && share % 8 != 0)
+      return op.emitOpError("lets groups write whole panels of 8 chunks, not ") << share << " chunks each";
+    if (layout.split > 1)
+      slot = b.sharedOffset(slot, b.mul(b.splitGroup(layout), b.i32(chunkConstant(buffer, {0, share, Value(), Value()}))));
     // A column tile is one chunk of 16-bit elements, two of 32-bit ones.
     Value laneChunk = isWide ? b.shiftRight(b.inQuad(), 1) : Value();
     Value inChunk = isWide ? b.shiftLeft(b.bitAnd(b.inQuad(), b.i32(1)), 3) : b.shiftLeft(b.inQuad(), 2);
