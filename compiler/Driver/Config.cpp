@@ -122,8 +122,8 @@ int64_t backwardSharedBytes(const Config &config, const Problem &problem) {
   int64_t statistics = isLongBlock(problem, config) ? config.stages * config.keyTile : 0; // rings of the first pass over a block's parts
   int64_t queries = 2 * (config.queryTile + config.stages * config.keyTile + statistics) * problem.headDim;
   int64_t rows = keyQueryTile(problem, config);
-  int64_t keys = 2 * (config.keyTile + config.stages * rows + statistics) * problem.headDim + 2 * rows * config.keyTile;
-  int64_t barriers = config.loads == Loads::Tma ? 16 * (2 + 2 * config.stages) : 0;
+  int64_t keys = 2 * (config.keyTile + config.stages * config.queryTile + statistics) * problem.headDim + 2 * rows * config.keyTile; // smaller tiles, more of them
+  int64_t barriers = config.loads == Loads::Tma ? 16 * (2 + 2 * config.stages * config.queryTile / rows) : 0;
   return std::max(queries, keys) * byteSize(problem.dtype) + barriers;
 }
 

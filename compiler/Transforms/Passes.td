@@ -114,9 +114,10 @@ def TileDeferWaits : Pass<"tile-defer-waits"> {
   let summary = "Wait for products where their results are used";
   let description = [{
     Every `wgmma` product in a loop is begun where it stands; its wait stands before the first use of its result, or at the end of the iteration, and what gives operands
-    back in between follows the wait. So a product runs under the work on the one before it.
+    back in between follows the wait. So a product runs under the work on the one before it. A sum that a loop carries is waited for in the next iteration, behind the first
+    product begun there.
   }];
-  let dependentDialects = ["::landmark::tile::TileDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }
 
 def TileAlternateGroups : Pass<"tile-alternate-groups"> {

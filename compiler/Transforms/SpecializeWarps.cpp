@@ -146,11 +146,17 @@ private:
                          }).wasInterrupted());
   }
 
+  /// How many tiles of the load there are in one of 16 rows a consumer: a left operand of fewer rows, which groups share, has more stages.
+  int64_t share(tile::LoadOp load) const {
+    bool isLeft = llvm::any_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 0; });
+    return isLeft ? std::max<int64_t>(1, 16 * consumers / load.getResult().getType().getDimSize(0)) : 1;
+  }
+
   LogicalResult join(tile::LoadOp load, bool stays) {
     RankedTensorType tile = load.getResult().getType();
     if (tile.getElementTypeBitWidth() != 16 || tile.getShape().back() % 16 != 0)
       return load.emitOpError("can be fetched if its rows are of 16-bit elements, a multiple of 16 of them");
-    auto type = tile::BufferType::inPanels(stays ? leftStages : stages, tile.getShape(), tile.getElementType());
+    auto type = tile::BufferType::inPanels(stays ? leftStages : stages * share(load), tile.getShape(), tile.getElementType());
     auto *ring = llvm::find_if(rings, [&](Ring &ring) { return ring.view == load.getView() && ring.stays == stays; });
     if (ring == rings.end()) {
       rings.push_back({load.getView(), stays, type});

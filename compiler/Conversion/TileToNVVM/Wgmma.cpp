@@ -50,6 +50,11 @@ private:
   Value base;
 };
 
+/// A number that is the same in all lanes of a warp, told so to the assembler: descriptors made of it are computed once a warp.
+Value uniform(ThreadBuilder &b, Value number) {
+  return NVVM::ShflOp::create(b, number.getType(), b.i32(-1), number, b.i32(0), b.i32(31), NVVM::ShflKind::idx, UnitAttr());
+}
+
 /// Operands of one instruction, as numbers of the inline assembly's operands.
 struct Instruction {
   SmallVector<Value> left; ///< a descriptor, or four registers
@@ -167,9 +172,9 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
     tile::BufferType type = bufferOf(op.getA());
     FragmentLayout layout = layoutOf(op.getType());
     auto from = [&](Value slot, tile::BufferType type, Value part, int64_t rows) {
-      return PanelDescriptor(b, b.sharedOffset(slot, b.mul(part, b.i32(rows * rowPitch(type)))), type, false);
+      return PanelDescriptor(b, b.sharedOffset(slot, b.mul(uniform(b, part), b.i32(rows * rowPitch(type)))), type, false);
     };
-    PanelDescriptor left = from(adaptor.getA().front(), type, b.shiftRight(b.rowWarp(layout), 2), 64);
+    PanelDescriptor left = from(adaptor.getA().front(), type, layout.rowWarps() == 4 ? b.i32(0) : b.shiftRight(b.rowWarp(layout), 2), 64);
     PanelDescriptor right = from(adaptor.getB().front(), bufferOf(op.getB()), layout.split == 1 ? b.i32(0) : b.splitGroup(layout), columns);
     SmallVector<Instruction> instructions;
     for (int64_t step = 0; step < type.getColumns() / 16; ++step)
@@ -194,7 +199,7 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
   /// Weights from shared memory, the depth in their rows: 64 columns, a panel, for each group of four warps.
   static SmallVector<Instruction> multiplyTransposed(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor) {
     tile::BufferType type = bufferOf(op.getA());
-    Value panel = b.mul(b.shiftRight(b.warp(), 2), b.i32(type.getRows() * rowPitch(type)));
+    Value panel = b.mul(uniform(b, b.shiftRight(b.warp(), 2)), b.i32(type.getRows() * rowPitch(type)));
     PanelDescriptor left(b, b.sharedOffset(adaptor.getA().front(), panel), type, true);
     PanelDescriptor right(b, adaptor.getB().front(), bufferOf(op.getB()), true);
     SmallVector<Instruction> instructions;
