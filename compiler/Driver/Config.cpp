@@ -178,7 +178,8 @@ int64_t keyQueryTile(const Problem &problem, const Config &config) {
 }
 
 int64_t keyPasses(const Problem &problem, const Config &config, const Target &target) {
-  return target.isHost() || keyRegisters(config, problem, 2) <= std::min<int64_t>(208, fittingRegisters(config)) ? 1 : 2;
+  int64_t most = config.unit == MatrixUnit::Wgmma ? 200 : 208; // descriptors and weights take more
+  return target.isHost() || keyRegisters(config, problem, 2) <= std::min(most, fittingRegisters(config)) ? 1 : 2;
 }
 
 int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }

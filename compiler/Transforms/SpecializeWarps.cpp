@@ -63,7 +63,7 @@ struct Boxes {
 /// Shared memory that all loads of one view go through.
 struct Ring {
   Value view;
-  bool stays; ///< for a program: left operands, and what is loaded outside of loops
+  bool stays; ///< for a program: what is loaded before the loops that multiply it
   tile::BufferType type;
   bool isUniform = true; ///< all its tiles are alike
   Value buffer, barriers;
@@ -141,8 +141,8 @@ private:
                            auto argument = dyn_cast<BlockArgument>(load.getView());
                            if (!argument || argument.getOwner() != &kernel.getBody().front())
                              return load.emitOpError("can be fetched from the kernel's arguments only");
-                           bool isLeft = llvm::all_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 0; });
-                           return join(load, isLeft || load->getParentOp() == kernel);
+                           bool feedsLoops = llvm::none_of(load->getUsers(), [&](Operation *user) { return user->getBlock() == load->getBlock(); });
+                           return join(load, load->getParentOp() == kernel || (feedsLoops && !load->use_empty()));
                          }).wasInterrupted());
   }
 
