@@ -118,11 +118,12 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
 
 /// Of the two kernels the one that takes more: Q and dO, K and V, one pair resident and the other in rings, and where keys are resident the weights and the
 /// gradients of logits that are multiplied transposed.
-int64_t backwardSharedBytes(const Config &config, const Problem &problem) {
+int64_t backwardSharedBytes(const Config &config, const Problem &problem, const Target &target) {
   int64_t statistics = isLongBlock(problem, config) ? config.stages * config.keyTile : 0; // rings of the first pass over a block's parts
   int64_t queries = 2 * (config.queryTile + config.stages * config.keyTile + statistics) * problem.headDim;
-  int64_t rows = keyQueryTile(problem, config);
-  int64_t keys = 2 * (config.keyTile + config.stages * config.queryTile + statistics) * problem.headDim + 2 * rows * config.keyTile; // smaller tiles, more of them
+  int64_t rows = keyQueryTile(problem, config), staged = keyPasses(problem, config, target) == 1 ? 2 : 1; // tiles of rows and keys
+  // Smaller tiles of rows have more stages.
+  int64_t keys = 2 * (config.keyTile + config.stages * config.queryTile + statistics) * problem.headDim + staged * rows * config.keyTile;
   int64_t barriers = config.loads == Loads::Tma ? 16 * (2 + 2 * config.stages * config.queryTile / rows) : 0;
   return std::max(queries, keys) * byteSize(problem.dtype) + barriers;
 }
@@ -173,7 +174,9 @@ int64_t tileTokens(const Problem &problem, const Config &config) {
 }
 
 int64_t keyQueryTile(const Problem &problem, const Config &config) {
-  bool shareBlocks = config.unit == MatrixUnit::Wgmma && config.keyTile / tileTokens(problem, config) % (config.warps / 4) == 0;
+  if (config.unit != MatrixUnit::Wgmma || config.warps < 4)
+    return config.queryTile;
+  bool shareBlocks = config.keyTile / tileTokens(problem, config) % (config.warps / 4) == 0;
   return shareBlocks ? 64 : config.queryTile;
 }
 
@@ -239,7 +242,7 @@ int64_t sharedBytes(const Config &config, const Problem &problem, const Target &
   if (target.isHost())
     return 0;
   if (problem.operation == Operation::Backward)
-    return backwardSharedBytes(config, problem);
+    return backwardSharedBytes(config, problem, target);
   if (isRetrieval(problem.operation))
     return retrievalSharedBytes(config, problem);
   return sharedBytes(config, problem, queryStages(config, problem, target));
