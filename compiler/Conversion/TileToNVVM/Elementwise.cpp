@@ -238,8 +238,12 @@ Value combine(ThreadBuilder &b, tile::ReductionKind kind, Value left, Value righ
   return isFloat ? Value(arith::AddFOp::create(b, left, right)) : b.add(left, right);
 }
 
-/// A balanced tree: short chains keep the pipes busy.
+/// Four chains, in which a product goes into its sum in one instruction, and a tree: enough side by side to keep the pipes busy.
 Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, SmallVector<Value> values) {
+  constexpr size_t chains = 4;
+  for (size_t i = chains; i < values.size(); ++i)
+    values[i % chains] = combine(b, kind, values[i % chains], values[i]);
+  values.truncate(std::min(chains, values.size()));
   while (values.size() > 1) {
     SmallVector<Value> next;
     for (size_t i = 0; i + 1 < values.size(); i += 2)
