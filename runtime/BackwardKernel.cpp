@@ -51,6 +51,18 @@ Expected<BackwardArguments> replace(BackwardArguments arguments, const BackwardP
   return arguments;
 }
 
+/// Gives the tensor maps that the kernel takes, if any, to a call that has something to do. Not all views can be described by one.
+Expected<void> addMaps(PackedBackwardArguments &packed, const LoadedKernel &kernel, const BackwardArguments &arguments) {
+  const std::vector<TensorMap> &maps = kernel.kernel.tensorMaps;
+  if (maps.empty())
+    return {};
+  if (auto described = checkTensorMaps(arguments); !described)
+    return described;
+  const DeviceState &on = *kernel.device.state();
+  cuda::ContextScope scope(*on.driver, on.context); // the driver encodes for the current one
+  return scope.status() ? packed.encodeMaps(*on.driver, maps, arguments) : scope.status();
+}
+
 } // namespace
 
 const Kernel &BackwardKernel::kernel() const { return shared->kernel; }
@@ -61,6 +73,8 @@ Expected<void> BackwardKernel::launch(const BackwardArguments &arguments, void *
   if (!programs)
     return programs.error();
   PackedBackwardArguments packed(arguments, sectionOf(forwardOf(arguments), shared->device));
+  if (auto added = addMaps(packed, *shared, arguments); !added)
+    return added;
   return shared->launch(*programs, packed.pointers(), stream);
 }
 
@@ -68,8 +82,11 @@ Expected<PreparedBackward> BackwardKernel::prepare(const BackwardArguments &argu
   auto programs = check(arguments, shared->kernel, shared->device);
   if (!programs)
     return programs.error();
-  return PreparedBackward(std::make_shared<PreparedBackward::State>(
-      shared, arguments, *programs, sectionOf(forwardOf(arguments), shared->device)));
+  auto prepared = std::make_shared<PreparedBackward::State>(shared, arguments, *programs,
+                                                            sectionOf(forwardOf(arguments), shared->device));
+  if (auto added = addMaps(prepared->packed, *shared, arguments); !added)
+    return added.error();
+  return PreparedBackward(std::move(prepared));
 }
 
 Expected<void> PreparedBackward::launch(void *stream) const {
@@ -81,6 +98,8 @@ Expected<void> PreparedBackward::launch(const BackwardPointers &pointers, void *
   if (!arguments)
     return arguments.error();
   PackedBackwardArguments packed(*arguments, shared->section);
+  if (auto added = addMaps(packed, *shared->kernel, *arguments); !added)
+    return added;
   return shared->kernel->launch(shared->programs, packed.pointers(), stream);
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Launch.h"
 
-#include "TensorMaps.h"
-
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -115,24 +113,39 @@ PackedBackwardArguments::PackedBackwardArguments(const BackwardArguments &argume
   table.add(this->section);
 }
 
-Expected<void> PackedArguments::encodeMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted,
-                                           const ForwardArguments &arguments) {
-  if (wanted.size() > mostMaps)
+namespace {
+
+/// Encodes the tensor maps that a kernel wants, and adds them behind its other arguments.
+template <typename Arguments, typename Table>
+Expected<void> addMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted, const Arguments &arguments,
+                       std::array<cuda::TensorMapBytes, mostTensorMaps> &maps, Table &table) {
+  if (wanted.size() > mostTensorMaps)
     return Error{ErrorCode::Unsupported, fmt::format("kernel: takes {} tensor maps, at most {} can be passed",
-                                                     wanted.size(), mostMaps)};
+                                                     wanted.size(), mostTensorMaps)};
   for (std::size_t number = 0; number < wanted.size(); ++number) {
-    if (auto encoded = encode(driver, wanted[number], arguments, maps[number]); !encoded)
+    if (auto encoded = encode(driver, wanted[number], mappedView(arguments, wanted[number].argument), maps[number]); !encoded)
       return encoded;
     table.add(maps[number]);
   }
   return {};
 }
 
+} // namespace
+
+Expected<void> PackedArguments::encodeMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted,
+                                           const ForwardArguments &arguments) {
+  return addMaps(driver, wanted, arguments, maps, table);
+}
+
+Expected<void> PackedBackwardArguments::encodeMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted, const BackwardArguments &arguments) {
+  return addMaps(driver, wanted, arguments, maps, table);
+}
+
 Expected<void> PackedArguments::moveMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted,
                                          const ForwardArguments &arguments, const PackedArguments &encoded) {
   for (std::size_t number = 0; number < wanted.size(); ++number) {
     maps[number] = encoded.maps[number];
-    if (auto moved = move(driver, wanted[number], arguments, maps[number]); !moved)
+    if (auto moved = move(driver, wanted[number], mappedView(arguments, wanted[number].argument), maps[number]); !moved)
       return moved;
     table.add(maps[number]);
   }

@@ -5,6 +5,7 @@
 #define LANDMARK_RUNTIME_LAUNCH_H
 
 #include "ArgumentTable.h"
+#include "TensorMaps.h"
 #include "cuda/Driver.h"
 #include "landmark/Runtime.h"
 
@@ -53,9 +54,8 @@ private:
   float scale;
   int64_t section;
 
-  static constexpr std::size_t mostMaps = 8;
-  std::array<cuda::TensorMapBytes, mostMaps> maps;
-  ArgumentTable<4 * ViewDescriptor<4>::fields + ViewDescriptor<3>::fields + 4 + mostMaps> table;
+  std::array<cuda::TensorMapBytes, mostTensorMaps> maps;
+  ArgumentTable<4 * ViewDescriptor<4>::fields + ViewDescriptor<3>::fields + 4 + mostTensorMaps> table;
 };
 
 /// The same for a backward.
@@ -66,6 +66,8 @@ public:
 
   void **pointers() { return table.data(); }
 
+  Expected<void> encodeMaps(const cuda::Driver &driver, const std::vector<TensorMap> &wanted, const BackwardArguments &arguments);
+
 private:
   ViewDescriptor<4> q, k, v, o;
   ViewDescriptor<3> lse;
@@ -75,7 +77,8 @@ private:
   int64_t phase, qOffset;
   float scale;
   int64_t section;
-  ArgumentTable<8 * ViewDescriptor<4>::fields + 3 * ViewDescriptor<3>::fields + 4> table;
+  std::array<cuda::TensorMapBytes, mostTensorMaps> maps;
+  ArgumentTable<8 * ViewDescriptor<4>::fields + 3 * ViewDescriptor<3>::fields + 4 + mostTensorMaps> table;
 };
 
 } // namespace landmark

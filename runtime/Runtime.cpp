@@ -138,7 +138,12 @@ Expected<PreparedForward> Runtime::prepare(const ForwardArguments &arguments, co
 Expected<BackwardKernel> Runtime::kernelFor(const BackwardArguments &arguments, const CompileOptions &options) {
   if (auto legal = validate(arguments, state->device); !legal)
     return legal.error();
-  return backward(problemOf(arguments), options);
+  Problem problem = problemOf(arguments);
+  if (options.config || state->device.isHost() || checkTensorMaps(arguments))
+    return backward(problem, options);
+  CompileOptions ordinary = options; // strides that only ordinary copies can follow
+  ordinary.config = defaultConfig(problem, state->device.target(), Loads::Async);
+  return backward(problem, ordinary);
 }
 
 Expected<void> Runtime::backward(const BackwardArguments &arguments, void *stream) {

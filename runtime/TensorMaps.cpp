@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "TensorMaps.h"
 
+#include "Launch.h"
+
 #include <algorithm>
 #include <bit>
 #include <fmt/format.h>
@@ -12,14 +14,11 @@ namespace {
 constexpr int64_t alignment = 16;                  // bytes: of addresses and strides
 constexpr int64_t strideLimit = int64_t(1) << 40; // bytes
 
-const TensorView &viewOf(const ForwardArguments &arguments, int64_t number) {
-  return number == 0 ? arguments.q : number == 1 ? arguments.k : arguments.v;
-}
+/// Number of dO among a backward kernel's arguments, behind O and LSE.
+constexpr int64_t gradientArgument = 5;
 
 /// Of every block its landmark: token every - 1, the tokens counted from `phase` in the first one.
-int64_t firstRow(const TensorMap &map, const ForwardArguments &arguments) {
-  return map.every > 1 ? map.every - 1 - arguments.phase : 0;
-}
+int64_t firstRow(const TensorMap &map, int64_t phase) { return map.every > 1 ? map.every - 1 - phase : 0; }
 
 bool isBlank(const TensorView &view, int64_t first) {
   return view.shape[2] <= first || view.shape[0] == 0 || view.shape[1] == 0;
@@ -58,12 +57,25 @@ Expected<void> checkTensorMaps(const ForwardArguments &arguments) {
   return checkView(arguments.v, "v");
 }
 
-Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const ForwardArguments &arguments,
-                      cuda::TensorMapBytes &bytes) {
+Expected<void> checkTensorMaps(const BackwardArguments &arguments) {
+  if (auto fits = checkTensorMaps(forwardOf(arguments)); !fits)
+    return fits;
+  return checkView(arguments.dO, "dO");
+}
+
+MappedView mappedView(const ForwardArguments &arguments, int64_t argument) {
+  return {argument == 0 ? arguments.q : argument == 1 ? arguments.k : arguments.v, arguments.phase};
+}
+
+MappedView mappedView(const BackwardArguments &arguments, int64_t argument) {
+  return {argument == gradientArgument ? arguments.dO : argument == 0 ? arguments.q : argument == 1 ? arguments.k : arguments.v, arguments.phase};
+}
+
+Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const MappedView &mapped, cuda::TensorMapBytes &bytes) {
   bytes = {};
-  const TensorView &view = viewOf(arguments, map.argument);
+  const TensorView &view = mapped.view;
   int64_t size = byteSize(view.dtype), rows = view.shape[2], rowStride = view.strides[2];
-  int64_t first = firstRow(map, arguments);
+  int64_t first = firstRow(map, mapped.phase);
   if (isBlank(view, first))
     return {};
   rows = (rows - first + map.every - 1) / map.every;
@@ -78,13 +90,12 @@ Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const Fo
   int type = view.dtype == DType::F16 ? cuda::Float16 : cuda::BFloat16;
   return driver.check(driver.tensorMapEncodeTiled(&bytes, type, 4, startOf(view, first), sizes, strides, box, steps, 0, order,
                                                   cuda::PromoteTo256, 0),
-                      fmt::format("cuTensorMapEncodeTiled of {}", "qkv"[map.argument]));
+                      fmt::format("cuTensorMapEncodeTiled of {}", map.argument == gradientArgument ? "dO" : std::string(1, "qkv"[map.argument])));
 }
 
-Expected<void> move(const cuda::Driver &driver, const TensorMap &map, const ForwardArguments &arguments,
-                    cuda::TensorMapBytes &bytes) {
-  const TensorView &view = viewOf(arguments, map.argument);
-  int64_t first = firstRow(map, arguments);
+Expected<void> move(const cuda::Driver &driver, const TensorMap &map, const MappedView &mapped, cuda::TensorMapBytes &bytes) {
+  const TensorView &view = mapped.view;
+  int64_t first = firstRow(map, mapped.phase);
   if (isBlank(view, first))
     return {};
   return driver.check(driver.tensorMapReplaceAddress(&bytes, startOf(view, first)), "cuTensorMapReplaceAddress");

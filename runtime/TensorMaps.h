@@ -9,16 +9,28 @@
 
 namespace landmark {
 
-/// Whether tensor maps can describe q, k and v: there are keys, rows start on 16 bytes, and no stride is negative or 0. The error names the view.
+/// Whether tensor maps can describe q, k and v (and dO): there are keys, rows start on 16 bytes, and no stride is negative or 0. The error names the view.
 Expected<void> checkTensorMaps(const ForwardArguments &arguments);
+Expected<void> checkTensorMaps(const BackwardArguments &arguments);
 
-/// Encodes `map` for the arguments of one launch. A view without the rows that the map is of leaves it blank: nobody reads it.
-Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const ForwardArguments &arguments,
-                      cuda::TensorMapBytes &bytes);
+/// What a tensor map is made for: a view of a launch and the phase of its blocks.
+struct MappedView {
+  const TensorView &view;
+  int64_t phase;
+};
+
+/// What a kernel's map number `argument` is of.
+MappedView mappedView(const ForwardArguments &arguments, int64_t argument);
+MappedView mappedView(const BackwardArguments &arguments, int64_t argument);
+
+/// Encodes `map` for one launch. A view without the rows that the map is of leaves it blank: nobody reads it.
+Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const MappedView &mapped, cuda::TensorMapBytes &bytes);
 
 /// Makes of a map that was encoded for the same shapes and strides that of other memory.
-Expected<void> move(const cuda::Driver &driver, const TensorMap &map, const ForwardArguments &arguments,
-                    cuda::TensorMapBytes &bytes);
+Expected<void> move(const cuda::Driver &driver, const TensorMap &map, const MappedView &mapped, cuda::TensorMapBytes &bytes);
+
+/// Most maps of a kernel.
+constexpr std::size_t mostTensorMaps = 8;
 
 } // namespace landmark
 #endif

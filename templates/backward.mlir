@@ -8,6 +8,7 @@
 //   !view, !rows_view   global memory, [batch, head, row, D] and [batch, head, row]; !grad_view that of dq, dk and dv
 //   !q_tile [rows, D]  !kv_tile [blocks, tokens, D]                                          in the input type
 //   !s_tile, !p_tile, !seen [rows, blocks, tokens]  !own [rows, blocks]  !o_tile [rows, D]  !d_tile [keys, D]  !row, !row_index [rows]
+//   !key_q_tile, !key_s_tile, ...                       the same in the second kernel, whose tiles may have fewer rows
 //   !dq_tile [rows, D]  !dkv_tile [keys, D]                                                  in the type of the gradients
 // "tokens" is at least L; what is beyond L reads as zero and is seen by no row. "keys" is blocks * tokens.
 
@@ -91,7 +92,7 @@ gpu.module @kernels {
                                    %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view,
                                    %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %L = tile.param "block_size" : index
-    %tile = tile.param "query_tile" : index
+    %tile = tile.param "key_query_tile" : index
     %ordinary = tile.param "ordinary_tokens" : index
     %step = tile.param "tile_blocks" : index
     %block_rows = tile.param "tile_tokens" : index
@@ -124,9 +125,9 @@ gpu.module @kernels {
 
     %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
     %v = tile.load %V[%batch, %kv_head, %key] stride %L count %ordinary in [%zero, %keys) : !view -> !kv_tile
-    %s0 = arith.constant dense<0.0> : !s_tile
+    %s0 = arith.constant dense<0.0> : !key_s_tile
     %d0 = arith.constant dense<0.0> : !d_tile
-    %base = arith.constant dense<1.44269504> : !row
+    %base = arith.constant dense<1.44269504> : !key_row
 
     %dv, %dk1 = scf.for %t = %zero to %end step %one iter_args(%dv_acc = %d0, %dk_acc = %d0) -> (!d_tile, !d_tile) {
       %edge = tile.edge %t interior(%begin, %end)
@@ -138,30 +139,30 @@ gpu.module @kernels {
         %inner_head, %inner_row = landmark.group_tile %u heads(%head) first(%inner_first) tiles(%inner_tiles) tile(%tile)
         scf.yield %inner_head, %inner_row : index, index
       }
-      %q = tile.load %Q[%batch, %h, %row] in [%zero, %queries) : !view -> !q_tile
-      %do = tile.load %DO[%batch, %h, %row] in [%zero, %queries) : !view -> !q_tile
-      %lse_e = tile.load %LSE[%batch, %h, %row] in [%zero, %queries) : !rows_view -> !row
-      %delta = tile.load %DELTA[%batch, %h, %row] in [%zero, %queries) : !rows_view -> !row
-      %lse = arith.mulf %lse_e, %base : !row
-      %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
-      %a = tile.dot %do, %v transpose into %s0 : !q_tile, !kv_tile -> !s_tile
-      %seen, %own = scf.if %edge -> (!seen, !own) {
+      %q = tile.load %Q[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile
+      %do = tile.load %DO[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile
+      %lse_e = tile.load %LSE[%batch, %h, %row] in [%zero, %queries) : !rows_view -> !key_row
+      %delta = tile.load %DELTA[%batch, %h, %row] in [%zero, %queries) : !rows_view -> !key_row
+      %lse = arith.mulf %lse_e, %base : !key_row
+      %s = tile.dot %q, %k transpose into %s0 : !key_q_tile, !kv_tile -> !key_s_tile
+      %a = tile.dot %do, %v transpose into %s0 : !key_q_tile, !kv_tile -> !key_s_tile
+      %seen, %own = scf.if %edge -> (!key_seen, !key_own) {
         %position = arith.addi %row, %q_offset : index
-        %row_block, %row_token = landmark.locate %position phase %phase block %L : !row_index, !row_index
-        %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !row_index, !row_index -> !seen
-        %own_block = landmark.own %row_block at %b : !row_index -> !own
-        scf.yield %tokens, %own_block : !seen, !own
+        %row_block, %row_token = landmark.locate %position phase %phase block %L : !key_row_index, !key_row_index
+        %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !key_row_index, !key_row_index -> !key_seen
+        %own_block = landmark.own %row_block at %b : !key_row_index -> !key_own
+        scf.yield %tokens, %own_block : !key_seen, !key_own
       } else {
-        %tokens = landmark.ordinary block(%L) : !seen
-        %own_block = arith.constant dense<false> : !own
-        scf.yield %tokens, %own_block : !seen, !own
+        %tokens = landmark.ordinary block(%L) : !key_seen
+        %own_block = arith.constant dense<false> : !key_own
+        scf.yield %tokens, %own_block : !key_seen, !key_own
       }
-      %p, %ds = landmark.gradients %s, %a seen %seen own %own lse %lse delta %delta factor %c block(%L) : !s_tile, !seen, !own, !row
-      %p_in = tile.cast %p : !s_tile -> !p_tile
-      %dv_next = tile.dot %p_in transposed, %do into %dv_acc : !p_tile, !q_tile -> !d_tile
+      %p, %ds = landmark.gradients %s, %a seen %seen own %own lse %lse delta %delta factor %c block(%L) : !key_s_tile, !key_seen, !key_own, !key_row
+      %p_in = tile.cast %p : !key_s_tile -> !key_p_tile
+      %dv_next = tile.dot %p_in transposed, %do into %dv_acc : !key_p_tile, !key_q_tile -> !d_tile
       %dk_next = scf.if %is_one_pass -> !d_tile {
-        %ds_in = tile.cast %ds : !s_tile -> !p_tile
-        %sum = tile.dot %ds_in transposed, %q into %dk_acc : !p_tile, !q_tile -> !d_tile
+        %ds_in = tile.cast %ds : !key_s_tile -> !key_p_tile
+        %sum = tile.dot %ds_in transposed, %q into %dk_acc : !key_p_tile, !key_q_tile -> !d_tile
         scf.yield %sum : !d_tile
       } else {
         scf.yield %dk_acc : !d_tile
@@ -184,27 +185,27 @@ gpu.module @kernels {
         %inner_head, %inner_row = landmark.group_tile %u heads(%head) first(%inner_first) tiles(%inner_tiles) tile(%tile)
         scf.yield %inner_head, %inner_row : index, index
       }
-      %q = tile.load %Q[%batch, %h, %row] in [%zero, %queries) : !view -> !q_tile
-      %do = tile.load %DO[%batch, %h, %row] in [%zero, %queries) : !view -> !q_tile
-      %lse_e = tile.load %LSE[%batch, %h, %row] in [%zero, %queries) : !rows_view -> !row
-      %delta = tile.load %DELTA[%batch, %h, %row] in [%zero, %queries) : !rows_view -> !row
-      %lse = arith.mulf %lse_e, %base : !row
-      %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
-      %a = tile.dot %do, %v transpose into %s0 : !q_tile, !kv_tile -> !s_tile
-      %seen, %own = scf.if %edge -> (!seen, !own) {
+      %q = tile.load %Q[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile
+      %do = tile.load %DO[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile
+      %lse_e = tile.load %LSE[%batch, %h, %row] in [%zero, %queries) : !rows_view -> !key_row
+      %delta = tile.load %DELTA[%batch, %h, %row] in [%zero, %queries) : !rows_view -> !key_row
+      %lse = arith.mulf %lse_e, %base : !key_row
+      %s = tile.dot %q, %k transpose into %s0 : !key_q_tile, !kv_tile -> !key_s_tile
+      %a = tile.dot %do, %v transpose into %s0 : !key_q_tile, !kv_tile -> !key_s_tile
+      %seen, %own = scf.if %edge -> (!key_seen, !key_own) {
         %position = arith.addi %row, %q_offset : index
-        %row_block, %row_token = landmark.locate %position phase %phase block %L : !row_index, !row_index
-        %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !row_index, !row_index -> !seen
-        %own_block = landmark.own %row_block at %b : !row_index -> !own
-        scf.yield %tokens, %own_block : !seen, !own
+        %row_block, %row_token = landmark.locate %position phase %phase block %L : !key_row_index, !key_row_index
+        %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !key_row_index, !key_row_index -> !key_seen
+        %own_block = landmark.own %row_block at %b : !key_row_index -> !key_own
+        scf.yield %tokens, %own_block : !key_seen, !key_own
       } else {
-        %tokens = landmark.ordinary block(%L) : !seen
-        %own_block = arith.constant dense<false> : !own
-        scf.yield %tokens, %own_block : !seen, !own
+        %tokens = landmark.ordinary block(%L) : !key_seen
+        %own_block = arith.constant dense<false> : !key_own
+        scf.yield %tokens, %own_block : !key_seen, !key_own
       }
-      %p, %ds = landmark.gradients %s, %a seen %seen own %own lse %lse delta %delta factor %c block(%L) : !s_tile, !seen, !own, !row
-      %ds_in = tile.cast %ds : !s_tile -> !p_tile
-      %dk_next = tile.dot %ds_in transposed, %q into %dk_acc : !p_tile, !q_tile -> !d_tile
+      %p, %ds = landmark.gradients %s, %a seen %seen own %own lse %lse delta %delta factor %c block(%L) : !key_s_tile, !key_seen, !key_own, !key_row
+      %ds_in = tile.cast %ds : !key_s_tile -> !key_p_tile
+      %dk_next = tile.dot %ds_in transposed, %q into %dk_acc : !key_p_tile, !key_q_tile -> !d_tile
       scf.yield %dk_next : !d_tile
     }
     %scales = tensor.splat %scale : !d_tile

@@ -200,11 +200,13 @@ private:
     builder.setInsertionPointToStart(module->getBody());
     auto schedule = ir::ConfigAttr::get(&context, config.queryTile, config.keyTile, config.warps, config.stages);
     mlir::Type element = elementType(&context, problem.dtype), gradient = elementType(&context, problem.gradientType());
+    int64_t rowTile = keyQueryTile(problem, config);
     if (problem.operation == Operation::Forward)
       ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, schedule);
     else if (problem.operation == Operation::Backward)
       ir::BackwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, gradient,
-                             keyPasses(problem, config, target), schedule);
+                             keyPasses(problem, config, target), rowTile == config.queryTile ? mlir::IntegerAttr() : builder.getI64IntegerAttr(rowTile),
+                             schedule);
     else
       ir::RetrieveOp::create(builder, builder.getUnknownLoc(), kernelName(problem), name(problem.operation), problem.blockSize, problem.headDim,
                              problem.topK, element, schedule);

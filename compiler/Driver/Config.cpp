@@ -21,7 +21,7 @@ constexpr int64_t maxKeyTile = 128;
 
 /// Registers of one thread that hold the accumulators of the gradients of keys, `count` of them, and of logits and their products.
 int64_t keyRegisters(const Config &config, const Problem &problem, int64_t count) {
-  return (count * config.keyTile * problem.headDim + 2 * config.queryTile * config.keyTile) / (32 * config.warps);
+  return (count * config.keyTile * problem.headDim + 2 * keyQueryTile(problem, config) * config.keyTile) / (32 * config.warps);
 }
 
 /// Registers of one thread that hold the accumulators of the output and of the logits, and resident weights.
@@ -52,8 +52,6 @@ Expected<void> validateWgmma(const Config &config, const Problem &problem, const
   auto refuse = [](std::string why) {
     return Error{ErrorCode::InvalidArgument, fmt::format("config: unit = wgmma: {}; the nearest legal value is mma", why)};
   };
-  if (problem.operation == Operation::Backward)
-    return refuse("the backward multiplies by mma");
   if (target.chip != "sm_90a")
     return refuse(fmt::format("only sm_90a has it, not {}", target.chip));
   if (problem.dtype == DType::F32)
@@ -66,6 +64,10 @@ Expected<void> validateWgmma(const Config &config, const Problem &problem, const
     return illegal("warps", config.warps, "wgmma takes warps in groups of four", 4);
   if (config.queryTile != 16 * config.warps)
     return illegal("query_tile", config.queryTile, "wgmma takes 16 rows a warp", 16 * config.warps);
+  if (problem.operation == Operation::Backward && config.loads != Loads::Tma)
+    return refuse("a backward by wgmma takes loads = tma");
+  if (problem.operation == Operation::Backward && config.keyTile != 16 * config.warps)
+    return illegal("key_tile", config.keyTile, "wgmma takes 16 keys a warp in a backward", 16 * config.warps);
   return {};
 }
 
@@ -78,6 +80,8 @@ Expected<void> validateTma(const Config &config, const Problem &problem, const T
     return refuse("it feeds wgmma, not mma");
   if (isLongBlock(problem, config))
     return refuse(fmt::format("blocks of {} keys are longer than a key tile of {}", problem.blockSize, config.keyTile));
+  if (problem.operation == Operation::Backward && (config.persistent || config.pingPong))
+    return Error{ErrorCode::InvalidArgument, "config: persistent and ping_pong are the forward's; the nearest legal value is 0"};
   return {};
 }
 
@@ -114,17 +118,34 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
 
 /// Of the two kernels the one that takes more: Q and dO, K and V, one pair resident and the other in rings, and where keys are resident the weights and the
 /// gradients of logits that are multiplied transposed.
-int64_t backwardSharedBytes(const Config &config, const Problem &problem) {
+int64_t backwardSharedBytes(const Config &config, const Problem &problem, const Target &target) {
   int64_t statistics = isLongBlock(problem, config) ? config.stages * config.keyTile : 0; // rings of the first pass over a block's parts
   int64_t queries = 2 * (config.queryTile + config.stages * config.keyTile + statistics) * problem.headDim;
-  int64_t keys = 2 * (config.keyTile + config.stages * config.queryTile + statistics) * problem.headDim + 2 * config.queryTile * config.keyTile;
-  return std::max(queries, keys) * byteSize(problem.dtype);
+  int64_t rows = keyQueryTile(problem, config), staged = keyPasses(problem, config, target) == 1 ? 2 : 1; // tiles of rows and keys
+  // Smaller tiles of rows have more stages.
+  int64_t keys = 2 * (config.keyTile + config.stages * config.queryTile + statistics) * problem.headDim + staged * rows * config.keyTile;
+  int64_t barriers = config.loads == Loads::Tma ? 16 * (2 + 2 * config.stages * config.queryTile / rows) : 0;
+  return std::max(queries, keys) * byteSize(problem.dtype) + barriers;
+}
+
+/// The first that fits of what wgmma and tensor maps can do; none where they do not serve.
+std::optional<Config> defaultBackwardWgmma(const Problem &problem, const Target &target) {
+  for (int64_t warps : {8, 4})
+    for (int64_t stages : {2, 1}) {
+      Config config{16 * warps, 16 * warps, warps, stages, MatrixUnit::Wgmma, Loads::Tma};
+      if (validate(config, problem, target) && accumulatorRegisters(config, problem) <= 200)
+        return config;
+    }
+  return std::nullopt;
 }
 
 /// The first that fits, with as many stages as leave room for two blocks of four warps on a multiprocessor.
-Config defaultBackward(const Problem &problem, const Target &target) {
+Config defaultBackward(const Problem &problem, const Target &target, Loads most) {
   if (target.isHost())
     return {64, problem.blockSize <= 64 ? 64 : 128, 1, 1};
+  if (target.chip == "sm_90a" && most == Loads::Tma)
+    if (std::optional<Config> config = defaultBackwardWgmma(problem, target))
+      return *config;
   std::vector<Config> candidates;
   if (problem.blockSize > 64 && problem.blockSize <= 128)
     candidates.push_back({128, 128, 8, 2});
@@ -152,8 +173,16 @@ int64_t tileTokens(const Problem &problem, const Config &config) {
   return tokens;
 }
 
+int64_t keyQueryTile(const Problem &problem, const Config &config) {
+  if (config.unit != MatrixUnit::Wgmma || config.warps < 4)
+    return config.queryTile;
+  bool shareBlocks = config.keyTile / tileTokens(problem, config) % (config.warps / 4) == 0;
+  return shareBlocks ? 64 : config.queryTile;
+}
+
 int64_t keyPasses(const Problem &problem, const Config &config, const Target &target) {
-  return target.isHost() || keyRegisters(config, problem, 2) <= std::min<int64_t>(208, fittingRegisters(config)) ? 1 : 2;
+  int64_t most = config.unit == MatrixUnit::Wgmma ? 200 : 208; // descriptors and weights take more
+  return target.isHost() || keyRegisters(config, problem, 2) <= std::min(most, fittingRegisters(config)) ? 1 : 2;
 }
 
 int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }
@@ -166,7 +195,7 @@ int64_t threads(const Config &config, const Target &target) {
 
 Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
   if (problem.operation == Operation::Backward)
-    return defaultBackward(problem, target);
+    return defaultBackward(problem, target, most);
   if (isRetrieval(problem.operation))
     return defaultRetrievalConfig(problem, target);
   int64_t padded = paddedBlock(problem);
@@ -213,7 +242,7 @@ int64_t sharedBytes(const Config &config, const Problem &problem, const Target &
   if (target.isHost())
     return 0;
   if (problem.operation == Operation::Backward)
-    return backwardSharedBytes(config, problem);
+    return backwardSharedBytes(config, problem, target);
   if (isRetrieval(problem.operation))
     return retrievalSharedBytes(config, problem);
   return sharedBytes(config, problem, queryStages(config, problem, target));

@@ -52,10 +52,12 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   } else {
     manager.addPass(createTilePipelineLoads({options.stages, options.warps, residentRegisters}));
   }
-  manager.addPass(createTileStageOperands());
+  manager.addPass(createTileStageOperands({options.warps, options.specialize}));
   manager.addPass(createTileAssignLayouts({options.warps, options.unit}));
-  if (options.overlap)
+  if (options.overlap) {
     manager.addPass(createTileOverlapProducts());
+    manager.addPass(createTileDeferWaits());
+  }
   if (options.pingPong)
     manager.addPass(createTileAlternateGroups({options.warps}));
   manager.addPass(createTileAllocateShared());

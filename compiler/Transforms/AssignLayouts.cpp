@@ -22,13 +22,21 @@ namespace {
 
 using Roles = SmallVector<Role, 3>;
 
+/// Roles of a tile's dimensions, and how many groups of warps share its blocks.
+struct Layout {
+  Roles roles;
+  int64_t split = 1;
+
+  bool operator==(const Layout &other) const = default;
+};
+
 bool isTile(Value value) { return isa<RankedTensorType>(value.getType()); }
 bool isCheap(Operation *op) { return isa<arith::ConstantOp, tile::IotaOp, tensor::SplatOp>(op) && isTile(op->getResult(0)); }
 
-/// Roles of the dimensions of every tile of a kernel, found by propagation.
-class RoleSolver {
+/// The layout of every tile of a kernel, found by propagation.
+class LayoutSolver {
 public:
-  explicit RoleSolver(gpu::GPUFuncOp kernel) : kernel(kernel) {}
+  LayoutSolver(gpu::GPUFuncOp kernel, int64_t warps) : kernel(kernel), warps(warps) {}
 
   /// Propagates until nothing is new. Fails where two roles meet, or none is found.
   LogicalResult solve() {
@@ -40,30 +48,39 @@ public:
     } while (changed);
     return success(!kernel.walk([&](Operation *op) -> WalkResult {
                            for (Value value : op->getResults())
-                             if (isTile(value) && !roles.contains(value))
+                             if (isTile(value) && !layouts.contains(value))
                                return op->emitOpError("has a tile whose layout nothing decides");
                            return WalkResult::advance();
                          }).wasInterrupted());
   }
 
-  ArrayRef<Role> lookup(Value value) const { return roles.find(value)->second; }
+  const Layout &lookup(Value value) const { return layouts.find(value)->second; }
 
 private:
-  LogicalResult set(Operation *op, Value value, ArrayRef<Role> found) {
+  LogicalResult set(Operation *op, Value value, const Layout &found) {
     if (!isTile(value))
       return success();
-    auto [entry, isNew] = roles.insert({value, Roles(found)});
+    auto [entry, isNew] = layouts.insert({value, found});
     changed |= isNew;
-    if (ArrayRef<Role>(entry->second) != found)
+    if (entry->second != found)
       return op->emitOpError("needs a tile in two layouts");
     return success();
   }
 
-  /// All values given share their roles.
+  /// Of a tile whose first dimension are rows. Where blocks have fewer than 16 rows for each warp, groups of warps share the blocks.
+  LogicalResult setByRows(Operation *op, Value value, ArrayRef<Role> found) {
+    if (!isTile(value))
+      return success();
+    int64_t rows = cast<RankedTensorType>(value.getType()).getDimSize(0);
+    bool isShared = llvm::is_contained(found, Role::Block) && rows < 16 * warps && rows % 16 == 0 && warps % (rows / 16) == 0;
+    return set(op, value, {Roles(found), isShared ? 16 * warps / rows : 1});
+  }
+
+  /// All values given share their layout.
   LogicalResult unify(Operation *op, ArrayRef<Value> values) {
     for (Value known : values)
-      if (roles.contains(known)) {
-        Roles found = roles.find(known)->second;
+      if (layouts.contains(known)) {
+        Layout found = lookup(known);
         for (Value value : values)
           if (failed(set(op, value, found)))
             return failure();
@@ -75,7 +92,7 @@ private:
   /// A tile of rank 3 is rows, blocks, tokens; that is what blocks are a dimension for.
   LogicalResult seed(Operation *op, Value value) {
     if (isTile(value) && cast<RankedTensorType>(value.getType()).getRank() == 3)
-      return set(op, value, {Role::Row, Role::Block, Role::Column});
+      return setByRows(op, value, {Role::Row, Role::Block, Role::Column});
     return success();
   }
 
@@ -86,13 +103,13 @@ private:
     if (auto dot = dyn_cast<tile::DotOp>(op))
       return visitDot(dot);
     if (auto store = dyn_cast<tile::StoreOp>(op))
-      return set(op, store.getValue(), store.getValue().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
+      return setByRows(op, store.getValue(), store.getValue().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
     if (auto read = dyn_cast<tile::ReadRowsOp>(op))
-      return set(op, read.getResult(), read.getResult().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
+      return setByRows(op, read.getResult(), read.getResult().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
     if (auto read = dyn_cast<tile::ReadOp>(op))
-      return set(op, read.getResult(), matrix);
+      return setByRows(op, read.getResult(), matrix);
     if (auto load = dyn_cast<tile::LoadOp>(op))
-      return load.getResult().getType().getRank() == 2 ? set(op, load.getResult(), matrix) : success();
+      return load.getResult().getType().getRank() == 2 ? setByRows(op, load.getResult(), matrix) : success();
     if (auto reduce = dyn_cast<tile::ReduceOp>(op))
       return visitDropped(op, reduce.getSource(), reduce.getResult(), reduce.getDims());
     if (auto column = dyn_cast<tile::ColumnOp>(op))
@@ -124,38 +141,39 @@ private:
 
   LogicalResult visitDot(tile::DotOp dot) {
     Roles result = dot.getType().getRank() == 3 ? Roles{Role::Row, Role::Block, Role::Column} : Roles(matrix);
-    if (failed(set(dot, dot.getAcc(), result)) || failed(set(dot, dot.getResult(), result)))
+    if (failed(setByRows(dot, dot.getAcc(), result)) || failed(setByRows(dot, dot.getResult(), result)))
       return failure();
     if (isTile(dot.getB()))
       return dot.emitOpError("reads its right operand from shared memory");
     if (auto type = dyn_cast<RankedTensorType>(dot.getA().getType()); type && type.getRank() == 2)
-      return set(dot, dot.getA(), matrix);
+      return setByRows(dot, dot.getA(), matrix);
     return success();
   }
 
   LogicalResult visitDropped(Operation *op, Value source, Value result, ArrayRef<int64_t> dims) {
-    if (!roles.contains(source))
+    if (!layouts.contains(source))
       return success();
-    Roles kept;
-    for (auto [dim, role] : llvm::enumerate(roles.find(source)->second))
+    Layout kept{{}, lookup(source).split};
+    for (auto [dim, role] : llvm::enumerate(lookup(source).roles))
       if (!llvm::is_contained(dims, static_cast<int64_t>(dim)))
-        kept.push_back(role);
+        kept.roles.push_back(role);
     return set(op, result, kept);
   }
 
   LogicalResult visitBroadcast(tile::BroadcastOp op) {
-    if (!roles.contains(op.getResult()))
+    if (!layouts.contains(op.getResult()))
       return success();
-    Roles found;
+    Layout found{{}, lookup(op.getResult()).split};
     for (int64_t dim : op.getDims())
-      found.push_back(roles.find(op.getResult())->second[dim]);
+      found.roles.push_back(lookup(op.getResult()).roles[dim]);
     return set(op, op.getSource(), found);
   }
 
   static constexpr Role matrixRoles[] = {Role::Row, Role::Column};
   const ArrayRef<Role> matrix = matrixRoles;
   gpu::GPUFuncOp kernel;
-  llvm::MapVector<Value, Roles> roles;
+  int64_t warps;
+  llvm::MapVector<Value, Layout> layouts;
   bool changed = false;
 };
 
@@ -175,10 +193,10 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
           use.set(OpBuilder(op).clone(*op)->getResult(0));
   }
 
-  LogicalResult setLayout(Operation *op, Value value, ArrayRef<Role> roles) {
+  LogicalResult setLayout(Operation *op, Value value, const Layout &found) {
     auto type = cast<RankedTensorType>(value.getType());
     auto emitError = [&] { return op->emitOpError(); };
-    auto layout = tile::FragmentAttr::getChecked(emitError, &getContext(), roles, static_cast<int64_t>(warps));
+    auto layout = tile::FragmentAttr::getChecked(emitError, &getContext(), ArrayRef<Role>(found.roles), static_cast<int64_t>(warps), found.split);
     if (!layout || failed(layout.verifyEncoding(type.getShape(), type.getElementType(), emitError)))
       return failure();
     auto laidOut = type.cloneWithEncoding(layout);
@@ -215,7 +233,7 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
     }
     WalkResult result = getOperation()->walk([&](gpu::GPUFuncOp kernel) -> WalkResult {
       separateCheapTiles(kernel);
-      RoleSolver solver(kernel);
+      LayoutSolver solver(kernel, warps);
       if (failed(solver.solve()))
         return failure();
       WalkResult assigned = kernel.walk([&](Operation *op) -> WalkResult {

@@ -31,7 +31,7 @@ struct Request {
   Problem problem;
   Config config;
   Type element, gradient;
-  int64_t passes = 1;
+  KeyTiling tiling;
 
   template <typename Op> static Request from(Op op) {
     auto dtype = [](Type type) { return type.isBF16() ? DType::BF16 : type.isF16() ? DType::F16 : DType::F32; };
@@ -58,7 +58,7 @@ struct Request {
     request.problem.operation = landmark::Operation::Backward;
     request.problem.floatGradients = backward.getGradient() != backward.getType();
     request.gradient = backward.getGradient();
-    request.passes = backward.getPasses();
+    request.tiling = {static_cast<int64_t>(backward.getPasses()), backward.getRowTile().value_or(request.config.queryTile)};
     return request;
   }
 
@@ -97,7 +97,7 @@ LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Request &request) {
 
 LogicalResult bindParameters(ModuleOp module, const Request &request) {
   WalkResult result = module.walk([&](tile::ParamOp op) {
-    Expected<int64_t> value = parameter(op.getName().str(), request.problem, request.config, request.passes);
+    Expected<int64_t> value = parameter(op.getName().str(), request.problem, request.config, request.tiling);
     if (!value) {
       op.emitError(value.error().message);
       return WalkResult::interrupt();
@@ -125,7 +125,7 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
       return nullptr;
     }
     llvm::SourceMgr sources;
-    sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(typeAliases(request.problem, request.config) + source->text, source->name), {});
+    sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(typeAliases(request.problem, request.config, request.tiling) + source->text, source->name), {});
     return parseSourceFile<ModuleOp>(sources, ParserConfig(&getContext()));
   }
 

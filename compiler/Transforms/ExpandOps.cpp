@@ -311,10 +311,13 @@ BlockGradient blockGradient(TileBuilder &b, Value maximum, Value sum, Value tota
 }
 
 /// P and ds of a tile, ds with that of the landmark in its column.
-SmallVector<Value> gradients(TileBuilder &b, Value inner, Value products, const BlockGradient &block, Value blockSize, Value firstToken) {
+SmallVector<Value> gradients(TileBuilder &b, Value inner, Value products, const BlockGradient &block, Value blockSize, Value firstToken, bool usesWeights) {
   auto type = cast<RankedTensorType>(inner.getType());
-  Value weights = b.mulf(inner, b.broadcastLeading(block.weight, inner));
-  Value result = b.mulf(weights, b.subf(products, b.broadcastLeading(block.center, inner)));
+  Value weight = b.broadcastLeading(block.weight, inner), weights = b.mulf(inner, weight), result;
+  if (usesWeights) // where P is multiplied too
+    result = b.mulf(weights, b.subf(products, b.broadcastLeading(block.center, inner)));
+  else // an operation less
+    result = b.mulf(inner, b.subf(b.mulf(products, weight), b.broadcastLeading(b.mulf(block.center, block.weight), inner)));
   Value token = tokenNumbers(b, type.getDimSize(2), firstToken);
   Value isLandmark = b.compare(CmpIPredicate::eq, token, b.splatLike(b.toI32(b.sub(blockSize, b.index(1))), token));
   return {weights, b.select(b.broadcast(isLandmark, type, {2}), b.broadcastLeading(block.landmark, inner), result)};
@@ -328,7 +331,7 @@ SmallVector<Value> expandGradients(ir::GradientsOp op, TileBuilder &b) {
   Value ownWeight = b.exp2(b.subf(softmax.offset, lse));
   BlockGradient block = blockGradient(b, softmax.maximum, softmax.sum, total, op.getOwn(), ownWeight, b.column(op.getLogits(), landmark), lse, delta,
                                       op.getFactor());
-  return gradients(b, softmax.inner, op.getProducts(), block, op.getBlockSize(), Value());
+  return gradients(b, softmax.inner, op.getProducts(), block, op.getBlockSize(), Value(), !op->getResult(0).use_empty());
 }
 
 SmallVector<Value> expandProductStats(ir::ProductStatsOp op, TileBuilder &b) {
@@ -350,7 +353,7 @@ SmallVector<Value> expandPartGradients(ir::PartGradientsOp op, TileBuilder &b) {
   Value inner = exponentials(b, seenLogits(b, op.getSeen(), op.getLogits()), offset, op.getFactor());
   BlockGradient block = blockGradient(b, op.getMax(), op.getSum(), op.getTotal(), op.getOwn(), b.floatSplatLike(1.0f, lse), op.getGate(), lse,
                                       op.getDelta(), op.getFactor());
-  return gradients(b, inner, op.getProducts(), block, op.getBlockSize(), op.getFirstToken());
+  return gradients(b, inner, op.getProducts(), block, op.getBlockSize(), op.getFirstToken(), !op->getResult(0).use_empty());
 }
 
 /// Columns are fixed when code is made, so the block size that names one must be a constant.

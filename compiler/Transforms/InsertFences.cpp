@@ -2,6 +2,8 @@
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+
 namespace landmark {
 #define GEN_PASS_DEF_TILEINSERTFENCES
 #include "compiler/Transforms/Passes.h.inc"
@@ -12,6 +14,14 @@ using namespace landmark;
 
 namespace {
 
+/// Whether no other write comes before the barrier that hands this one on.
+bool isLastWrite(Operation *write) {
+  for (Operation *next = write->getNextNode(); next && !isa<tile::BarrierOp, gpu::BarrierOp>(next); next = next->getNextNode())
+    if (isa<tile::WriteOp>(next))
+      return false;
+  return true;
+}
+
 struct InsertFences : landmark::impl::TileInsertFencesBase<InsertFences> {
   void runOnOperation() override {
     getOperation()->walk([](gpu::GPUFuncOp kernel) {
@@ -19,10 +29,12 @@ struct InsertFences : landmark::impl::TileInsertFencesBase<InsertFences> {
           [](tile::DotOp dot) { return dot.getUnit() == tile::MatrixUnit::Wgmma ? WalkResult::interrupt() : WalkResult::advance(); });
       if (!search.wasInterrupted())
         return;
-      kernel.walk([](tile::WaitOp wait) {
-        OpBuilder builder(wait);
-        builder.setInsertionPointAfter(wait);
-        tile::FenceOp::create(builder, wait.getLoc());
+      kernel.walk([](Operation *op) {
+        if (!isa<tile::WaitOp>(op) && !(isa<tile::WriteOp>(op) && isLastWrite(op)))
+          return;
+        OpBuilder builder(op);
+        builder.setInsertionPointAfter(op);
+        tile::FenceOp::create(builder, op->getLoc());
       });
     });
   }

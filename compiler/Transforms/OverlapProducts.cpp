@@ -44,7 +44,7 @@ public:
   /// Nothing where the loop has not the form.
   static std::optional<Rotation> of(scf::ForOp loop) {
     SmallVector<tile::DotOp> dots(loop.getBody()->getOps<tile::DotOp>());
-    if (dots.size() != 2 || dots[1].getUnit() != tile::MatrixUnit::Wgmma)
+    if (dots.size() != 2 || dots[1].getUnit() != tile::MatrixUnit::Wgmma || dots[1].getTransposed())
       return std::nullopt;
     Rotation rotation{loop, dots[0], dots[1]};
     return rotation.split() ? std::optional<Rotation>(rotation) : std::nullopt;

@@ -52,8 +52,9 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
   let summary = "Let a warp of its own load the operands of dots";
   let description = [{
     A kernel becomes two programs, by warp: a producer that fetches tiles by tensor maps into rings of shared memory, and `consumers` warps that compute with them. Every stage
-    of a ring has a full and an empty barrier. Right operands go through rings of `stages` stages, one ring for each view; left operands stay for a program, and have stages of their own. The tensor maps
-    become arguments of the kernel, behind its own, and its attribute `tile.tensor_maps` says of what.
+    of a ring has a full and an empty barrier. What a loop loads and multiplies goes through rings of `stages` stages, one ring for each view (more stages where its
+    left operands have fewer rows than 16 a consumer); what is loaded before the loops stays for a program, and has stages of its own. A load that feeds no dot stays the consumers', into registers; one that feeds dots and others is made twice. The tensor maps
+    become arguments of the kernels, all those of a module of each of its kernels, behind their own, and the attribute `tile.tensor_maps` says of what.
   }];
   let options = [
     Option<"stages", "stages", "int64_t", /*default=*/"2", "Tiles of a ring">,
@@ -82,8 +83,11 @@ def TilePipelineLoads : Pass<"tile-pipeline-loads"> {
 def TileStageOperands : Pass<"tile-stage-operands"> {
   let summary = "Move left operands that are multiplied transposed into shared memory";
   let description = [{
-    Products that follow one another share the barriers before and after the writes.
+    Products that follow one another share the barriers before and after the writes. In a kernel that tile-specialize-warps made, barriers are for the warps that
+    write and read an operand.
   }];
+  let options = [Option<"warps", "warps", "int64_t", /*default=*/"4", "Warps that compute">,
+                 Option<"specialized", "specialized", "bool", /*default=*/"false", "There is a producer, which takes no part in barriers">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
 }
 
@@ -106,6 +110,16 @@ def TileOverlapProducts : Pass<"tile-overlap-products"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }
 
+def TileDeferWaits : Pass<"tile-defer-waits"> {
+  let summary = "Wait for products where their results are used";
+  let description = [{
+    Every `wgmma` product in a loop is begun where it stands; its wait stands before the first use of its result, or at the end of the iteration, and what gives operands
+    back in between follows the wait. So a product runs under the work on the one before it. A sum that a loop carries is waited for in the next iteration, behind the first
+    product begun there.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
+}
+
 def TileAlternateGroups : Pass<"tile-alternate-groups"> {
   let summary = "Let groups of warps begin their products in turns";
   let description = [{
@@ -119,8 +133,8 @@ def TileAlternateGroups : Pass<"tile-alternate-groups"> {
 def TileInsertFences : Pass<"tile-insert-fences"> {
   let summary = "Order copies into shared memory before the matrix units that read it";
   let description = [{
-    `wgmma` reads shared memory past the ordinary path of loads and stores. Where a kernel multiplies by it, every wait for copies is followed by a fence, so that the
-    barrier after it hands on what was copied.
+    `wgmma` reads shared memory past the ordinary path of loads and stores. Where a kernel multiplies by it, every wait for copies and every run of writes is followed by
+    a fence, so that the barrier after it hands on what was copied or written.
   }];
 }
 

@@ -7,6 +7,7 @@
 //     for iv:                   wait(stages - 2);   barrier          this iteration's tile is there, the last one's is read
 //                               copy(iv + (stages-1) * step) -> ring[(stage + stages - 1) % stages];   commit
 //                               body, reading ring[stage]
+#include "compiler/Transforms/DotUses.h"
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
@@ -37,19 +38,6 @@ tile::BufferType bufferType(tile::LoadOp load, int64_t stages) {
 }
 
 tile::SlotType slotType(tile::BufferType type) { return tile::SlotType::get(type.getContext(), type); }
-
-/// Whether a use is as an operand of a dot, which can read shared memory.
-bool feedsDot(OpOperand &use) { return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() < 2; }
-
-/// Leaves the load to its dots: what else uses it gets a load of its own, into registers.
-void separateUses(tile::LoadOp load) {
-  if (llvm::none_of(load->getUses(), feedsDot) || llvm::all_of(load->getUses(), feedsDot))
-    return;
-  Operation *clone = OpBuilder(load).clone(*load);
-  load.getResult().replaceUsesWithIf(clone->getResult(0), [](OpOperand &use) { return !feedsDot(use); });
-}
-
-bool staysInRegisters(tile::LoadOp load) { return llvm::none_of(load->getUses(), feedsDot); }
 
 /// The loads of one loop, and what computes their addresses there.
 struct LoopLoads {

@@ -7,6 +7,7 @@
 //
 // Both sides run the same loops over the same turns n of every ring. The producer's side is what addresses and loop bounds are computed from; nothing else of
 // the program is left in it. Loads of one view share a ring, whatever the shapes of their tiles.
+#include "compiler/Transforms/DotUses.h"
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
@@ -62,15 +63,20 @@ struct Boxes {
 /// Shared memory that all loads of one view go through.
 struct Ring {
   Value view;
-  bool isLeft; ///< left operands stay for a program
+  bool stays; ///< for a program: what is loaded before the loops that multiply it
   tile::BufferType type;
+  bool isUniform = true; ///< all its tiles are alike
   Value buffer, barriers;
 };
 
+/// The tensor maps of all kernels of a module: they are launched with the same arguments.
+using Maps = SmallVector<tile::TensorMapAttr>;
+
+
 class Specializer {
 public:
-  Specializer(gpu::GPUFuncOp kernel, int64_t stages, int64_t leftStages, int64_t consumers)
-      : kernel(kernel), stages(stages), leftStages(leftStages), consumers(consumers) {}
+  Specializer(gpu::GPUFuncOp kernel, int64_t stages, int64_t leftStages, int64_t consumers, Maps &maps)
+      : kernel(kernel), stages(stages), leftStages(leftStages), consumers(consumers), maps(maps), ownArguments(kernel.getNumArguments()) {}
 
   LogicalResult run() {
     if (failed(collect()))
@@ -100,6 +106,14 @@ public:
     return success();
   }
 
+  /// The kernel's arguments for the tensor maps that there are.
+  void addMaps() {
+    MLIRContext *context = kernel.getContext();
+    while (kernel.getNumArguments() < ownArguments + maps.size())
+      (void)kernel.insertArgument(kernel.getNumArguments(), LLVM::LLVMPointerType::get(context), DictionaryAttr(), kernel.getLoc());
+    kernel->setAttr(tile::tensorMapsName, ArrayAttr::get(context, SmallVector<Attribute>(maps.begin(), maps.end())));
+  }
+
 private:
   static constexpr int64_t groupThreads = 128; ///< setmaxnreg is for whole groups of four warps
   static constexpr int64_t producerRegisters = 24;
@@ -117,39 +131,47 @@ private:
   }
 
   LogicalResult collect() {
+    SmallVector<tile::LoadOp> loads;
+    kernel.walk([&](tile::LoadOp load) { loads.push_back(load); });
+    llvm::for_each(loads, separateUses);
     return success(!kernel.walk([&](tile::LoadOp load) -> WalkResult {
+                           if (!load->use_empty() && staysInRegisters(load))
+                             return WalkResult::advance(); // the consumers load it into registers
                            if (!Boxes::of(load))
                              return load.emitOpError("cannot be fetched in boxes of at most 256 rows known at compile time");
                            auto argument = dyn_cast<BlockArgument>(load.getView());
                            if (!argument || argument.getOwner() != &kernel.getBody().front())
                              return load.emitOpError("can be fetched from the kernel's arguments only");
-                           bool isLeft = true;
-                           for (OpOperand &use : load->getUses()) {
-                             if (!isa<tile::DotOp>(use.getOwner()) || use.getOperandNumber() > 1)
-                               return load.emitOpError("must feed tile.dot only");
-                             isLeft &= use.getOperandNumber() == 0;
-                           }
-                           return join(load, isLeft);
+                           bool feedsLoops = llvm::none_of(load->getUsers(), [&](Operation *user) { return user->getBlock() == load->getBlock(); });
+                           return join(load, load->getParentOp() == kernel || (feedsLoops && !load->use_empty()));
                          }).wasInterrupted());
   }
 
-  LogicalResult join(tile::LoadOp load, bool isLeft) {
+  /// How many tiles of the load there are in one of 16 rows a consumer: a left operand of fewer rows, which groups share, has more stages.
+  int64_t share(tile::LoadOp load) const {
+    bool isLeft = llvm::any_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 0; });
+    return isLeft ? std::max<int64_t>(1, 16 * consumers / load.getResult().getType().getDimSize(0)) : 1;
+  }
+
+  LogicalResult join(tile::LoadOp load, bool stays) {
     RankedTensorType tile = load.getResult().getType();
     if (tile.getElementTypeBitWidth() != 16 || tile.getShape().back() % 16 != 0)
       return load.emitOpError("can be fetched if its rows are of 16-bit elements, a multiple of 16 of them");
-    auto type = tile::BufferType::inPanels(isLeft ? leftStages : stages, tile.getShape(), tile.getElementType());
-    auto *ring = llvm::find_if(rings, [&](Ring &ring) { return ring.view == load.getView() && ring.isLeft == isLeft; });
+    auto type = tile::BufferType::inPanels(stays ? leftStages : stages * share(load), tile.getShape(), tile.getElementType());
+    auto *ring = llvm::find_if(rings, [&](Ring &ring) { return ring.view == load.getView() && ring.stays == stays; });
     if (ring == rings.end()) {
-      rings.push_back({load.getView(), isLeft, type, {}, {}});
+      rings.push_back({load.getView(), stays, type});
       ring = std::prev(rings.end());
     } else if (ring->type.getRows() < type.getRows()) {
       ring->type = type;
     }
     unsigned number = ring - rings.begin();
     for (auto &[other, itsRing] : ringOf)
-      if (itsRing == number && (leavesGaps(load) || leavesGaps(other)) &&
-          (other.getResult().getType() != tile || *Boxes::of(other) != *Boxes::of(load)))
-        return load.emitOpError("would leave rows of another tile where its product takes zeros");
+      if (itsRing == number && !areAlike(load, other)) {
+        ring->isUniform = false;
+        if (needsZeros(load) || needsZeros(other))
+          return load.emitOpError("would leave rows of another tile where its product takes zeros");
+      }
     ringOf.insert({load, number});
     return success();
   }
@@ -168,7 +190,7 @@ private:
     });
     llvm::SmallDenseSet<unsigned> cleared;
     for (auto &[load, number] : ringOf) {
-      if (leavesGaps(load) && cleared.insert(number).second)
+      if (hasGaps(load) && rings[number].isUniform && cleared.insert(number).second)
         tile::ClearOp::create(b, rings[number].buffer, Boxes::of(load)->rows, blockRows(load));
     }
     tile::FenceOp::create(b);
@@ -178,7 +200,7 @@ private:
   /// Brings the maps near while the producer still computes addresses: the first fetch would wait for its own.
   void prefetchMaps() {
     OpBuilder b = OpBuilder::atBlockBegin(firstThread.thenBlock());
-    for (Value map : kernel.getArguments().take_back(maps.size()))
+    for (Value map : kernel.getArguments().drop_front(ownArguments))
       NVVM::PrefetchOp::create(b, kernel.getLoc(), NVVM::PrefetchCacheLevelAttr(), NVVM::CacheEvictionPriorityAttr(), map, /*predicate=*/Value(),
                                /*tensormap=*/true, /*uniform=*/false, /*in_param_space=*/false);
   }
@@ -186,24 +208,32 @@ private:
   /// Rows of one block of the tile, of all of it where it has no blocks.
   static int64_t blockRows(tile::LoadOp load) { return load.getResult().getType().getShape().drop_back().back(); }
 
-  /// Whether no box writes some of the tile's rows and a product sums over them. Where it does not they are columns that masks leave out.
-  static bool leavesGaps(tile::LoadOp load) {
-    std::optional<Boxes> boxes = Boxes::of(load);
-    return boxes->rows < blockRows(load) && llvm::any_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 1 && !cast<tile::DotOp>(use.getOwner()).getTranspose(); });
+  static bool areAlike(tile::LoadOp a, tile::LoadOp b) { return a.getResult().getType() == b.getResult().getType() && *Boxes::of(a) == *Boxes::of(b); }
+
+  /// Whether no box writes some of the tile's rows. They are zeroed once, where no other tile comes to lie there.
+  static bool hasGaps(tile::LoadOp load) { return Boxes::of(load)->rows < blockRows(load); }
+
+  /// Whether a product sums over such rows. Where it does not they are columns that masks leave out.
+  static bool needsZeros(tile::LoadOp load) {
+    return hasGaps(load) &&
+           llvm::any_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 1 && !cast<tile::DotOp>(use.getOwner()).getTranspose(); });
   }
 
   /// Gives every load the turn of its ring, as a value that loops carry.
   void threadTurns(Block &block, SmallVectorImpl<Value> &turns) {
     IRRewriter rewriter(block.getParentOp()->getContext());
     for (Operation &op : llvm::make_early_inc_range(block)) {
-      if (auto load = dyn_cast<tile::LoadOp>(op)) {
+      if (auto load = dyn_cast<tile::LoadOp>(op); load && ringOf.contains(load)) {
         ImplicitLocOpBuilder b(load.getLoc(), load);
         unsigned ring = ringOf.lookup(load);
         turnOf[load] = turns[ring];
         turns[ring] = arith::AddIOp::create(b, turns[ring], arith::ConstantIntOp::create(b, 1, 32));
       } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
         llvm::SetVector<unsigned> used;
-        loop.walk([&](tile::LoadOp load) { used.insert(ringOf.lookup(load)); });
+        loop.walk([&](tile::LoadOp load) {
+          if (ringOf.contains(load))
+            used.insert(ringOf.lookup(load));
+        });
         if (used.empty())
           continue;
         SmallVector<Value> inits;
@@ -249,9 +279,9 @@ private:
   }
 
   LogicalResult produce(Operation &op, ImplicitLocOpBuilder &b, IRMapping &mapping) {
-    if (auto load = dyn_cast<tile::LoadOp>(op))
+    if (auto load = dyn_cast<tile::LoadOp>(op); load && ringOf.contains(load))
       return fetch(load, b, mapping);
-    bool loads = op.walk([](tile::LoadOp) { return WalkResult::interrupt(); }).wasInterrupted();
+    bool loads = op.walk([&](tile::LoadOp load) { return ringOf.contains(load) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
     if (auto loop = dyn_cast<scf::ForOp>(op); loop && loads)
       return produceLoop(loop, b, mapping);
     if (loads)
@@ -335,14 +365,11 @@ private:
     int64_t argument = cast<BlockArgument>(load.getView()).getArgNumber();
     int64_t panelBytes = 16 * swizzle.getPanel();
     auto map = tile::TensorMapAttr::get(context, argument, boxes.rows, panelBytes / 2, panelBytes, boxes.every);
-    size_t first = kernel.getNumArguments() - maps.size();
-    auto *known = llvm::find(maps, map);
-    if (known != maps.end())
-      return kernel.getArgument(first + (known - maps.begin()));
-    maps.push_back(map);
-    kernel->setAttr(tile::tensorMapsName, ArrayAttr::get(context, SmallVector<Attribute>(maps.begin(), maps.end())));
-    (void)kernel.insertArgument(kernel.getNumArguments(), LLVM::LLVMPointerType::get(context), DictionaryAttr(), kernel.getLoc());
-    return kernel.getArguments().back();
+    size_t number = llvm::find(maps, map) - maps.begin();
+    if (number == maps.size())
+      maps.push_back(map);
+    addMaps();
+    return kernel.getArgument(ownArguments + number);
   }
 
   //===-- Consumers -------------------------------------------------------------------------------------------------===//
@@ -375,7 +402,8 @@ private:
   llvm::MapVector<tile::LoadOp, unsigned> ringOf;
   llvm::DenseMap<tile::LoadOp, Value> turnOf;
   llvm::SetVector<Operation *> program; ///< the kernel's operations but for the set-up
-  SmallVector<tile::TensorMapAttr> maps;
+  Maps &maps;
+  unsigned ownArguments;
   scf::IfOp firstThread; ///< what one thread sets up
 };
 
@@ -387,10 +415,16 @@ struct SpecializeWarps : landmark::impl::TileSpecializeWarpsBase<SpecializeWarps
       getOperation()->emitError("tile-specialize-warps takes 1 to 8 stages and 4, 8, 12 or 16 consumers");
       return signalPassFailure();
     }
-    WalkResult result =
-        getOperation()->walk([&](gpu::GPUFuncOp kernel) { return WalkResult(Specializer(kernel, stages, leftStages, consumers).run()); });
+    Maps maps;
+    SmallVector<Specializer, 0> specializers;
+    WalkResult result = getOperation()->walk([&](gpu::GPUFuncOp kernel) {
+      specializers.emplace_back(kernel, stages, leftStages, consumers, maps);
+      return WalkResult(specializers.back().run());
+    });
     if (result.wasInterrupted())
-      signalPassFailure();
+      return signalPassFailure();
+    for (Specializer &specializer : specializers)
+      specializer.addMaps();
   }
 };
 

@@ -31,6 +31,8 @@ bool isKnownBefore(Value value, mlir::Operation *op) {
 }
 
 struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
+  using Base::Base;
+
   /// One tile of rows, all else of it side by side, or a diagnostic and none.
   static tile::BufferType bufferFor(tile::DotOp dot) {
     auto type = cast<RankedTensorType>(dot.getA().getType());
@@ -40,23 +42,46 @@ struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
                                         tile::SwizzleAttr::get(dot.getContext(), 0, 0, 0)); // tile-assign-layouts chooses another
   }
 
+  /// The shared memory for an operand: that of an operand of another block, of the same number in it, if it has that type. Loops follow one another.
+  Value bufferOf(tile::DotOp dot, tile::BufferType type) {
+    SmallVector<tile::AllocOp> &known = buffers[dot->getParentOfType<gpu::GPUFuncOp>()];
+    size_t number = numbers[dot->getBlock()]++;
+    if (number < known.size() && known[number].getResult().getType() == type)
+      return known[number];
+    Block &body = dot->getParentOfType<gpu::GPUFuncOp>().getBody().front();
+    ImplicitLocOpBuilder b(dot.getLoc(), body.findAncestorOpInBlock(known.empty() ? *dot : *known.front()));
+    auto made = tile::AllocOp::create(b, type, IntegerAttr());
+    if (number == known.size())
+      known.push_back(made);
+    return made;
+  }
+
+  /// For all warps that write and read an operand of so many rows. Where groups of them share its blocks a group reads what it wrote itself.
+  void createBarrier(ImplicitLocOpBuilder &b, int64_t rows) {
+    if (specialized)
+      tile::BarrierOp::create(b, std::min<int64_t>(warps, rows / 16));
+    else
+      gpu::BarrierOp::create(b);
+  }
+
   /// Stages the operands of `dots`, which all are known before the first of them.
-  static LogicalResult stage(MutableArrayRef<tile::DotOp> dots) {
+  LogicalResult stage(MutableArrayRef<tile::DotOp> dots) {
     ImplicitLocOpBuilder b(dots.front().getLoc(), dots.front());
     Block *block = dots.front()->getBlock();
-    bool isSeparated = llvm::any_of(block->getOps<gpu::BarrierOp>(), [&](mlir::Operation *barrier) { return barrier->isBeforeInBlock(dots.front()); });
+    bool isSeparated = llvm::any_of(*block, [&](mlir::Operation &op) { return isa<gpu::BarrierOp, tile::BarrierOp>(op) && op.isBeforeInBlock(dots.front()); });
+    int64_t rows = cast<RankedTensorType>(dots.front().getA().getType()).getDimSize(0);
     if (!isSeparated)
-      gpu::BarrierOp::create(b);
+      createBarrier(b, rows);
     for (tile::DotOp dot : dots) {
       tile::BufferType type = bufferFor(dot);
       if (!type)
         return failure();
-      Value buffer = tile::AllocOp::create(b, type, IntegerAttr());
+      Value buffer = bufferOf(dot, type);
       Value slot = tile::SlotOp::create(b, tile::SlotType::get(b.getContext(), type), buffer, arith::ConstantIndexOp::create(b, 0));
       tile::WriteOp::create(b, cast<TypedValue<RankedTensorType>>(dot.getA()), cast<TypedValue<tile::SlotType>>(slot));
       dot.getAMutable().assign(slot);
     }
-    gpu::BarrierOp::create(b);
+    createBarrier(b, rows);
     return success();
   }
 
@@ -66,6 +91,8 @@ struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
       if (isStaged(dot))
         dots.push_back(dot);
     });
+    buffers.clear();
+    numbers.clear();
     for (size_t first = 0, next; first < dots.size(); first = next) {
       for (next = first + 1; next < dots.size(); ++next)
         if (dots[next]->getBlock() != dots[first]->getBlock() || !isKnownBefore(dots[next].getA(), dots[first]))
@@ -74,6 +101,9 @@ struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
         return signalPassFailure();
     }
   }
+
+  llvm::DenseMap<mlir::Operation *, SmallVector<tile::AllocOp>> buffers; ///< of a kernel
+  llvm::DenseMap<Block *, size_t> numbers;                               ///< operands of a block that have one
 };
 
 } // namespace

@@ -59,10 +59,10 @@ Expected<Template> findTemplate(const std::string &name, const std::string &file
   return Error{ErrorCode::NotFound, fmt::format("template: there is none named '{}'", name)};
 }
 
-std::string typeAliases(const Problem &problem, const Config &config) {
+std::string typeAliases(const Problem &problem, const Config &config, const KeyTiling &tiling) {
   if (isRetrieval(problem.operation))
     return retrievalAliases(problem, config);
-  int64_t rows = config.queryTile, blocks = tileBlocks(problem, config), tokens = config.keyTile / blocks;
+  int64_t rows = config.queryTile, keyRows = tiling.queryTile, blocks = tileBlocks(problem, config), tokens = config.keyTile / blocks;
   int64_t gates = tileLandmarks(config), dim = problem.headDim;
   std::string_view type = name(problem.dtype), gradient = name(problem.gradientType());
   auto tile = [](std::string_view element, std::initializer_list<int64_t> shape) {
@@ -88,6 +88,13 @@ std::string typeAliases(const Problem &problem, const Config &config) {
       {"row", tile("f32", {rows})},
       {"row_index", tile("i32", {rows})},
       {"row_mask", tile("i1", {rows})},
+      {"key_q_tile", tile(type, {keyRows, dim})},
+      {"key_s_tile", tile("f32", {keyRows, blocks, tokens})},
+      {"key_p_tile", tile(type, {keyRows, blocks, tokens})},
+      {"key_seen", tile("i1", {keyRows, blocks, tokens})},
+      {"key_own", tile("i1", {keyRows, blocks})},
+      {"key_row", tile("f32", {keyRows})},
+      {"key_row_index", tile("i32", {keyRows})},
   };
   std::string text;
   for (const auto &[alias, definition] : aliases)
@@ -95,17 +102,18 @@ std::string typeAliases(const Problem &problem, const Config &config) {
   return text;
 }
 
-Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config, int64_t passes) {
+Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config, const KeyTiling &tiling) {
   const std::map<std::string, int64_t> values = {
       {"block_size", problem.blockSize},
       {"ordinary_tokens", problem.blockSize - 1},
       {"head_dim", problem.headDim},
       {"query_tile", config.queryTile},
+      {"key_query_tile", tiling.queryTile},
       {"key_tile", config.keyTile},
       {"tile_blocks", tileBlocks(problem, config)},
       {"tile_landmarks", tileLandmarks(config)},
       {"tile_tokens", tileTokens(problem, config)},
-      {"passes", passes},
+      {"passes", tiling.passes},
       {"top_k", problem.topK},
   };
   auto found = values.find(name);

@@ -20,11 +20,16 @@ std::string templateName(const Problem &problem, const Config &config);
 /// The template `name`: `file` if that is not empty, else `dir`/`name` if that exists, else the embedded one.
 Expected<Template> findTemplate(const std::string &name, const std::string &file, const std::string &dir);
 
-/// The type aliases that a template may use, as MLIR text on one line, so that the template's own lines keep their numbers.
-std::string typeAliases(const Problem &problem, const Config &config);
+/// What the request says of the backward kernel that goes by keys: what keyPasses() and keyQueryTile() say of the config.
+struct KeyTiling {
+  int64_t passes = 1, queryTile = 1;
+};
 
-/// The value of `tile.param "name"`; NotFound lists the names there are. `passes` is what keyPasses() says of the config.
-Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config, int64_t passes);
+/// The type aliases that a template may use, as MLIR text on one line, so that the template's own lines keep their numbers.
+std::string typeAliases(const Problem &problem, const Config &config, const KeyTiling &tiling);
+
+/// The value of `tile.param "name"`; NotFound lists the names there are.
+Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config, const KeyTiling &tiling);
 
 } // namespace landmark
 #endif

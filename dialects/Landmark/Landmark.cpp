@@ -63,6 +63,8 @@ LogicalResult BackwardOp::verify() {
     return emitOpError("gradient must be the type or f32, got ") << getGradient();
   if (getPasses() < 1 || getPasses() > 2)
     return emitOpError("passes must be 1 or 2, got ") << static_cast<int64_t>(getPasses());
+  if (std::optional<int64_t> rows = getRowTile(); rows && (*rows < 1 || *rows > getConfig().getQueryTile()))
+    return emitOpError("row_tile must be 1 to query_tile, got ") << *rows;
   return success();
 }
 

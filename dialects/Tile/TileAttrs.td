@@ -39,12 +39,20 @@ def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment", [DeclareAttrInterfaceM
     A thread holds the elements (i, h) x b x (n, e) of the dimensions present, in that order, row-major. Threads that differ only in a
     coordinate of an absent role hold copies: a tile of row sums is replicated over the four lanes of a quad.
 
-    Constraints: rows are a multiple of `16 * warps`, columns of 8; a thread holds at most 1024 elements.
+    With `split` the warps are so many equal groups, and what is said above of the warps holds in each: every group has all rows, and of the blocks an equal share, the
+    first group the first ones.
 
-    Example: `tensor<128x1x64xf32, #tile.fragment<[row, block, column], 4>>` spreads 128 rows over 4 warps, 64 elements a thread.
+    Constraints: rows are a multiple of `16 * warps / split`, columns of 8, blocks of `split`; a thread holds at most 1024 elements.
+
+    Examples: `tensor<128x1x64xf32, #tile.fragment<[row, block, column], 4>>` spreads 128 rows over 4 warps, 64 elements a thread;
+    `tensor<64x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>>` gives each of 2 groups of 4 warps one of the blocks, 32 elements a thread.
   }];
-  let parameters = (ins ArrayRefParameter<"::landmark::tile::Role">:$roles, "int64_t":$warps);
-  let assemblyFormat = "`<` `[` custom<Roles>($roles) `]` `,` $warps `>`";
+  let parameters = (ins ArrayRefParameter<"::landmark::tile::Role">:$roles, "int64_t":$warps, DefaultValuedParameter<"int64_t", "1">:$split);
+  let assemblyFormat = "`<` `[` custom<Roles>($roles) `]` `,` $warps (`,` `split` `=` $split^)? `>`";
+  let extraClassDeclaration = [{
+    /// Warps that share the rows.
+    int64_t getRowWarps() const { return getWarps() / getSplit(); }
+  }];
   let genVerifyDecl = 1;
 }
 

@@ -60,12 +60,14 @@ void TileDialect::initialize() {
       >();
 }
 
-LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Role> roles, int64_t warps) {
+LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Role> roles, int64_t warps, int64_t split) {
   // Strictly ascending.
   if (roles.empty() || !llvm::is_sorted(roles, [](Role a, Role b) { return a <= b; }))
     return emitError() << "roles of a fragment must be distinct and in the order row, block, column";
   if (warps < 1 || warps > 32)
     return emitError() << "a fragment is spread over 1 to 32 warps, got " << warps;
+  if (split < 1 || warps % split != 0)
+    return emitError() << "a split makes equal groups of the " << warps << " warps, got " << split;
   return success();
 }
 
@@ -74,11 +76,11 @@ LogicalResult FragmentAttr::verifyEncoding(ArrayRef<int64_t> shape, Type element
     return emitError() << "layout names " << getRoles().size() << " roles for a tile of rank " << shape.size();
   int64_t elements = 1;
   for (auto [size, role] : llvm::zip(shape, getRoles())) {
-    int64_t unit = role == Role::Row ? 16 * getWarps() : role == Role::Column ? 8 : 1;
+    int64_t unit = role == Role::Row ? 16 * getRowWarps() : role == Role::Column ? 8 : getSplit();
     if (size < 1 || size > maxTileSize || size % unit != 0)
       return emitError() << "has a tile whose " << stringifyRole(role) << "s must be a multiple of " << unit << " up to " << maxTileSize << ", got "
                          << size;
-    elements *= role == Role::Row ? size / (8 * getWarps()) : role == Role::Column ? size / 4 : size;
+    elements *= size / (role == Role::Row ? 8 * getRowWarps() : role == Role::Column ? 4 : getSplit());
   }
   if (elements > maxElements)
     return emitError() << "has a tile of which a thread holds " << elements << " elements, at most " << maxElements << " are allowed";

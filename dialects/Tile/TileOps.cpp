@@ -30,7 +30,8 @@ static LogicalResult verifySameLayout(Operation *op, RankedTensorType whole, Ran
   if (wholeLayout)
     for (int64_t dim : dims)
       roles.push_back(wholeLayout.getRoles()[dim]);
-  if (!wholeLayout || !partLayout || partLayout.getRoles() != ArrayRef(roles) || partLayout.getWarps() != wholeLayout.getWarps())
+  if (!wholeLayout || !partLayout || partLayout.getRoles() != ArrayRef(roles) || partLayout.getWarps() != wholeLayout.getWarps() ||
+      partLayout.getSplit() != wholeLayout.getSplit())
     return op->emitOpError("needs its tiles in one layout, got ") << whole << " and " << part;
   return success();
 }
@@ -127,20 +128,21 @@ static LogicalResult verifyWgmma(DotOp op) {
   auto right = dyn_cast<SlotType>(op.getB().getType());
   if (!right || right.getBuffer().getSwizzle().getPanel() == 0)
     return op.emitOpError("by wgmma reads its right operand from panels in shared memory");
-  if (op.getTransposed())
-    return op.emitOpError("by wgmma takes no transposed left operand");
   auto left = dyn_cast<SlotType>(op.getA().getType());
-  if (left ? left.getBuffer().getSwizzle().getPanel() == 0 || !op.getTranspose() : op.getTranspose())
-    return op.emitOpError("by wgmma reads queries from panels in shared memory, weights from registers");
+  bool isShared = op.getTranspose() || op.getTransposed();
+  if (left ? left.getBuffer().getSwizzle().getPanel() == 0 || !isShared : isShared)
+    return op.emitOpError("by wgmma reads queries and transposed weights from panels in shared memory, others from registers");
+  if (op.getTransposed() && left.getBuffer().getSwizzle().getPanel() != 8)
+    return op.emitOpError("by wgmma reads transposed weights from panels of 64, one for each group of four warps");
   if (right.getBuffer().getElementType().getIntOrFloatBitWidth() != 16)
     return op.emitOpError("by wgmma multiplies 16-bit elements, got ") << right.getBuffer().getElementType();
-  int64_t columns = op.getTranspose() ? right.getBuffer().getRows() : right.getBuffer().getColumns();
+  FragmentAttr layout = layoutOf(op.getResult().getType());
+  if (!layout || layout.getRowWarps() % 4 != 0 || op.getResult().getType().getDimSize(0) != 16 * layout.getRowWarps())
+    return op.emitOpError("by wgmma takes 16 rows a warp and warps in groups of four");
+  int64_t columns = op.getTranspose() ? right.getBuffer().getRows() / layout.getSplit() : right.getBuffer().getColumns();
   int64_t depth = op.getTranspose() ? right.getBuffer().getColumns() : right.getBuffer().getRows();
   if (columns % 8 != 0 || columns > 256 || depth % 16 != 0)
     return op.emitOpError("by wgmma takes 8 to 256 columns in steps of 8 and a depth in steps of 16, got ") << columns << " and " << depth;
-  FragmentAttr layout = layoutOf(op.getResult().getType());
-  if (!layout || layout.getWarps() % 4 != 0 || op.getResult().getType().getDimSize(0) != 16 * layout.getWarps())
-    return op.emitOpError("by wgmma takes 16 rows a warp and warps in groups of four");
   return success();
 }
 
@@ -311,6 +313,13 @@ LogicalResult ClearOp::verify() {
 static LogicalResult verifyGroups(Operation *op, uint64_t groups) {
   if (groups < 2 || groups > 8)
     return op->emitOpError("is for 2 to 8 groups of four warps, got ") << static_cast<int64_t>(groups);
+  return success();
+}
+
+LogicalResult BarrierOp::verify() {
+  int64_t warps = getWarps();
+  if (warps < 2 || warps > 16)
+    return emitOpError("is for groups of 2 to 16 warps, got ") << warps;
   return success();
 }
 

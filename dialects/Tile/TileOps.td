@@ -407,6 +407,19 @@ def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemRead, MemWrite]>]> {
   let assemblyFormat = "$barriers `[` $turn `]` attr-dict `:` type($barriers)";
 }
 
+def Tile_BarrierOp : Tile_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait until all warps of this warp's group have come here";
+  let description = [{
+    Groups are of `warps` warps, counted from warp 0. What a warp of the group wrote to shared memory before, the others see behind it. Follows PTX ISA, "barrier": number
+    8 + g is that of group g.
+
+    Example: `tile.barrier of 4`
+  }];
+  let arguments = (ins I64Attr:$warps);
+  let assemblyFormat = "`of` $warps attr-dict";
+  let hasVerifier = 1;
+}
+
 class Tile_TurnOp<string mnemonic> : Tile_Op<mnemonic, [MemoryEffects<[MemRead, MemWrite]>]> {
   let arguments = (ins I64Attr:$groups);
   let assemblyFormat = "`of` $groups attr-dict";

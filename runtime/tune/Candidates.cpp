@@ -60,7 +60,7 @@ void addDeviceConfigs(const Problem &problem, std::vector<Config> &configs) {
 /// weights that they are summed from.
 double accumulatorsOf(const Config &config, const Problem &problem) {
   double rows = double(config.queryTile), keys = double(config.keyTile), D = double(problem.headDim);
-  double elements = problem.operation == Operation::Backward ? 2 * keys * D + 2 * rows * keys : rows * (D + keys);
+  double elements = problem.operation == Operation::Backward ? 2 * keys * D + 2 * double(keyQueryTile(problem, config)) * keys : rows * (D + keys);
   return elements / (32 * double(config.warps));
 }
 

@@ -43,8 +43,10 @@ TEST_CASE("gradients agree with the oracle under other schedules", "[sweep]") {
   Runtime runtime(*Device::cuda(0));
   RandomLimits limits;
   limits.maxHeadDim = 128;
-  for (const char *text : {"query_tile=32,key_tile=32,warps=2,stages=1", "query_tile=64,key_tile=64,warps=4,stages=3", "query_tile=128,key_tile=64,warps=4,stages=1",
-                           "query_tile=128,key_tile=128,warps=8,stages=1"})
+  for (std::string text : {"unit=mma,query_tile=32,key_tile=32,warps=2,stages=1", "unit=mma,query_tile=64,key_tile=64,warps=4,stages=3",
+                           "unit=mma,query_tile=128,key_tile=64,warps=4,stages=1", "unit=mma,query_tile=128,key_tile=128,warps=8,stages=1",
+                           "unit=wgmma,loads=tma,query_tile=128,key_tile=128,warps=8,stages=2,overlap=1", "unit=wgmma,loads=tma,query_tile=128,key_tile=128,warps=8,stages=2,overlap=0",
+                           "unit=wgmma,loads=tma,query_tile=64,key_tile=64,warps=4,stages=1,overlap=1", "unit=wgmma,loads=tma,query_tile=64,key_tile=64,warps=4,stages=3,overlap=0"})
     for (uint64_t seed = 1; seed <= 12; ++seed) {
       RandomBackward random = randomBackward(seed, limits);
       auto config = parseConfig(text, defaultConfig(random.problem, runtime.device().target()));
@@ -56,7 +58,10 @@ TEST_CASE("gradients agree with the oracle under other schedules", "[sweep]") {
       REQUIRE_DONE(runtime.forward(there.forwardArguments()));
       auto kernel = runtime.backward(random.problem, {.config = *config, .templateFile = {}, .templateDir = {}, .dumpDir = {}, .resumeText = {}});
       REQUIRE_DONE(kernel);
-      REQUIRE_DONE(kernel->launch(there.arguments()));
+      auto launched = kernel->launch(there.arguments());
+      if (!launched && config->loads == Loads::Tma && launched.error().code == ErrorCode::Unsupported)
+        continue; // strides that tensor maps cannot follow
+      REQUIRE_DONE(launched);
       REQUIRE_DONE(runtime.device().synchronize());
       there.download(random);
       landmark::test::checkResult(random);

@@ -85,6 +85,24 @@ TEST_CASE("views that tensor maps cannot describe are told apart") {
   }));
 }
 
+TEST_CASE("the gradient of the output has a tensor map of its own") {
+  alignas(16) static char memory[16];
+  Call call;
+  for (TensorView *view : {&call.arguments.q, &call.arguments.k, &call.arguments.v})
+    view->data = memory;
+  const ForwardArguments &a = call.arguments;
+  BackwardArguments backward{a.q, a.k, a.v, a.o, a.lse, a.q, a.q, a.k, a.v, a.lse, a.blockSize};
+  CHECK(checkTensorMaps(backward));
+  CHECK(&mappedView(backward, 0).view == &backward.q);
+  CHECK(&mappedView(backward, 1).view == &backward.k);
+  CHECK(&mappedView(backward, 2).view == &backward.v);
+  CHECK(&mappedView(backward, 5).view == &backward.dO);
+  backward.dO.strides[1] = 68;
+  auto refused = checkTensorMaps(backward);
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().message, StartsWith("dO: "));
+}
+
 TEST_CASE("empty calls pass, without data too") {
   CHECK(refusal([](A &a) {
           for (TensorView *view : {&a.q, &a.k, &a.v, &a.o})

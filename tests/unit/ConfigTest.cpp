@@ -216,6 +216,41 @@ TEST_CASE("a backward's key tiles are rows of accumulators", "[config]") {
   CHECK(keyPasses(problem, {64, 64, 1, 1}, target("host")) == 1);
 }
 
+TEST_CASE("a backward by wgmma lets groups of warps share the blocks of a tile", "[config]") {
+  Problem problem;
+  problem.operation = Operation::Backward;
+  problem.headDim = 128;
+  Target hopper = target("sm_90a");
+  Config config{128, 128, 8, 2, MatrixUnit::Wgmma, Loads::Tma};
+  CHECK(defaultConfig(problem, hopper).unit == MatrixUnit::Wgmma);
+  CHECK(defaultConfig(problem, hopper, Loads::Async).unit == MatrixUnit::Mma);
+  REQUIRE(validate(config, problem, hopper));
+  CHECK(keyQueryTile(problem, config) == 64);
+  CHECK(keyPasses(problem, config, hopper) == 1);
+  CHECK(keyQueryTile(problem, {128, 128, 8, 2}) == 128);
+  refusal({128, 64, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, problem, hopper, "key_tile");
+  refusal({64, 128, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, problem, hopper, "query_tile");
+  refusal({128, 128, 8, 2, MatrixUnit::Wgmma, Loads::Async}, problem, hopper, "unit");
+  config.persistent = true;
+  CHECK_FALSE(validate(config, problem, hopper));
+  config.persistent = false, config.pingPong = true;
+  CHECK_FALSE(validate(config, problem, hopper));
+  // One block is all of the tile: every group multiplies its rows by all of it, and dv and dk have a pass each.
+  config.pingPong = false, problem.blockSize = 128;
+  REQUIRE(validate(config, problem, hopper));
+  CHECK(keyQueryTile(problem, config) == 128);
+  CHECK(keyPasses(problem, config, hopper) == 2);
+  // What wgmma does not multiply, and blocks longer than a tile, go another way.
+  for (auto [blockSize, headDim, dtype] : {std::tuple{64, 72, DType::BF16}, std::tuple{64, 64, DType::F32}, std::tuple{200, 64, DType::BF16}}) {
+    Problem other{Operation::Backward, blockSize, headDim, dtype};
+    CHECK(defaultConfig(other, hopper).unit == MatrixUnit::Mma);
+  }
+  for (int64_t blockSize : {32, 51, 64, 128})
+    for (int64_t headDim : {64, 96, 128})
+      CHECK(defaultConfig({Operation::Backward, blockSize, headDim, DType::BF16}, hopper).unit == MatrixUnit::Wgmma);
+  CHECK(defaultConfig({Operation::Backward, 64, 256, DType::BF16}, hopper).unit == MatrixUnit::Wgmma);
+}
+
 TEST_CASE("the largest block has a legal shipped config", "[config]") {
   Problem problem;
   problem.blockSize = Problem::maxBlockSize;

@@ -17,8 +17,11 @@ std::vector<FragmentLayout> layouts() {
   for (int64_t warps : {1, 2, 3, 4, 8})
     for (int64_t rowTiles : {1, 2, 3})
       for (int64_t blocks : {1, 2, 5})
-        for (int64_t columns : {8, 16, 24, 56, 64})
+        for (int64_t columns : {8, 16, 24, 56, 64}) {
           all.push_back({16 * warps * rowTiles, blocks, columns, warps});
+          for (int64_t split : {2, 4}) // so many groups of as many warps, each with its share of the blocks
+            all.push_back({16 * warps * rowTiles, blocks * split, columns, warps * split, split});
+        }
   return all;
 }
 
@@ -27,7 +30,7 @@ std::vector<FragmentLayout> withAbsentDimensions(const FragmentLayout &layout) {
   std::vector<FragmentLayout> all;
   for (int mask = 0; mask < 8; ++mask)
     all.push_back(
-        {mask & 1 ? layout.rows : 0, mask & 2 ? layout.blocks : 0, mask & 4 ? layout.columns : 0, layout.warps});
+        {mask & 1 ? layout.rows : 0, mask & 2 ? layout.blocks : 0, mask & 4 ? layout.columns : 0, layout.warps, layout.split});
   return all;
 }
 
@@ -42,13 +45,14 @@ template <typename Body> void forEachHolder(const FragmentLayout &layout, Body b
 
 TEST_CASE("every element of a tile is held once", "[layout]") {
   for (const FragmentLayout &layout : layouts()) {
-    REQUIRE(FragmentLayout::isLegal(layout.rows, layout.columns, layout.warps));
+    REQUIRE(FragmentLayout::isLegal(layout.rows, layout.columns, layout.rowWarps()));
     std::vector<int> held(layout.rows * layout.blocks * layout.columns);
     forEachHolder(layout, [&](int64_t warp, int64_t lane, int64_t number) {
       auto place = layout.placeOf(number);
       int64_t row = layout.row(warp, lane, place.row), column = FragmentLayout::column(lane, place.column);
-      REQUIRE((row >= 0 && row < layout.rows && column >= 0 && column < layout.columns && place.block < layout.blocks));
-      ++held[(row * layout.blocks + place.block) * layout.columns + column];
+      int64_t block = warp / layout.rowWarps() * layout.blockRegisters() + place.block;
+      REQUIRE((row >= 0 && row < layout.rows && column >= 0 && column < layout.columns && block < layout.blocks));
+      ++held[(row * layout.blocks + block) * layout.columns + column];
     });
     CHECK(std::vector<int>(held.size(), 1) == held);
   }
@@ -109,9 +113,9 @@ TEST_CASE("constants are what all lanes have in common", "[layout]") {
 
 TEST_CASE("a warp holds consecutive rows", "[layout]") {
   for (const FragmentLayout &layout : layouts()) {
-    int64_t share = layout.rows / layout.warps;
+    int64_t share = layout.rows / layout.rowWarps();
     forEachHolder(layout, [&](int64_t warp, int64_t lane, int64_t number) {
-      REQUIRE(layout.row(warp, lane, layout.placeOf(number).row) / share == warp);
+      REQUIRE(layout.row(warp, lane, layout.placeOf(number).row) / share == warp % layout.rowWarps());
     });
   }
 }

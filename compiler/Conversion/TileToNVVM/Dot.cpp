@@ -323,7 +323,22 @@ struct LowerWrite : OpConversionPattern<tile::WriteOp> {
     tile::BufferType buffer = op.getSlot().getType().getBuffer();
     FragmentLayout layout = layoutOf(type);
     bool isWide = type.getElementType().isF32();
-    Value slot = b.sharedOffset(adaptor.getSlot().front(), b.mul(b.warp(), b.i32(16 * layout.rowTiles() * buffer.getRowBytes())));
+    int64_t share = layout.blockRegisters() * layout.columns * type.getElementTypeBitWidth() / 128; // chunks of a group's blocks
+    Value slot = b.sharedOffset(adaptor.getSlot().front(), b.mul(b.rowWarp(layout), b.i32(16 * layout.rowTiles() * rowPitch(buffer))));
+    if (layout.split > 1 && share % 8 != 0)
+      return op.emitOpError("lets groups write whole panels of 8 chunks, not ") << share << " chunks each";
+    if (layout.split > 1)
+      slot = b.sharedOffset(slot, b.mul(b.splitGroup(layout), b.i32(chunkConstant(buffer, {0, share, Value(), Value()}))));
+    if (buffer.getSwizzle().getPanel() && !isWide)
+      storeMatrices(b, adaptor.getValue(), layout, slot, buffer);
+    else
+      storePairs(b, adaptor.getValue(), layout, slot, buffer, isWide);
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+  /// A lane's two neighbouring columns at a time.
+  static void storePairs(ThreadBuilder &b, ValueRange values, const FragmentLayout &layout, Value slot, tile::BufferType buffer, bool isWide) {
     // A column tile is one chunk of 16-bit elements, two of 32-bit ones.
     Value laneChunk = isWide ? b.shiftRight(b.inQuad(), 1) : Value();
     Value inChunk = isWide ? b.shiftLeft(b.bitAnd(b.inQuad(), b.i32(1)), 3) : b.shiftLeft(b.inQuad(), 2);
@@ -331,12 +346,26 @@ struct LowerWrite : OpConversionPattern<tile::WriteOp> {
       auto place = layout.placeOf(number);
       int64_t column = place.block * layout.columns + FragmentLayout::columnConstant(place.column);
       Value pointer = chunkPointer(b, slot, buffer, {FragmentLayout::rowConstant(place.row), column / 8 * (isWide ? 2 : 1), b.group(), laneChunk});
-      ValueRange values = adaptor.getValue();
       Value pair = isWide ? Value(vector::FromElementsOp::create(b, VectorType::get({2}, b.getF32Type()), values.slice(number, 2))) : values[number / 2];
       LLVM::StoreOp::create(b, pair, b.sharedOffset(pointer, inChunk), isWide ? 8 : 4);
     }
-    rewriter.eraseOp(op);
-    return success();
+  }
+
+  /// Where wgmma reads, the warp stores 16 rows of two chunks in one piece (PTX ISA, "stmatrix").
+  static void storeMatrices(ThreadBuilder &b, ValueRange values, const FragmentLayout &layout, Value slot, tile::BufferType buffer) {
+    int64_t inBlock = layout.columns / 8, chunks = layout.blockRegisters() * inBlock;
+    Value row16 = b.bitAnd(b.lane(), b.i32(15)), nextChunk = b.shiftRight(b.lane(), 4);
+    for (int64_t i = 0; i < layout.rowTiles(); ++i)
+      for (int64_t chunk = 0; chunk < chunks; chunk += 2) {
+        SmallVector<Value> words;
+        for (int64_t c = chunk; c < std::min(chunk + 2, chunks); ++c)
+          for (int64_t h = 0; h < 2; ++h) {
+            Value pair = values[layout.registerOf({2 * i + h, c / inBlock, c % inBlock * 2}) / 2];
+            words.push_back(LLVM::BitcastOp::create(b, b.getI32Type(), pair));
+          }
+        Value pointer = chunkPointer(b, slot, buffer, {16 * i, chunk, row16, nextChunk});
+        NVVM::StMatrixOp::create(b, pointer, words, NVVM::MMALayout::row, NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8), NVVM::LdStMatrixEltType::B16);
+      }
   }
 };
 

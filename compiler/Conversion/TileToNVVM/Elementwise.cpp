@@ -185,6 +185,8 @@ struct LowerIota : TilePattern<tile::IotaOp> {
     FragmentLayout layout = layoutOf(op.getResult().getType());
     SmallVector<Value> values;
     Value lanePart = layout.rows ? b.firstRow(layout) : layout.columns ? b.shiftLeft(b.inQuad(), 1) : b.i32(0);
+    if (layout.blocks && layout.split > 1)
+      lanePart = b.mul(b.splitGroup(layout), b.i32(layout.blockRegisters()));
     for (int64_t i = 0; i < layout.registers(); ++i) {
       int64_t constant = layout.rows ? FragmentLayout::rowConstant(i) : layout.columns ? FragmentLayout::columnConstant(i) : i;
       values.push_back(b.add(lanePart, b.i32(constant)));
@@ -251,8 +253,12 @@ Value combine(ThreadBuilder &b, tile::ReductionKind kind, Value left, Value righ
   return isFloat ? Value(arith::AddFOp::create(b, left, right)) : b.add(left, right);
 }
 
-/// A balanced tree: short chains keep the pipes busy.
+/// Four chains, in which a product goes into its sum in one instruction, and a tree: enough side by side to keep the pipes busy.
 Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, SmallVector<Value> values) {
+  constexpr size_t chains = 4;
+  for (size_t i = chains; i < values.size(); ++i)
+    values[i % chains] = combine(b, kind, values[i % chains], values[i]);
+  values.truncate(std::min(chains, values.size()));
   while (values.size() > 1) {
     SmallVector<Value> next;
     for (size_t i = 0; i + 1 < values.size(); i += 2)
@@ -274,8 +280,9 @@ struct LowerReduce : TilePattern<tile::ReduceOp> {
     FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
     Type element = op.getSource().getType().getElementType();
     bool dropsRows = from.rows && !to.rows;
-    if ((dropsRows && from.warps != 1) || !(element.isF32() || element.isInteger(32)))
-      return op.emitOpError("lowers reductions of f32 and i32, along rows within one warp only");
+    bool crossesGroups = from.blocks && !to.blocks && from.split != 1;
+    if ((dropsRows && from.warps != 1) || crossesGroups || !(element.isF32() || element.isInteger(32)))
+      return op.emitOpError("lowers reductions of f32 and i32, along rows within one warp and along blocks within one group only");
     SmallVector<SmallVector<Value>> parts(to.registers());
     for (int64_t i = 0; i < from.registers(); ++i) {
       auto place = from.placeOf(i);

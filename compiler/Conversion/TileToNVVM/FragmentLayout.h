@@ -16,16 +16,17 @@
 namespace landmark {
 
 /// A tile of rows x blocks x columns over `warps` warps. A size of 0 stands for a dimension that the tile does not have: it takes one
-/// register, and threads that differ there hold copies.
+/// register, and threads that differ there hold copies. With a split above 1 the warps are so many groups, each with all rows and its share of the blocks.
 struct FragmentLayout {
-  int64_t rows = 0, blocks = 0, columns = 0, warps = 1;
+  int64_t rows = 0, blocks = 0, columns = 0, warps = 1, split = 1;
 
   /// Whether the sizes fit: 16 rows for each warp, 8 columns.
   static bool isLegal(int64_t rows, int64_t columns, int64_t warps) { return rows % (16 * warps) == 0 && columns % 8 == 0; }
 
-  int64_t rowTiles() const { return rows / (16 * warps); } ///< 16-row tiles of one warp
+  int64_t rowWarps() const { return warps / split; }            ///< warps that share the rows
+  int64_t rowTiles() const { return rows / (16 * rowWarps()); } ///< 16-row tiles of one warp
   int64_t rowRegisters() const { return rows ? 2 * rowTiles() : 1; }
-  int64_t blockRegisters() const { return blocks ? blocks : 1; }
+  int64_t blockRegisters() const { return blocks ? blocks / split : 1; }
   int64_t columnRegisters() const { return columns ? columns / 4 : 1; }
   int64_t registers() const { return rowRegisters() * blockRegisters() * columnRegisters(); }
 
@@ -38,10 +39,10 @@ struct FragmentLayout {
     return {rest / blockRegisters(), rest % blockRegisters(), column};
   }
 
-  /// An index is `constant`, which the register gives, plus what the lane gives: g for a row, 2*t for a column.
+  /// An index is `constant`, which the register gives, plus what the lane gives: g for a row, 2*t for a column. Blocks of a group start at a multiple of `blockRegisters`.
   static int64_t rowConstant(int64_t rowRegister) { return 16 * (rowRegister / 2) + 8 * (rowRegister % 2); }
   static int64_t columnConstant(int64_t columnRegister) { return 8 * (columnRegister / 2) + columnRegister % 2; }
-  int64_t row(int64_t warp, int64_t lane, int64_t rowRegister) const { return warp * 16 * rowTiles() + lane / 4 + rowConstant(rowRegister); }
+  int64_t row(int64_t warp, int64_t lane, int64_t rowRegister) const { return warp % rowWarps() * 16 * rowTiles() + lane / 4 + rowConstant(rowRegister); }
   static int64_t column(int64_t lane, int64_t columnRegister) { return 2 * (lane % 4) + columnConstant(columnRegister); }
 
   /// Where a column is: its register, and the place in the quad of the lane that holds it.

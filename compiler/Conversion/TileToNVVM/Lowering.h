@@ -59,8 +59,11 @@ struct ThreadBuilder : mlir::ImplicitLocOpBuilder {
   Value group() { return shiftRight(lane(), 2); }   ///< g
   Value inQuad() { return bitAnd(lane(), i32(3)); } ///< t
   Value firstRow(const FragmentLayout &layout) {        ///< what lane and warp give a row
-    return add(mul(warp(), i32(16 * layout.rowTiles())), group());
+    return add(mul(rowWarp(layout), i32(16 * layout.rowTiles())), group());
   }
+  /// Number of the warp among those that share the rows, and of its group among those that share the blocks.
+  Value rowWarp(const FragmentLayout &layout) { return layout.split == 1 ? warp() : remainder(warp(), layout.rowWarps()); }
+  Value splitGroup(const FragmentLayout &layout) { return divide(warp(), layout.rowWarps()); }
 
   Value sharedOffset(Value pointer, Value bytes); ///< pointer + bytes in shared memory
   Value extract(Value aggregate, int64_t index) { return mlir::LLVM::ExtractValueOp::create(*this, aggregate, index); }
@@ -97,6 +100,9 @@ mlir::Value chunkPointer(ThreadBuilder &b, mlir::Value slot, tile::BufferType ty
 /// The part of it that differs between lanes, and the constant that is left.
 mlir::Value chunkLanePointer(ThreadBuilder &b, mlir::Value slot, tile::BufferType type, ChunkAddress address);
 int64_t chunkConstant(tile::BufferType type, const ChunkAddress &address);
+
+/// Bytes from a row to the next: of a panel, where the tile has panels.
+int64_t rowPitch(tile::BufferType type);
 
 void populateDotPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateWgmmaPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);

@@ -135,6 +135,15 @@ struct LowerFetch : Lowering<tile::FetchOp> {
   }
 };
 
+struct LowerBarrier : Lowering<tile::BarrierOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::BarrierOp op, Adaptor, ThreadBuilder &b) const override {
+    Value group = b.divide(b.warp(), op.getWarps());
+    NVVM::BarrierOp::create(b, TypeRange(), b.add(group, b.i32(8)), b.i32(32 * static_cast<int64_t>(op.getWarps())), NVVM::BarrierReductionAttr(), Value());
+    return success();
+  }
+};
+
 //===-- Turns of groups ---------------------------------------------------------------------------------------------===//
 
 Value groupOf(ThreadBuilder &b) { return b.shiftRight(b.warp(), 2); }
@@ -172,7 +181,7 @@ struct LowerEndTurn : Lowering<tile::EndTurnOp> {
 } // namespace
 
 void populateRingPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerFetch, LowerFirstTurn, LowerBeginTurn,
+  patterns.add<LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerFetch, LowerBarrier, LowerFirstTurn, LowerBeginTurn,
                LowerEndTurn>(converter, patterns.getContext());
 }
 

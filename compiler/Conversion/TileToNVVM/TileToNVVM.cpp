@@ -20,6 +20,7 @@ FragmentLayout layoutOf(RankedTensorType type) {
   auto fragment = cast<tile::FragmentAttr>(type.getEncoding());
   FragmentLayout layout;
   layout.warps = fragment.getWarps();
+  layout.split = fragment.getSplit();
   for (auto [size, role] : llvm::zip(type.getShape(), fragment.getRoles()))
     (role == Role::Row ? layout.rows : role == Role::Block ? layout.blocks : layout.columns) = size;
   return layout;
@@ -55,19 +56,25 @@ Value ThreadBuilder::sharedOffset(Value pointer, Value bytes) {
   return LLVM::GEPOp::create(*this, pointer.getType(), getI8Type(), pointer, LLVM::GEPArg(bytes));
 }
 
+/// Chunks among which the swizzle moves one: those of a panel, or more.
+static int64_t swizzledChunks(tile::BufferType type) { return type.getSwizzle().getPanel() ? type.getSwizzle().getPanel() : 8; }
+
 // Rows 8 apart are swizzled alike, so only the lane's row counts; the constant part of the chunk splits into one that the swizzle moves and one it does not.
 Value chunkLanePointer(ThreadBuilder &b, Value slot, tile::BufferType type, ChunkAddress address) {
   int64_t bits = type.getSwizzle().getBits(), shift = type.getSwizzle().getShift(), mask = (int64_t(1) << bits) - 1;
   Value order = b.bitAnd(b.shiftRight(address.laneRow, shift), b.i32(mask));
   if (address.laneChunk)
     order = b.bitXor(order, address.laneChunk);
-  Value moved = b.shiftLeft(b.bitXor(order, b.i32(address.chunk & 7)), 4);
-  return b.sharedOffset(slot, b.add(b.mul(address.laneRow, b.i32(type.getRowBytes())), moved));
+  Value moved = b.shiftLeft(b.bitXor(order, b.i32(address.chunk & (swizzledChunks(type) - 1))), 4);
+  return b.sharedOffset(slot, b.add(b.mul(address.laneRow, b.i32(rowPitch(type))), moved));
 }
 
 int64_t chunkConstant(tile::BufferType type, const ChunkAddress &address) {
-  return address.row * type.getRowBytes() + (address.chunk & ~int64_t(7)) * 16;
+  int64_t whole = address.chunk & ~(swizzledChunks(type) - 1), panel = type.getSwizzle().getPanel();
+  return address.row * rowPitch(type) + 16 * whole * (panel ? type.getRows() : 1);
 }
+
+int64_t rowPitch(tile::BufferType type) { return type.getSwizzle().getPanel() ? 16 * type.getSwizzle().getPanel() : type.getRowBytes(); }
 
 Value chunkPointer(ThreadBuilder &b, Value slot, tile::BufferType type, ChunkAddress address) {
   return b.sharedOffset(chunkLanePointer(b, slot, type, address), b.i32(chunkConstant(type, address)));

@@ -51,10 +51,26 @@ private:
   Value base;
 };
 
+/// A number that is the same in all lanes of a warp, told so to the assembler: descriptors made of it stay in uniform registers. Made where the kernel begins, since an
+/// exchange between lanes is not moved out of loops.
+template <typename Number> Value uniform(ThreadBuilder &b, mlir::Operation *op, Number number) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&op->getParentOfType<gpu::GPUFuncOp>().getBody().front());
+  Value value = number();
+  return NVVM::ShflOp::create(b, value.getType(), b.i32(-1), value, b.i32(0), b.i32(31), NVVM::ShflKind::idx, UnitAttr());
+}
+
 /// Operands of one instruction, as numbers of the inline assembly's operands.
 struct Instruction {
   SmallVector<Value> left; ///< a descriptor, or four registers
   Value right;
+};
+
+/// How a product reads its operands and treats its result.
+struct ProductForm {
+  int64_t columns;
+  bool isLeftTransposed, isRightTransposed; ///< their depth does not run along their rows
+  bool startsAtZero, isAsync;
 };
 
 bool isZero(Value tile) {
@@ -77,15 +93,14 @@ SmallVector<Value> callAssembly(ThreadBuilder &b, StringRef text, StringRef cons
 /// The text and constraints of a whole product: results first, then tied accumulators unless they are zero, then the operands of each instruction.
 class ProductAssembly {
 public:
-  ProductAssembly(ThreadBuilder &b, StringRef element, int64_t columns, bool isTransposed, bool startsAtZero, bool isAsync)
-      : b(b), element(element), columns(columns), isTransposed(isTransposed), startsAtZero(startsAtZero), isAsync(isAsync) {}
+  ProductAssembly(ThreadBuilder &b, StringRef element, ProductForm form) : b(b), element(element), form(form) {}
 
   SmallVector<Value> emit(ArrayRef<Instruction> instructions, ValueRange accumulators) {
-    int64_t count = columns / 2, next = startsAtZero ? count : 2 * count;
-    std::string text = "{ .reg .pred add; setp.ne.b32 add, 1, 0; .reg .pred start; setp.ne.b32 start, 1, " + std::string(startsAtZero ? "1" : "0") +
+    int64_t count = form.columns / 2, next = form.startsAtZero ? count : 2 * count;
+    std::string text = "{ .reg .pred add; setp.ne.b32 add, 1, 0; .reg .pred start; setp.ne.b32 start, 1, " + std::string(form.startsAtZero ? "1" : "0") +
                        "; wgmma.fence.sync.aligned;";
     SmallVector<Value> operands;
-    for (int64_t i = 0; i < (startsAtZero ? 0 : count); ++i)
+    for (int64_t i = 0; i < (form.startsAtZero ? 0 : count); ++i)
       operands.push_back(accumulators[place(i)]);
     SmallVector<std::string> inputs;
     for (auto [number, instruction] : llvm::enumerate(instructions)) {
@@ -97,7 +112,7 @@ public:
       inputs.push_back("l");
     }
     text += " wgmma.commit_group.sync.aligned;";
-    text += isAsync ? " }" : " wgmma.wait_group.sync.aligned 0; }";
+    text += form.isAsync ? " }" : " wgmma.wait_group.sync.aligned 0; }";
     SmallVector<Value> values(count);
     for (auto [number, value] : llvm::enumerate(callAssembly(b, text, constraints(count, inputs), operands, count)))
       values[place(number)] = value;
@@ -106,23 +121,24 @@ public:
 
 private:
   /// The instruction goes through a column tile's two rows before the next column tile, a fragment through a row's columns before the next row.
-  int64_t place(int64_t number) const { return number / 2 % 2 * (columns / 4) + number / 4 * 2 + number % 2; }
+  int64_t place(int64_t number) const { return number / 2 % 2 * (form.columns / 4) + number / 4 * 2 + number % 2; }
 
   std::string format(const Instruction &instruction, int64_t first, StringRef scale) {
     std::string results, left;
-    for (int64_t i = 0; i < columns / 2; ++i)
+    for (int64_t i = 0; i < form.columns / 2; ++i)
       results += fmt::format("{}${}", i ? "," : "", i);
     int64_t lefts = instruction.left.size();
     for (int64_t i = 0; i < lefts; ++i)
       left += fmt::format("{}${}", i ? "," : "", first + i);
     bool inRegisters = lefts > 1;
-    return fmt::format("wgmma.mma_async.sync.aligned.m64n{0}k16.f32.{1}.{1} {{{2}}}, {3}, ${4}, {5}, 1, 1{6}, {7};", columns, element.str(), results,
-                       inRegisters ? "{" + left + "}" : left, first + lefts, scale.str(), inRegisters ? "" : ", 0", isTransposed ? 1 : 0);
+    return fmt::format("wgmma.mma_async.sync.aligned.m64n{0}k16.f32.{1}.{1} {{{2}}}, {3}, ${4}, {5}, 1, 1{6}, {7:d};", form.columns, element.str(), results,
+                       inRegisters ? "{" + left + "}" : left, first + lefts, scale.str(), inRegisters ? "" : fmt::format(", {:d}", form.isLeftTransposed),
+                       form.isRightTransposed);
   }
 
   std::string constraints(int64_t count, ArrayRef<std::string> inputs) {
     SmallVector<std::string> parts(count, "=f");
-    for (int64_t i = 0; i < (startsAtZero ? 0 : count); ++i)
+    for (int64_t i = 0; i < (form.startsAtZero ? 0 : count); ++i)
       parts.push_back(fmt::format("{}", i));
     llvm::append_range(parts, inputs);
     parts.push_back("~{memory}");
@@ -131,8 +147,7 @@ private:
 
   ThreadBuilder &b;
   StringRef element;
-  int64_t columns;
-  bool isTransposed, startsAtZero, isAsync;
+  ProductForm form;
 };
 
 struct LowerWgmma : OpConversionPattern<tile::DotOp> {
@@ -143,29 +158,34 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
       return failure();
     ThreadBuilder b(op.getLoc(), rewriter);
     tile::BufferType rightType = cast<tile::SlotType>(op.getB().getType()).getBuffer();
-    bool isTransposed = !op.getTranspose(); // values lie with their columns side by side, keys with their depth
-    PanelDescriptor right(b, adaptor.getB().front(), rightType, isTransposed);
-    SmallVector<Instruction> instructions = op.getTranspose() ? multiplyKeys(b, op, adaptor, right) : multiplyValues(b, op, adaptor, right);
-    int64_t columns = op.getTranspose() ? rightType.getRows() : rightType.getColumns();
-    ProductAssembly assembly(b, rightType.getElementType().isF16() ? "f16" : "bf16", columns, isTransposed, isZero(op.getAcc()), op.getAsync());
+    int64_t columns = op.getTranspose() ? rightType.getRows() / layoutOf(op.getType()).split : rightType.getColumns();
+    // Values lie with their columns side by side, keys with their depth.
+    ProductForm form{columns, op.getTransposed(), /*isRightTransposed=*/!op.getTranspose(), isZero(op.getAcc()), op.getAsync()};
+    SmallVector<Instruction> instructions = op.getTranspose()    ? multiplyKeys(b, op, adaptor, columns)
+                                            : op.getTransposed() ? multiplyTransposed(b, op, adaptor)
+                                                                 : multiplyValues(b, op, adaptor);
+    ProductAssembly assembly(b, rightType.getElementType().isF16() ? "f16" : "bf16", form);
     SmallVector<Value> results = assembly.emit(instructions, adaptor.getAcc());
     rewriter.replaceOpWithMultiple(op, {ValueRange(results)});
     return success();
   }
 
-  /// Number of the group of four warps, from the warp's first lane: so the assembler sees that a warp's lanes agree and keeps descriptors in uniform registers. Made
-  /// where the kernel begins, since an exchange between lanes is not moved out of loops.
-  static Value groupOf(ThreadBuilder &b, tile::DotOp op) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(&op->getParentOfType<gpu::GPUFuncOp>().getBody().front());
-    return NVVM::ShflOp::create(b, b.getI32Type(), b.i32(-1), b.shiftRight(b.warp(), 2), b.i32(0), b.i32(31), NVVM::ShflKind::idx, UnitAttr());
-  }
+  static tile::BufferType bufferOf(Value operand) { return cast<tile::SlotType>(operand.getType()).getBuffer(); }
 
-  /// Queries from shared memory, 64 rows for each group of four warps.
-  static SmallVector<Instruction> multiplyKeys(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor, PanelDescriptor &right) {
-    tile::BufferType type = cast<tile::SlotType>(op.getA().getType()).getBuffer();
-    Value slot = b.sharedOffset(adaptor.getA().front(), b.mul(groupOf(b, op), b.i32(64 * type.getSwizzle().getPanel() * 16)));
-    PanelDescriptor left(b, slot, type, false);
+  /// Queries from shared memory, 64 rows for each group of four warps; where the layout is split, its share of the keys as well.
+  static SmallVector<Instruction> multiplyKeys(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor, int64_t columns) {
+    tile::BufferType type = bufferOf(op.getA());
+    FragmentLayout layout = layoutOf(op.getType());
+    // A group's part of an operand that groups share out, `rows` rows of it.
+    auto partOf = [&](Value slot, tile::BufferType type, int64_t rows, auto number) {
+      return b.sharedOffset(slot, b.mul(uniform(b, op, number), b.i32(rows * rowPitch(type))));
+    };
+    Value leftSlot = adaptor.getA().front(), rightSlot = adaptor.getB().front();
+    if (layout.rowWarps() > 4)
+      leftSlot = partOf(leftSlot, type, 64, [&] { return b.shiftRight(b.rowWarp(layout), 2); });
+    if (layout.split > 1)
+      rightSlot = partOf(rightSlot, bufferOf(op.getB()), columns, [&] { return b.splitGroup(layout); });
+    PanelDescriptor left(b, leftSlot, type, false), right(b, rightSlot, bufferOf(op.getB()), false);
     SmallVector<Instruction> instructions;
     for (int64_t step = 0; step < type.getColumns() / 16; ++step)
       instructions.push_back({{left.at(left.depthOffset(step))}, right.at(right.depthOffset(step))});
@@ -173,7 +193,8 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
   }
 
   /// Weights from registers, as accumulators leave them: a depth of 16 is two column tiles of two rows.
-  static SmallVector<Instruction> multiplyValues(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor, PanelDescriptor &right) {
+  static SmallVector<Instruction> multiplyValues(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor) {
+    PanelDescriptor right(b, adaptor.getB().front(), bufferOf(op.getB()), true);
     ValueRange weights = adaptor.getA();
     int64_t perRow = weights.size() / 2;
     auto word = [&](int64_t row, int64_t pair) -> Value {
@@ -182,6 +203,18 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
     SmallVector<Instruction> instructions;
     for (int64_t step = 0; step < perRow / 2; ++step)
       instructions.push_back({{word(0, 2 * step), word(1, 2 * step), word(0, 2 * step + 1), word(1, 2 * step + 1)}, right.at(right.rowOffset(step))});
+    return instructions;
+  }
+
+  /// Weights from shared memory, the depth in their rows: 64 columns, a panel, for each group of four warps.
+  static SmallVector<Instruction> multiplyTransposed(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor) {
+    tile::BufferType type = bufferOf(op.getA());
+    Value panel = b.mul(uniform(b, op, [&] { return b.shiftRight(b.warp(), 2); }), b.i32(type.getRows() * rowPitch(type)));
+    PanelDescriptor left(b, b.sharedOffset(adaptor.getA().front(), panel), type, true);
+    PanelDescriptor right(b, adaptor.getB().front(), bufferOf(op.getB()), true);
+    SmallVector<Instruction> instructions;
+    for (int64_t step = 0; step < type.getRows() / 16; ++step)
+      instructions.push_back({{left.at(left.rowOffset(step))}, right.at(right.rowOffset(step))});
     return instructions;
   }
 };

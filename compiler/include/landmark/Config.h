@@ -38,6 +38,9 @@ LANDMARK_API int64_t paddedBlock(const Problem &problem);
 /// Rows of a key tile that one block takes: `paddedBlock`, in a backward rounded up to a divisor of the key tile; the whole tile for a part of a long block.
 LANDMARK_API int64_t tileTokens(const Problem &problem, const Config &config);
 
+/// Rows of a query tile of the backward kernel that goes by keys: `queryTile`, or, where groups of four warps that multiply by wgmma share the tile's blocks, 64.
+LANDMARK_API int64_t keyQueryTile(const Problem &problem, const Config &config);
+
 /// How often a backward kernel passes over the query rows of a key tile: once for dk and dv together, or once for each where a thread's registers do not hold
 /// both.
 LANDMARK_API int64_t keyPasses(const Problem &problem, const Config &config, const Target &target);

@@ -66,7 +66,7 @@ gpu.module @kernels {
   gpu.func @reduce_rows() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
     %zero = arith.constant 0 : index
     %x = arith.constant dense<1.0> : tensor<32x8xf32, #tile.fragment<[row, column], 2>>
-    // expected-error @below {{lowers reductions of f32 and i32, along rows within one warp only}}
+    // expected-error @below {{lowers reductions of f32 and i32, along rows within one warp and along blocks within one group only}}
     // expected-error @below {{failed to legalize operation}}
     %y = tile.reduce sum %x along [0] : tensor<32x8xf32, #tile.fragment<[row, column], 2>> -> tensor<8xf32, #tile.fragment<[column], 2>>
     gpu.return
@@ -79,7 +79,7 @@ gpu.module @kernels {
   gpu.func @reduce_f16() kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
     %zero = arith.constant 0 : index
     %x = arith.constant dense<1.0> : tensor<32x8xf16, #tile.fragment<[row, column], 2>>
-    // expected-error @below {{lowers reductions of f32 and i32, along rows within one warp only}}
+    // expected-error @below {{lowers reductions of f32 and i32, along rows within one warp and along blocks within one group only}}
     // expected-error @below {{failed to legalize operation}}
     %y = tile.reduce sum %x along [1] : tensor<32x8xf16, #tile.fragment<[row, column], 2>> -> tensor<32xf16, #tile.fragment<[row], 2>>
     gpu.return
@@ -263,6 +263,34 @@ gpu.module @kernels {
     // expected-error @below {{contracts rows in steps of 16 where its left operand is transposed}}
     // expected-error @below {{failed to legalize operation}}
     %x = tile.dot %p transposed, %do into %acc : !slot, !slot -> !acc
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @reduce_blocks() kernel attributes {known_block_size = array<i32: 256, 1, 1>} {
+    %x = arith.constant dense<1.0> : tensor<64x2xf32, #tile.fragment<[row, block], 8, split = 2>>
+    // expected-error @below {{lowers reductions of f32 and i32, along rows within one warp and along blocks within one group only}}
+    // expected-error @below {{failed to legalize operation}}
+    %y = tile.reduce sum %x along [1] : tensor<64x2xf32, #tile.fragment<[row, block], 8, split = 2>> -> tensor<64xf32, #tile.fragment<[row], 8, split = 2>>
+    gpu.return
+  }
+}
+
+// -----
+
+!weights = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+gpu.module @kernels {
+  gpu.func @write_half_panels() kernel {
+    %zero = arith.constant 0 : index
+    %ring = tile.alloc {offset = 0 : i64} : !weights
+    %slot = tile.slot %ring[%zero] : !weights -> !tile.slot<!weights>
+    %x = arith.constant dense<1.0> : tensor<64x2x32xbf16, #tile.fragment<[row, block, column], 8, split = 2>>
+    // expected-error @below {{lets groups write whole panels of 8 chunks, not 4 chunks each}}
+    // expected-error @below {{failed to legalize operation}}
+    tile.write %x to %slot : tensor<64x2x32xbf16, #tile.fragment<[row, block, column], 8, split = 2>>, !tile.slot<!weights>
     gpu.return
   }
 }

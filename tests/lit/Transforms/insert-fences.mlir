@@ -32,3 +32,27 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// A run of writes has one fence, before the barrier.
+// CHECK-LABEL: gpu.func @writes
+// CHECK: tile.write
+// CHECK-NOT: tile.fence
+// CHECK: tile.write
+// CHECK-NEXT: tile.fence
+// CHECK-NEXT: tile.barrier of 4
+!weights = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!acc = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
+gpu.module @kernels {
+  gpu.func @writes(%p: tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, %acc: !acc) kernel {
+    %zero = arith.constant 0 : index
+    %ring = tile.alloc : !weights
+    %slot = tile.slot %ring[%zero] : !weights -> !tile.slot<!weights>
+    tile.write %p to %slot : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!weights>
+    tile.write %p to %slot : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!weights>
+    tile.barrier of 4
+    %s = tile.dot %slot transposed, %slot into %acc by wgmma : !tile.slot<!weights>, !tile.slot<!weights> -> !acc
+    gpu.return
+  }
+}

@@ -83,32 +83,6 @@ gpu.module @kernels {
 
 // -----
 
-!view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
-gpu.module @kernels {
-  gpu.func @other_use(%K: !view, %n: index) kernel {
-    %zero = arith.constant 0 : index
-    // expected-error @below {{must feed tile.dot only}}
-    %k = tile.load %K[%zero, %zero, %zero] in [%zero, %n) : !view -> tensor<64x64xbf16>
-    tile.store %k, %K[%zero, %zero, %zero] below %n : tensor<64x64xbf16>, !view
-    gpu.return
-  }
-}
-
-// -----
-
-!view = memref<?x?x?x64xf32, strided<[?, ?, ?, 1]>>
-gpu.module @kernels {
-  gpu.func @accumulator(%K: !view, %n: index, %a: tensor<64x64xbf16>) kernel {
-    %zero = arith.constant 0 : index
-    // expected-error @below {{must feed tile.dot only}}
-    %k = tile.load %K[%zero, %zero, %zero] in [%zero, %n) : !view -> tensor<64x64xf32>
-    %s = tile.dot %a, %a transpose into %k : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
-    gpu.return
-  }
-}
-
-// -----
-
 !view = memref<?x?x?x64xf32, strided<[?, ?, ?, 1]>>
 gpu.module @kernels {
   gpu.func @wide_elements(%K: !view, %n: index) kernel {

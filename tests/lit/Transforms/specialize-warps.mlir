@@ -173,8 +173,8 @@ gpu.module @kernels {
 // CHECK-LABEL: gpu.func @two_loads(
 // CHECK-SAME: index, %[[MAP:[^:]*]]: !llvm.ptr, %[[GAPS:[^:]*]]: !llvm.ptr) kernel
 // CHECK-SAME: tile.tensor_maps = [#tile.tensor_map<argument = 0, rows = 144, columns = 64, {{[^>]*}}>, #tile.tensor_map<argument = 0, rows = 70, columns = 64, {{[^>]*}}>]
-// CHECK: %[[RING:.*]] = tile.alloc : <3, [2, 72, 64],
-// CHECK: %[[BARRIERS:.*]] = tile.alloc_barriers : <3>
+// CHECK: %[[RING:.*]] = tile.alloc : <1, [2, 72, 64],
+// CHECK: %[[BARRIERS:.*]] = tile.alloc_barriers : <1>
 // CHECK-NOT: tile.alloc
 // CHECK-NOT: tile.clear
 // CHECK: %[[TURN:.*]] = arith.constant 0 : i32
@@ -255,13 +255,58 @@ gpu.module @kernels {
 // Rows of 96 bytes are cut into panels of 32, and so are the map's boxes.
 // CHECK-LABEL: gpu.func @narrow_panels(
 // CHECK-SAME: #tile.tensor_map<argument = 0, rows = 64, columns = 16, swizzle_bytes = 32, every = 1>
-// CHECK: tile.alloc : <3, [64, 48], f16, <bits = 1, shift = 2, panel = 2>>
+// CHECK: tile.alloc : <1, [64, 48], f16, <bits = 1, shift = 2, panel = 2>>
 gpu.module @kernels {
   gpu.func @narrow_panels(%K: !view, %n: index, %q: tensor<64x48xf16>) kernel {
     %zero = arith.constant 0 : index
     %s0 = arith.constant dense<0.0> : tensor<64x64xf32>
     %k = tile.load %K[%zero, %zero, %zero] in [%zero, %n) : !view -> tensor<64x48xf16>
     %s = tile.dot %q, %k transpose into %s0 : tensor<64x48xf16>, tensor<64x48xf16> -> tensor<64x64xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+!view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
+!rows = memref<?x?x?xf32, strided<[?, ?, ?]>>
+
+// Kernels of a module take the tensor maps of all of them. What is loaded before the loop stays; a tile of half as many rows as the consumers could take, which a product
+// reads as its left operand, has twice the stages. Loads that feed no product stay the consumers'. Rows that no box writes are zeroed though no product sums over them:
+// masks may multiply what they leave out by 0.
+// CHECK-LABEL: gpu.func @by_rows(
+// CHECK-SAME: tile.tensor_maps = [#tile.tensor_map<argument = 0, rows = 64, {{[^>]*}}>, #tile.tensor_map<argument = 1, rows = 63, {{[^>]*}}>]
+// CHECK-LABEL: gpu.func @by_keys(
+// CHECK-SAME: tile.tensor_maps = [#tile.tensor_map<argument = 0, rows = 64, {{[^>]*}}>, #tile.tensor_map<argument = 1, rows = 63, {{[^>]*}}>]
+// CHECK: %[[KEYS:.*]] = tile.alloc : <1, [2, 64, 64],
+// CHECK: %[[QUERIES:.*]] = tile.alloc : <6, [64, 64],
+// CHECK: tile.clear %[[KEYS]] from 63 every 64
+// CHECK: nvvm.setmaxregister decrease
+// CHECK-NOT: tile.load
+// CHECK: } else {
+// CHECK: scf.for
+// CHECK: tile.load %{{.*}} -> tensor<64xf32>
+gpu.module @kernels {
+  gpu.func @by_rows(%Q: !view, %K: !view, %LSE: !rows, %n: index) kernel {
+    %zero = arith.constant 0 : index
+    %s0 = arith.constant dense<0.0> : tensor<64x64xf32>
+    %q = tile.load %Q[%zero, %zero, %zero] in [%zero, %n) : !view -> tensor<64x64xbf16>
+    %s = tile.dot %q, %q transpose into %s0 : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
+    gpu.return
+  }
+  gpu.func @by_keys(%Q: !view, %K: !view, %LSE: !rows, %n: index) kernel {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %L = arith.constant 64 : index
+    %tokens = arith.constant 63 : index
+    %s0 = arith.constant dense<0.0> : tensor<64x2x64xf32>
+    %k = tile.load %K[%zero, %zero, %zero] stride %L count %tokens in [%zero, %n) : !view -> tensor<2x64x64xbf16>
+    scf.for %i = %zero to %n step %one {
+      %q = tile.load %Q[%zero, %zero, %i] in [%zero, %n) : !view -> tensor<64x64xbf16>
+      %lse = tile.load %LSE[%zero, %zero, %i] in [%zero, %n) : !rows -> tensor<64xf32>
+      %s = tile.dot %q, %k transpose into %s0 : tensor<64x64xbf16>, tensor<2x64x64xbf16> -> tensor<64x2x64xf32>
+      tile.store %lse, %LSE[%zero, %zero, %i] below %n : tensor<64xf32>, !rows
+    }
     gpu.return
   }
 }

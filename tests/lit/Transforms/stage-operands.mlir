@@ -1,4 +1,5 @@
 // RUN: landmark-opt %s --tile-stage-operands --split-input-file | FileCheck %s
+// RUN: landmark-opt %s --tile-stage-operands="warps=8 specialized" --split-input-file | FileCheck %s --check-prefix=SHARED
 
 // Two products one after the other share the barrier behind the writes; the one at the top of the loop keeps the last iteration's readers apart.
 // CHECK-LABEL: @together(
@@ -52,6 +53,41 @@ gpu.module @kernels {
     %q = arith.truncf %x : tensor<64x64xf32> to !p
     %y = tile.dot %q transposed, %do into %acc : !p, !slot -> tensor<64x64xf32>
     %z = tile.dot %p, %do into %acc : !p, !slot -> tensor<64x64xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+// With a producer, barriers are for those that share an operand: four of the eight warps where 64 rows are all that a group has. Loops use one place.
+// SHARED-LABEL: @groups(
+// SHARED: %[[PLACE:.*]] = tile.alloc : <1, [64, 128], bf16,
+// SHARED-NOT: tile.alloc
+// SHARED: scf.for
+// SHARED: tile.barrier of 4
+// SHARED: tile.slot %[[PLACE]]
+// SHARED: tile.write
+// SHARED: tile.barrier of 4
+// SHARED: tile.dot %{{.*}} transposed
+// SHARED: scf.for
+// SHARED: tile.slot %[[PLACE]]
+// SHARED: tile.write
+// SHARED-NOT: gpu.barrier
+!p = tensor<64x2x64xbf16>
+!slot = !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>
+gpu.module @kernels {
+  gpu.func @groups(%p: !p, %do: !slot, %n: index) kernel {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %acc = arith.constant dense<0.0> : tensor<128x64xf32>
+    %x = scf.for %i = %zero to %n step %one iter_args(%a = %acc) -> tensor<128x64xf32> {
+      %y = tile.dot %p transposed, %do into %a : !p, !slot -> tensor<128x64xf32>
+      scf.yield %y : tensor<128x64xf32>
+    }
+    %z = scf.for %i = %zero to %n step %one iter_args(%a = %x) -> tensor<128x64xf32> {
+      %y = tile.dot %p transposed, %do into %a : !p, !slot -> tensor<128x64xf32>
+      scf.yield %y : tensor<128x64xf32>
+    }
     gpu.return
   }
 }

@@ -24,3 +24,5 @@ func.func @forms(%Q: !view, %K: !view, %n: index, %factor: f32, %row: tensor<128
   %p2, %ds2 = landmark.part_gradients %s, %s seen %seen own %own_row stats %m, %l, %t gate %row lse %row delta %row factor %factor block(%n) from %n : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128xi1>, tensor<128xf32>
   return
 }
+// CHECK: landmark.backward @shared block_size 64 head_dim 128 type bf16 gradient bf16 passes 1 row_tile 64 config
+landmark.backward @shared block_size 64 head_dim 128 type bf16 gradient bf16 passes 1 row_tile 64 config <query_tile = 128, key_tile = 128, warps = 8, stages = 2>

@@ -100,3 +100,8 @@ func.func @part_own(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tensor<64
   %w, %d = landmark.part_gradients %s, %s seen %p own %o stats %r, %r, %r gate %r lse %r delta %r factor %c block(%L) from %L : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf32>
   return
 }
+
+// -----
+
+// expected-error @below {{row_tile must be 1 to query_tile, got 128}}
+landmark.backward @request block_size 8 head_dim 64 type bf16 gradient bf16 passes 1 row_tile 128 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>

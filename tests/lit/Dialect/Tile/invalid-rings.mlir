@@ -275,3 +275,19 @@ func.func @dot_wait_negative(%x: tensor<64x64xf32>) {
   %y = tile.dot_wait %x pending -1 : tensor<64x64xf32>
   return
 }
+
+// -----
+
+func.func @barrier_of_one() {
+  // expected-error @below {{is for groups of 2 to 16 warps, got 1}}
+  tile.barrier of 1
+  return
+}
+
+// -----
+
+func.func @reduce_split(%x: tensor<128x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>>) {
+  // expected-error @below {{needs its tiles in one layout}}
+  %m = tile.reduce max %x along [2] : tensor<128x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>> -> tensor<128x2xf32, #tile.fragment<[row, block], 8>>
+  return
+}

@@ -72,11 +72,21 @@ func.func @result_shape(%p: tensor<64x2x16xbf16>, %b: tensor<64x64xbf16>, %acc: 
 
 // -----
 
-!panels = !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>
+!panels = !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 2, shift = 1, panel = 4>>>
 !layout = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
 func.func @wgmma(%p: !panels, %acc: !layout) {
-  // expected-error @below {{by wgmma takes no transposed left operand}}
+  // expected-error @below {{by wgmma reads transposed weights from panels of 64, one for each group of four warps}}
   %s = tile.dot %p transposed, %p into %acc by wgmma : !panels, !panels -> !layout
+  return
+}
+
+// -----
+
+!panels = !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>
+!layout = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
+func.func @wgmma_registers(%p: tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, %b: !panels, %acc: !layout) {
+  // expected-error @below {{by wgmma reads queries and transposed weights from panels in shared memory, others from registers}}
+  %s = tile.dot %p transposed, %b into %acc by wgmma : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, !panels -> !layout
   return
 }
 

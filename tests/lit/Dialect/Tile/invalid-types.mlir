@@ -117,3 +117,18 @@ func.func private @buffer_row(!tile.buffer<1, [64, 4], bf16, <bits = 0, shift = 
 
 // expected-error @below {{a swizzle of 3 bits does not fit rows of 2 chunks}}
 func.func private @buffer_swizzle(!tile.buffer<1, [64, 16], bf16, <bits = 3, shift = 0>>)
+
+// -----
+
+// expected-error @below {{a split makes equal groups of the 8 warps, got 3}}
+func.func private @fragment_split(tensor<64x3x64xf32, #tile.fragment<[row, block, column], 8, split = 3>>)
+
+// -----
+
+// expected-error @below {{has a tile whose blocks must be a multiple of 2 up to 65536, got 3}}
+func.func private @fragment_blocks(tensor<64x3x64xf32, #tile.fragment<[row, block, column], 8, split = 2>>)
+
+// -----
+
+// expected-error @below {{has a tile whose rows must be a multiple of 64 up to 65536, got 32}}
+func.func private @fragment_split_rows(tensor<32x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>>)

@@ -12,7 +12,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
-    // expected-error@+1 {{reads queries from panels in shared memory, weights from registers}}
+    // expected-error@+1 {{reads queries and transposed weights from panels in shared memory, others from registers}}
     %s = tile.dot %a, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
     gpu.return
   }
@@ -22,7 +22,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   gpu.func @dot(%a: tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
-    // expected-error@+1 {{reads queries from panels in shared memory, weights from registers}}
+    // expected-error@+1 {{reads queries and transposed weights from panels in shared memory, others from registers}}
     %s = tile.dot %a, %b transpose into %acc by wgmma : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
     gpu.return
   }
@@ -32,7 +32,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [64, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, %b: !tile.slot<!tile.buffer<1, [16, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
-    // expected-error@+1 {{reads queries from panels in shared memory, weights from registers}}
+    // expected-error@+1 {{reads queries and transposed weights from panels in shared memory, others from registers}}
     %s = tile.dot %a, %b  into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, !tile.slot<!tile.buffer<1, [16, 16], bf16, <bits = 1, shift = 2, panel = 2>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
     gpu.return
   }

@@ -23,6 +23,8 @@ gpu.module @kernels {
     %q = tile.alloc : !queries
     // CHECK: %[[RING:.*]] = tile.alloc : <2, [2, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
     %ring = tile.alloc : !keys
+    // CHECK: tile.barrier of 4
+    tile.barrier of 4
     // Placed, and not yet.
     // CHECK: %[[BARRIERS:.*]] = tile.alloc_barriers {offset = 48 : i64} : <2>
     // CHECK: tile.alloc_barriers : <64>
