@@ -144,8 +144,12 @@ private:
   }
 
   LogicalResult visitBroadcast(tile::BroadcastOp op) {
-    if (!roles.contains(op.getResult()))
-      return success();
+    if (!roles.contains(op.getResult())) {
+      // Columns are those of rows; of rows it is open whether they are to have columns or blocks.
+      auto source = roles.find(op.getSource());
+      bool isOfColumns = source != roles.end() && source->second == Roles{Role::Column} && op.getResult().getType().getRank() == 2;
+      return isOfColumns ? set(op, op.getResult(), matrix) : success();
+    }
     Roles found;
     for (int64_t dim : op.getDims())
       found.push_back(roles.find(op.getResult())->second[dim]);
