@@ -8,17 +8,16 @@
 // Both sides run the same loops over the same turns n of every ring. The producer's side is what addresses and loop bounds are computed from, numbers read from
 // memory among it; nothing else of the program is left in it. Loads of one view share a ring, whatever the shapes of their tiles.
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/Reads.h"
 #include "dialects/Tile/Tile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace landmark {
 #define GEN_PASS_DEF_TILESPECIALIZEWARPS
@@ -258,20 +257,11 @@ private:
     if (loads)
       return op.emitOpError("holds a load that no loop of the producer can follow");
     auto isTile = [](Type type) { return isa<TensorType>(type); };
-    bool isSlice = op.getNumRegions() == 0 && (isMemoryEffectFree(&op) || readsWhatIsThere(op)) && llvm::none_of(op.getResultTypes(), isTile) &&
+    bool isSlice = op.getNumRegions() == 0 && isTimeless(&op, kernel) && llvm::none_of(op.getResultTypes(), isTile) &&
                    llvm::all_of(op.getOperands(), [&](Value value) { return isThere(value, mapping); });
     if (isSlice)
       b.clone(op, mapping);
     return success();
-  }
-
-  /// Whether an operation reads a number from an argument that the kernel does not write; views are apart.
-  bool readsWhatIsThere(Operation &op) {
-    auto read = dyn_cast<memref::LoadOp>(op);
-    return read && !kernel.walk([&](Operation *other) {
-                           bool writes = !isa<memref::LoadOp>(other) && !isMemoryEffectFree(other) && llvm::is_contained(other->getOperands(), read.getMemRef());
-                           return writes ? WalkResult::interrupt() : WalkResult::advance();
-                         }).wasInterrupted();
   }
 
   LogicalResult produceLoop(scf::ForOp loop, ImplicitLocOpBuilder &b, IRMapping &mapping) {
