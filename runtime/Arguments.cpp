@@ -173,10 +173,27 @@ Expected<void> checkPlaces(std::span<const NamedView> views, const Device &devic
   return {};
 }
 
+/// The threshold, and the scratch as far as it is given: how much is needed knows the kernel.
+Expected<void> checkGates(const ForwardArguments &arguments, const std::array<NamedView, 5> &views, const Device &device) {
+  if (!(arguments.gateThreshold >= 0 && arguments.gateThreshold <= 1))
+    return refuse("gate_threshold: got {}; it must be 0 to 1", arguments.gateThreshold);
+  if (arguments.gateThreshold == 0)
+    return {};
+  if (arguments.gateScratchBytes < 0)
+    return refuse("gate_scratch: got {} bytes; it must be at least 0", arguments.gateScratchBytes);
+  int64_t words = arguments.gateScratch ? arguments.gateScratchBytes / int64_t(sizeof(float)) : 0;
+  auto scratch = checkView("gate_scratch", denseRows(static_cast<float *>(arguments.gateScratch), {1, 1, words}), sizeof(float));
+  if (!scratch)
+    return scratch.error();
+  if (auto apart = checkOverlap(*scratch, std::array<const NamedView *, 5>{&views[0], &views[1], &views[2], &views[3], &views[4]}); !apart)
+    return apart;
+  return checkPlace(scratch->name, scratch->footprint, device);
+}
+
 } // namespace
 
 Problem problemOf(const ForwardArguments &arguments) {
-  return {Operation::Forward, arguments.blockSize, arguments.q.shape[3], arguments.q.dtype};
+  return {arguments.gateThreshold > 0 ? Operation::ForwardListed : Operation::Forward, arguments.blockSize, arguments.q.shape[3], arguments.q.dtype};
 }
 
 Expected<void> validate(const ForwardArguments &arguments, const Device &device) {
@@ -194,6 +211,8 @@ Expected<void> validate(const ForwardArguments &arguments, const Device &device)
     return apart;
   if (auto apart = checkOverlap(lse, std::array<const NamedView *, 3>{&q, &k, &v}); !apart)
     return apart;
+  if (auto legal = checkGates(arguments, *views, device); !legal)
+    return legal;
   return checkPlaces(*views, device);
 }
 

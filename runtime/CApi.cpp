@@ -69,6 +69,9 @@ Expected<ForwardArguments> argumentsOf(const landmark_forward_arguments *from) {
       !done)
     return done.error();
   convertSemantics(*whole, arguments);
+  arguments.gateThreshold = whole->gate_threshold;
+  arguments.gateScratch = whole->gate_scratch;
+  arguments.gateScratchBytes = whole->gate_scratch_bytes;
   return arguments;
 }
 
@@ -388,6 +391,30 @@ void landmark_backward_arguments_init(landmark_backward_arguments *arguments) { 
 landmark_error *landmark_forward(landmark_runtime *runtime, const landmark_forward_arguments *arguments, void *stream) {
   return launchOn(runtime, arguments,
                   [&](const ForwardArguments &converted) { return runtime->runtime.forward(converted, stream); });
+}
+
+landmark_error *landmark_gate_scratch_bytes(landmark_runtime *runtime, const landmark_forward_arguments *arguments, int64_t *bytes) {
+  return launchOn(runtime, arguments, [&](const ForwardArguments &converted) -> Expected<void> {
+    if (auto complete = given({{"bytes", bytes}}); !complete)
+      return complete;
+    auto needed = runtime->runtime.gateScratchBytes(converted);
+    if (needed)
+      *bytes = *needed;
+    return needed ? Expected<void>() : needed.error();
+  });
+}
+
+landmark_error *landmark_gated_tiles(landmark_runtime *runtime, const landmark_forward_arguments *arguments, int64_t *skipped, int64_t *all) {
+  return launchOn(runtime, arguments, [&](const ForwardArguments &converted) -> Expected<void> {
+    if (auto complete = given({{"skipped", skipped}, {"all", all}}); !complete)
+      return complete;
+    auto tiles = runtime->runtime.gatedTiles(converted);
+    if (!tiles)
+      return tiles.error();
+    *skipped = tiles->skipped;
+    *all = tiles->all;
+    return {};
+  });
 }
 
 landmark_error *landmark_backward(landmark_runtime *runtime, const landmark_backward_arguments *arguments,

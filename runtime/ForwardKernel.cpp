@@ -3,16 +3,26 @@
 #include "LoadedKernel.h"
 #include "TensorMaps.h"
 
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+#include <vector>
+
 namespace landmark {
+
+/// How a kernel that takes lists uses its scratch; nothing for one without a gate threshold.
+static std::optional<GateScratch> scratchOf(const LoadedKernel &kernel, const ForwardArguments &arguments) {
+  return arguments.gateThreshold > 0 ? std::optional(GateScratch::of(arguments, kernel.kernel.config)) : std::nullopt;
+}
 
 /// A call ready to go.
 struct PreparedForward::State {
-  State(std::shared_ptr<const LoadedKernel> kernel, const ForwardArguments &arguments, int64_t programs,
-        int64_t section)
-      : kernel(std::move(kernel)), arguments(arguments), programs(programs), section(section),
-        packed(arguments, section) {}
+  State(std::shared_ptr<const LoadedKernel> kernel, std::shared_ptr<const LoadedKernel> gates,
+        const ForwardArguments &arguments, int64_t programs)
+      : kernel(std::move(kernel)), gates(std::move(gates)), arguments(arguments), programs(programs),
+        section(sectionOf(arguments, this->kernel->device)), packed(arguments, section, scratchOf(*this->kernel, arguments)) {}
 
-  std::shared_ptr<const LoadedKernel> kernel;
+  std::shared_ptr<const LoadedKernel> kernel, gates;
   ForwardArguments arguments;
   int64_t programs, section;
   mutable PackedArguments packed; ///< only ever read: what takes pointers to it does not say so
@@ -20,13 +30,30 @@ struct PreparedForward::State {
 
 namespace {
 
-/// Judges a call and counts its programs.
-Expected<int64_t> check(const ForwardArguments &arguments, const Kernel &kernel, const Device &device) {
-  if (auto legal = validate(arguments, device); !legal)
-    return legal.error();
-  if (auto fits = checkFits(problemOf(arguments), kernel); !fits)
-    return fits.error();
-  return launchPrograms(arguments, kernel.config);
+/// Copies from the device's memory, once all that was asked of it is done.
+Expected<void> download(const Device &device, void *to, const void *from, std::size_t bytes) {
+  if (auto done = device.synchronize(); !done || bytes == 0)
+    return done;
+  if (device.isHost()) {
+    std::memcpy(to, from, bytes);
+    return {};
+  }
+  const DeviceState &on = *device.state();
+  cuda::ContextScope scope(*on.driver, on.context);
+  return scope.status() ? on.driver->check(on.driver->memcpyDtoH(to, reinterpret_cast<cuda::Address>(from), bytes), "cuMemcpyDtoH") : scope.status();
+}
+
+/// Queues the kernels of a call: marks and lists of tiles first, where there is a gate threshold.
+Expected<void> launchAll(const LoadedKernel &kernel, const LoadedKernel *gates, const ForwardArguments &arguments, int64_t programs, void **packed,
+                         void *stream) {
+  if (gates) {
+    auto groups = launchPrograms(arguments, gates->kernel.config);
+    if (!groups)
+      return groups.error();
+    if (auto done = gates->launch(std::array{*groups, programs}, packed, stream); !done)
+      return done;
+  }
+  return kernel.launch(programs, packed, stream);
 }
 
 /// Gives the tensor maps that the kernel takes, if any, to a call: encoded, or made of those of a call with the same
@@ -60,27 +87,63 @@ Expected<ForwardArguments> replace(ForwardArguments arguments, const ForwardPoin
 
 } // namespace
 
+/// Judges a call and counts its programs.
+Expected<int64_t> ForwardKernel::check(const ForwardArguments &arguments) const {
+  auto scratch = gateScratchBytes(arguments);
+  if (!scratch)
+    return scratch.error();
+  if (*scratch > 0 && (!arguments.gateScratch || arguments.gateScratchBytes < *scratch))
+    return Error{ErrorCode::InvalidArgument, fmt::format("gate_scratch: got {} bytes at {}; this call with a gate threshold needs {}",
+                                                         arguments.gateScratchBytes, arguments.gateScratch, *scratch)};
+  return launchPrograms(arguments, shared->kernel.config);
+}
+
+Expected<int64_t> ForwardKernel::gateScratchBytes(const ForwardArguments &arguments) const {
+  if (auto legal = validate(arguments, shared->device); !legal)
+    return legal.error();
+  if (auto fits = checkFits(problemOf(arguments), shared->kernel); !fits)
+    return fits.error();
+  auto scratch = scratchOf(*shared, arguments);
+  return scratch ? scratch->bytes() : 0;
+}
+
+Expected<GatedTiles> ForwardKernel::gatedTiles(const ForwardArguments &arguments) const {
+  if (auto programs = check(arguments); !programs)
+    return programs.error();
+  auto scratch = scratchOf(*shared, arguments);
+  if (!scratch)
+    return Error{ErrorCode::InvalidArgument, "gate_threshold: got 0, with which nothing is skipped"};
+  std::vector<int32_t> counts(scratch->counts());
+  if (auto done = download(shared->device, counts.data(), arguments.gateScratch, counts.size() * sizeof(int32_t)); !done)
+    return done.error();
+  GatedTiles tiles;
+  for (std::size_t program = 0; program < counts.size(); program += 4) {
+    tiles.all += counts[program + 3];
+    tiles.skipped += counts[program + 3] - (counts[program + 2] - counts[program + 1]);
+  }
+  return tiles;
+}
+
 const Kernel &ForwardKernel::kernel() const { return shared->kernel; }
 const Device &ForwardKernel::device() const { return shared->device; }
 
 Expected<void> ForwardKernel::launch(const ForwardArguments &arguments, void *stream) const {
-  auto programs = check(arguments, shared->kernel, shared->device);
+  auto programs = check(arguments);
   if (!programs)
     return programs.error();
   if (auto legal = checkStream(shared->device, stream); !legal || *programs == 0)
     return legal;
-  PackedArguments packed(arguments, sectionOf(arguments, shared->device));
+  PackedArguments packed(arguments, sectionOf(arguments, shared->device), scratchOf(*shared, arguments));
   if (auto added = addMaps(packed, *shared, arguments); !added)
     return added;
-  return shared->launch(*programs, packed.pointers(), stream);
+  return launchAll(*shared, gates.get(), arguments, *programs, packed.pointers(), stream);
 }
 
 Expected<PreparedForward> ForwardKernel::prepare(const ForwardArguments &arguments) const {
-  auto programs = check(arguments, shared->kernel, shared->device);
+  auto programs = check(arguments);
   if (!programs)
     return programs.error();
-  auto prepared = std::make_shared<PreparedForward::State>(shared, arguments, *programs,
-                                                           sectionOf(arguments, shared->device));
+  auto prepared = std::make_shared<PreparedForward::State>(shared, gates, arguments, *programs);
   if (*programs > 0)
     if (auto added = addMaps(prepared->packed, *shared, arguments); !added)
       return added.error();
@@ -90,7 +153,7 @@ Expected<PreparedForward> ForwardKernel::prepare(const ForwardArguments &argumen
 Expected<void> PreparedForward::launch(void *stream) const {
   if (auto legal = checkStream(shared->kernel->device, stream); !legal || shared->programs == 0)
     return legal;
-  return shared->kernel->launch(shared->programs, shared->packed.pointers(), stream);
+  return launchAll(*shared->kernel, shared->gates.get(), shared->arguments, shared->programs, shared->packed.pointers(), stream);
 }
 
 Expected<void> PreparedForward::launch(const ForwardPointers &pointers, void *stream) const {
@@ -100,10 +163,10 @@ Expected<void> PreparedForward::launch(const ForwardPointers &pointers, void *st
   auto arguments = replace(shared->arguments, pointers);
   if (!arguments)
     return arguments.error();
-  PackedArguments packed(*arguments, shared->section);
+  PackedArguments packed(*arguments, shared->section, scratchOf(kernel, *arguments));
   if (auto added = addMaps(packed, kernel, *arguments, &shared->packed); !added)
     return added;
-  return kernel.launch(shared->programs, packed.pointers(), stream);
+  return launchAll(kernel, shared->gates.get(), *arguments, shared->programs, packed.pointers(), stream);
 }
 
 } // namespace landmark

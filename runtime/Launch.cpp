@@ -83,16 +83,66 @@ Expected<void> moveTo(const char *name, TensorView &view, void *data) {
 }
 Expected<void> moveTo(const char *name, RowsView &view, float *data) { return moveView(name, view, data, sizeof(float)); }
 
-PackedArguments::PackedArguments(const ForwardArguments &arguments, int64_t section)
-    : q(arguments.q), k(arguments.k), v(arguments.v), o(arguments.o), lse(arguments.lse), phase(arguments.phase), qOffset(qOffsetOf(arguments)),
-      scale(scaleOf(arguments)), section(section) {
+GateScratch GateScratch::of(const ForwardArguments &arguments, const Config &config) {
+  auto ceiling = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  auto [batch, heads, rows, columns] = arguments.q.shape;
+  int64_t blocks = ceiling(arguments.k.shape[2] + arguments.phase, arguments.blockSize);
+  int64_t tileBlocks = config.keyTile / tileTokens(problemOf(arguments), config);
+  return {.heads = batch * heads,
+          .queryHeads = heads,
+          .programs = ceiling(rows, config.queryTile),
+          .tiles = std::max<int64_t>(1, ceiling(blocks, tileBlocks)),
+          .groups = ceiling(rows, markedRows),
+          .words = ceiling(blocks, markedBlocks / tileBlocks * tileBlocks),
+          .rows = config.queryTile,
+          .blocks = tileBlocks};
+}
+
+namespace {
+
+/// Numbers in the scratch, dense, as a descriptor takes them.
+template <std::size_t Rank> struct Numbers {
+  Numbers(int32_t *data, const std::array<int64_t, Rank> &shape) : data(data), shape(shape) {
+    int64_t stride = 1;
+    for (std::size_t dim = Rank; dim-- > 0; stride *= shape[dim])
+      strides[dim] = stride;
+  }
+  int32_t *data;
+  std::array<int64_t, Rank> shape, strides;
+};
+
+/// Of no scratch they are empty.
+int32_t *numbersAt(const ForwardArguments &arguments, int64_t offset) {
+  return arguments.gateScratch ? static_cast<int32_t *>(arguments.gateScratch) + offset : nullptr;
+}
+
+} // namespace
+
+PackedArguments::PackedArguments(const ForwardArguments &arguments, int64_t section, const std::optional<GateScratch> &gates)
+    : q(arguments.q), k(arguments.k), v(arguments.v), o(arguments.o), lse(arguments.lse), masks(Numbers<3>(nullptr, {})), lists(Numbers<4>(nullptr, {})),
+      counts(Numbers<4>(nullptr, {})), phase(arguments.phase), qOffset(qOffsetOf(arguments)), scale(scaleOf(arguments)), section(section),
+      floor(std::log2(arguments.gateThreshold)), listTile(gates ? gates->rows : 0), listStep(gates ? gates->blocks : 0) {
   for (auto *view : {&q, &k, &v, &o})
     table.add(*view);
   table.add(lse);
+  if (gates) {
+    int64_t batch = arguments.q.shape[0], heads = gates->queryHeads, listed = gates->counts(), marked = listed + gates->heads * gates->programs * gates->tiles;
+    counts = ViewDescriptor<4>(Numbers<4>(numbersAt(arguments, 0), {batch, heads, gates->programs, 4}));
+    lists = ViewDescriptor<4>(Numbers<4>(numbersAt(arguments, listed), {batch, heads, gates->programs, gates->tiles}));
+    masks = ViewDescriptor<3>(Numbers<3>(numbersAt(arguments, marked), {batch, heads, gates->words * gates->groups}));
+    table.add(masks);
+    table.add(lists);
+    table.add(counts);
+  }
   table.add(phase);
   table.add(qOffset);
   table.add(scale);
   table.add(this->section);
+  if (gates) {
+    table.add(floor);
+    table.add(listTile);
+    table.add(listStep);
+  }
 }
 
 PackedBackwardArguments::PackedBackwardArguments(const BackwardArguments &arguments, int64_t section)

@@ -32,10 +32,27 @@ int64_t sectionOf(const ForwardArguments &arguments, const Device &device);
 Expected<void> moveTo(const char *name, TensorView &view, void *data);
 Expected<void> moveTo(const char *name, RowsView &view, float *data);
 
-/// A kernel's arguments in the order of `struct Kernel`. It points into itself.
+/// How the scratch of a gate threshold is used: three arrays of int32, which templates/forward_gates.mlir describes.
+struct GateScratch {
+  /// For the kernel that takes the lists, of that problem and config.
+  static GateScratch of(const ForwardArguments &arguments, const Config &config);
+
+  int64_t counts() const { return 4 * programs * heads; }
+  int64_t bytes() const { return int64_t(sizeof(int32_t)) * (counts() + (programs * tiles + words * groups) * heads); }
+
+  int64_t heads;          ///< of all batches
+  int64_t queryHeads;     ///< of one
+  int64_t programs;       ///< of a head
+  int64_t tiles;          ///< of keys, the most that a program has
+  int64_t groups;         ///< of query rows that share words
+  int64_t words;          ///< of a group
+  int64_t rows, blocks;   ///< of a program's query tile, of its key tiles
+};
+
+/// A kernel's arguments in the order of `struct Kernel`. It points into itself. Kernels that take fewer do not see the last ones.
 class PackedArguments {
 public:
-  PackedArguments(const ForwardArguments &arguments, int64_t section);
+  PackedArguments(const ForwardArguments &arguments, int64_t section, const std::optional<GateScratch> &gates = std::nullopt);
   PackedArguments(const PackedArguments &) = delete;
 
   void **pointers() { return table.data(); }
@@ -50,12 +67,16 @@ public:
 private:
   ViewDescriptor<4> q, k, v, o;
   ViewDescriptor<3> lse;
+  ViewDescriptor<3> masks;
+  ViewDescriptor<4> lists, counts;
   int64_t phase, qOffset;
   float scale;
   int64_t section;
+  float floor;
+  int64_t listTile, listStep;
 
   std::array<cuda::TensorMapBytes, mostTensorMaps> maps;
-  ArgumentTable<4 * ViewDescriptor<4>::fields + ViewDescriptor<3>::fields + 4 + mostTensorMaps> table;
+  ArgumentTable<6 * ViewDescriptor<4>::fields + 2 * ViewDescriptor<3>::fields + 7 + mostTensorMaps> table;
 };
 
 /// The same for a backward.

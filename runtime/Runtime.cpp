@@ -102,7 +102,19 @@ Runtime &Runtime::operator=(Runtime &&) noexcept = default;
 const Device &Runtime::device() const { return state->device; }
 
 Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOptions &options) {
-  return state->get<ForwardKernel>(Operation::Forward, problem, options);
+  if (problem.operation != Operation::ForwardListed)
+    return state->get<ForwardKernel>(Operation::Forward, problem, options);
+  Problem marking = problem;
+  marking.operation = Operation::ForwardGates;
+  CompileOptions itsOptions; // what names the kernel that the caller means is not for this one
+  itsOptions.templateDir = options.templateDir;
+  itsOptions.dumpDir = options.dumpDir;
+  itsOptions.reproducerDir = options.reproducerDir;
+  auto gates = state->get(marking, itsOptions);
+  if (!gates)
+    return gates.error();
+  auto listed = state->get(problem, options);
+  return listed ? Expected<ForwardKernel>(ForwardKernel(std::move(*listed), std::move(*gates))) : listed.error();
 }
 
 Expected<BackwardKernel> Runtime::backward(const Problem &problem, const CompileOptions &options) {
@@ -133,6 +145,16 @@ Expected<void> Runtime::forward(const ForwardArguments &arguments, void *stream)
 Expected<PreparedForward> Runtime::prepare(const ForwardArguments &arguments, const CompileOptions &options) {
   auto kernel = kernelFor(arguments, options);
   return kernel ? kernel->prepare(arguments) : kernel.error();
+}
+
+Expected<int64_t> Runtime::gateScratchBytes(const ForwardArguments &arguments) {
+  auto kernel = kernelFor(arguments, {});
+  return kernel ? kernel->gateScratchBytes(arguments) : kernel.error();
+}
+
+Expected<GatedTiles> Runtime::gatedTiles(const ForwardArguments &arguments) {
+  auto kernel = kernelFor(arguments, {});
+  return kernel ? kernel->gatedTiles(arguments) : kernel.error();
 }
 
 Expected<BackwardKernel> Runtime::kernelFor(const BackwardArguments &arguments, const CompileOptions &options) {

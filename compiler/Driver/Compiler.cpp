@@ -29,6 +29,8 @@ std::string kernelName(const Problem &problem) { return fmt::format("landmark_{}
 /// The symbols of a kernel, in the order of their launches.
 std::vector<std::string> functionNames(const Problem &problem) {
   std::string kernel = kernelName(problem);
+  if (problem.operation == Operation::ForwardGates)
+    return {kernel + "_masks", kernel + "_lists"};
   return problem.operation == Operation::Backward ? std::vector{kernel + "_queries", kernel + "_keys"} : std::vector{kernel};
 }
 
@@ -201,15 +203,19 @@ private:
     auto schedule = ir::ConfigAttr::get(&context, config.queryTile, config.keyTile, config.warps, config.stages);
     mlir::Type element = elementType(&context, problem.dtype), gradient = elementType(&context, problem.gradientType());
     int64_t rowTile = keyQueryTile(problem, config);
-    if (problem.operation == Operation::Forward)
-      ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, schedule);
-    else if (problem.operation == Operation::Backward)
+    if (problem.operation == Operation::Forward || isGated(problem.operation)) {
+      mlir::StringAttr step; // none of the whole
+      if (problem.operation != Operation::Forward)
+        step = builder.getStringAttr(problem.operation == Operation::ForwardGates ? "gates" : "listed");
+      ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), step, problem.blockSize, problem.headDim, element, schedule);
+    } else if (problem.operation == Operation::Backward) {
       ir::BackwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, gradient,
                              keyPasses(problem, config, target), rowTile == config.queryTile ? mlir::IntegerAttr() : builder.getI64IntegerAttr(rowTile),
                              schedule);
-    else
+    } else {
       ir::RetrieveOp::create(builder, builder.getUnknownLoc(), kernelName(problem), name(problem.operation), problem.blockSize, problem.headDim,
                              problem.topK, element, schedule);
+    }
     if (mlir::failed(mlir::verify(*module)))
       return diagnostics.failure("the request is not valid");
     return dumpModule();

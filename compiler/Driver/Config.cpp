@@ -29,6 +29,8 @@ int64_t accumulatorRegisters(const Config &config, const Problem &problem) {
   int64_t rows = config.queryTile / config.warps; // of one warp; a thread holds 1/32 of them
   if (problem.operation == Operation::Backward)
     return std::max(rows * (problem.headDim + 2 * config.keyTile) / 32, keyRegisters(config, problem, 1));
+  if (problem.operation == Operation::ForwardGates)
+    return rows * std::max(config.keyTile, markedBlocks) / 32;
   return rows * (problem.headDim + config.keyTile) / 32;
 }
 
@@ -52,6 +54,8 @@ Expected<void> validateWgmma(const Config &config, const Problem &problem, const
   auto refuse = [](std::string why) {
     return Error{ErrorCode::InvalidArgument, fmt::format("config: unit = wgmma: {}; the nearest legal value is mma", why)};
   };
+  if (problem.operation == Operation::ForwardGates)
+    return refuse("a program of few rows multiplies by mma");
   if (target.chip != "sm_90a")
     return refuse(fmt::format("only sm_90a has it, not {}", target.chip));
   if (problem.dtype == DType::F32)
@@ -161,6 +165,28 @@ Config defaultBackward(const Problem &problem, const Target &target, Loads most)
   return candidates.back();
 }
 
+/// A warp with its rows: maxima over rows stay within it. As many stages as leave room for six programs on a multiprocessor.
+Config defaultGates(const Problem &problem, const Target &target) {
+  Config config{markedRows, keysNear(problem, 64), 1, target.isHost() ? 1 : 2};
+  while (config.stages > 1 && sharedBytes(config, problem, target) > target.sharedBytesPerMultiprocessor() / 6 - 1024)
+    --config.stages;
+  return config;
+}
+
+/// What the steps of a forward with a gate threshold ask beyond what a forward does.
+Expected<void> validateGated(const Config &config, const Problem &problem) {
+  if (isLongBlock(problem, config))
+    return illegal("key_tile", config.keyTile, "must hold a block where there is a gate threshold", paddedBlock(problem));
+  if (config.queryTile % markedRows != 0)
+    return illegal("query_tile", config.queryTile, fmt::format("must be a multiple of {} where there is a gate threshold", markedRows),
+                   roundUp(config.queryTile, markedRows));
+  if (problem.operation == Operation::ForwardGates && config.queryTile != markedRows)
+    return illegal("query_tile", config.queryTile, fmt::format("marks are made of {} rows", markedRows), markedRows);
+  if (problem.operation == Operation::ForwardGates && config.warps != 1)
+    return illegal("warps", config.warps, "marks are made by one warp", 1);
+  return {};
+}
+
 } // namespace
 
 int64_t tileTokens(const Problem &problem, const Config &config) {
@@ -198,6 +224,8 @@ Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
     return defaultBackward(problem, target, most);
   if (isRetrieval(problem.operation))
     return defaultRetrievalConfig(problem, target);
+  if (problem.operation == Operation::ForwardGates)
+    return defaultGates(problem, target);
   int64_t padded = paddedBlock(problem);
   auto wholeBlocks = [&](int64_t keys) { return keysNear(problem, std::min<int64_t>(keys, padded <= maxKeyTile ? keys : 64)); };
   if (target.isHost())
@@ -245,6 +273,8 @@ int64_t sharedBytes(const Config &config, const Problem &problem, const Target &
     return backwardSharedBytes(config, problem, target);
   if (isRetrieval(problem.operation))
     return retrievalSharedBytes(config, problem);
+  if (problem.operation == Operation::ForwardGates)
+    return (config.queryTile + config.stages * std::max(config.keyTile, markedBlocks)) * problem.headDim * byteSize(problem.dtype);
   return sharedBytes(config, problem, queryStages(config, problem, target));
 }
 
@@ -263,6 +293,9 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
     return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of {}, the block size padded to a multiple of 8, or less", padded),
                    config.keyTile / padded * padded);
   }
+  if (isGated(problem.operation))
+    if (auto legal = validateGated(config, problem); !legal)
+      return legal;
   if (target.isHost()) {
     if (config.queryTile < 1 || config.queryTile > 256)
       return illegal("query_tile", config.queryTile, "must be 1 to 256 on the host", std::clamp<int64_t>(config.queryTile, 1, 256));

@@ -12,7 +12,7 @@ namespace landmark {
 
 namespace {
 
-constexpr std::array<std::pair<Operation, std::string_view>, 9> operations = {{
+constexpr std::array<std::pair<Operation, std::string_view>, 11> operations = {{
     {Operation::Forward, "forward"},
     {Operation::Backward, "backward"},
     {Operation::ScoreTop, "score_top"},
@@ -22,6 +22,8 @@ constexpr std::array<std::pair<Operation, std::string_view>, 9> operations = {{
     {Operation::Attend, "attend"},
     {Operation::AttendPart, "attend_part"},
     {Operation::Merge, "merge"},
+    {Operation::ForwardGates, "forward_gates"},
+    {Operation::ForwardListed, "forward_listed"},
 }};
 
 } // namespace
@@ -33,7 +35,9 @@ std::string_view name(Operation operation) {
   return "unknown";
 }
 
-bool isRetrieval(Operation operation) { return operation != Operation::Forward && operation != Operation::Backward; }
+bool isRetrieval(Operation operation) { return operation != Operation::Forward && operation != Operation::Backward && !isGated(operation); }
+
+bool isGated(Operation operation) { return operation == Operation::ForwardGates || operation == Operation::ForwardListed; }
 
 std::string_view name(DType dtype) {
   switch (dtype) {
@@ -98,6 +102,9 @@ Expected<void> validate(const Problem &problem) {
   if (problem.blockSize < 2 || problem.blockSize > Problem::maxBlockSize)
     return Error{ErrorCode::InvalidArgument,
                  fmt::format("block size: got {}, allowed: 2 to {}", problem.blockSize, Problem::maxBlockSize)};
+  if (isGated(problem.operation) && problem.blockSize > Problem::maxGatedBlockSize)
+    return Error{ErrorCode::Unsupported, fmt::format("block size: got {}; a forward with a gate threshold takes 2 to {}", problem.blockSize,
+                                                     Problem::maxGatedBlockSize)};
   if (problem.headDim < 16 || problem.headDim > 256 || problem.headDim % 8 != 0)
     return Error{ErrorCode::InvalidArgument,
                  fmt::format("head dimension: got {}, allowed: a multiple of 8 from 16 to 256", problem.headDim)};

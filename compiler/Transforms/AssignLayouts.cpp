@@ -161,8 +161,11 @@ private:
   }
 
   LogicalResult visitBroadcast(tile::BroadcastOp op) {
-    if (!layouts.contains(op.getResult()))
-      return success();
+    if (!layouts.contains(op.getResult())) {
+      // Columns are those of rows; of rows it is open whether they are to have columns or blocks.
+      bool isOfColumns = layouts.contains(op.getSource()) && lookup(op.getSource()).roles == Roles{Role::Column} && op.getResult().getType().getRank() == 2;
+      return isOfColumns ? set(op, op.getResult(), {Roles(matrix), lookup(op.getSource()).split}) : success();
+    }
     Layout found{{}, lookup(op.getResult()).split};
     for (int64_t dim : op.getDims())
       found.roles.push_back(lookup(op.getResult()).roles[dim]);

@@ -43,8 +43,12 @@ struct Request {
     return request;
   }
   static std::optional<Request> match(mlir::Operation *op) {
-    if (auto forward = dyn_cast<ir::ForwardOp>(op))
-      return from(forward);
+    if (auto forward = dyn_cast<ir::ForwardOp>(op)) {
+      Request request = from(forward);
+      if (auto step = forward.getStep())
+        request.problem.operation = *step == "gates" ? landmark::Operation::ForwardGates : landmark::Operation::ForwardListed;
+      return request;
+    }
     if (auto retrieve = dyn_cast<ir::RetrieveOp>(op)) {
       Request request = from(retrieve);
       request.problem.operation = *parseOperation(retrieve.getStep().str()); // the verifier knows the steps
@@ -65,6 +69,8 @@ struct Request {
   StringRef name() const { return op->getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()); }
   /// Names of the kernels, in the order of their launches.
   SmallVector<std::string> kernels() const {
+    if (problem.operation == landmark::Operation::ForwardGates)
+      return {(name() + "_masks").str(), (name() + "_lists").str()};
     if (problem.operation != landmark::Operation::Backward)
       return {name().str()};
     return {(name() + "_queries").str(), (name() + "_keys").str()};
@@ -84,13 +90,21 @@ LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Request &request) {
   Type view = viewOf(request.element), gradient = viewOf(request.gradient);
   Type rows = MemRefType::get({any, any, any}, f32, StridedLayoutAttr::get(context, 0, {any, any, any}));
   SmallVector<Type> expected = {view, view, view, view, rows};
-  bool isForward = request.problem.operation == landmark::Operation::Forward;
-  if (!isForward)
+  bool gated = isGated(request.problem.operation), isBackward = request.problem.operation == landmark::Operation::Backward;
+  if (isBackward)
     expected.append({view, rows, rows, gradient, gradient, gradient});
+  if (gated) {
+    Type i32 = IntegerType::get(context, 32);
+    Type lists = MemRefType::get({any, any, any, any}, i32, StridedLayoutAttr::get(context, 0, {any, any, any, any}));
+    expected.append({MemRefType::get({any, any, any}, i32, StridedLayoutAttr::get(context, 0, {any, any, any})), lists, lists});
+  }
   expected.append({index, index, f32, index});
+  if (gated)
+    expected.append({f32, index, index});
   if (!llvm::equal(kernel.getArgumentTypes(), expected))
     return kernel.emitError("a ") << name(request.problem.operation) << " kernel takes Q, K, V, O, LSE, "
-                                  << (isForward ? "" : "dO, dLSE, delta, dQ, dK, dV, ") << "phase, q_offset, scale, section; this one takes "
+                                  << (isBackward ? "dO, dLSE, delta, dQ, dK, dV, " : gated ? "MASKS, LISTS, COUNTS, " : "")
+                                  << "phase, q_offset, scale, section" << (gated ? ", floor, list_tile, list_step" : "") << "; this one takes "
                                   << kernel.getFunctionType();
   return success();
 }
@@ -157,7 +171,7 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
     });
     SmallVector<std::string> names = request.kernels();
     if (kernels.size() != names.size())
-      return bound->emitError("a template holds ") << (names.size() == 1 ? "one kernel" : "the two kernels of a backward") << ", this one " << kernels.size();
+      return bound->emitError("a template holds ") << (names.size() == 1 ? std::string("one kernel") : "the two kernels of a " + std::string(landmark::name(request.problem.operation))) << ", this one " << kernels.size();
     for (auto [kernel, name] : llvm::zip_equal(kernels, names)) {
       if (failed(verifySignature(kernel, request)))
         return failure();

@@ -9,12 +9,12 @@
 //                               body, reading ring[stage]
 #include "compiler/Transforms/DotUses.h"
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/Reads.h"
 #include "dialects/Tile/Tile.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -64,23 +64,11 @@ struct LoopLoads {
     for (Operation &op : *loop.getBody()) {
       if (!slice.contains(&op))
         continue;
-      if (!canRunAhead(&op) || llvm::any_of(op.getOperands(), [&](Value v) { return llvm::is_contained(loop.getRegionIterArgs(), v); }))
+      if (!isTimeless(&op, loop) || llvm::any_of(op.getOperands(), [&](Value v) { return llvm::is_contained(loop.getRegionIterArgs(), v); }))
         return op.emitOpError("computes the address of a load from what only its iteration knows");
       addresses.push_back(&op);
     }
     return success();
-  }
-
-  /// Whether an operation computes in an earlier iteration what it computes in its own: it has no effect, or reads a number from a view that the loop does not
-  /// write. Views are apart: what a kernel writes shares no memory with anything else.
-  bool canRunAhead(Operation *op) {
-    auto read = dyn_cast<memref::LoadOp>(op);
-    if (!read)
-      return isMemoryEffectFree(op);
-    return !loop.walk([&](Operation *other) {
-                  bool writes = !isa<memref::LoadOp>(other) && !isMemoryEffectFree(other) && llvm::is_contained(other->getOperands(), read.getMemRef());
-                  return writes ? WalkResult::interrupt() : WalkResult::advance();
-                }).wasInterrupted();
   }
 
   /// Copies the tiles of iteration `iv` into `stage`, if there is such an iteration, and closes the group.

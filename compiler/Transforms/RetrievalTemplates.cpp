@@ -103,7 +103,7 @@ std::vector<std::string> argumentsOf(Operation operation) {
     return join({"view", "view", "view", "numbers", "numbers", "table", "selection", "out_view", "rows_view"}, 8, true);
   case Operation::Merge:
     return join({"out_view", "rows_view", "view", "rows_view"}, 1, false);
-  case Operation::Forward:
+  default:
     break;
   }
   return {};

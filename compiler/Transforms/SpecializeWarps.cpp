@@ -5,10 +5,11 @@
 //     if producer:   for iv:   acquire ring[n];   fetch tile(iv) -> ring[n];      n = n + 1
 //     else:          for iv:   await ring[n];     dot(..., ring[n]);   release ring[n];   n = n + 1
 //
-// Both sides run the same loops over the same turns n of every ring. The producer's side is what addresses and loop bounds are computed from; nothing else of
-// the program is left in it. Loads of one view share a ring, whatever the shapes of their tiles.
+// Both sides run the same loops over the same turns n of every ring. The producer's side is what addresses and loop bounds are computed from, numbers read from
+// memory among it; nothing else of the program is left in it. Loads of one view share a ring, whatever the shapes of their tiles.
 #include "compiler/Transforms/DotUses.h"
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/Reads.h"
 #include "dialects/Tile/Tile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -18,7 +19,6 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 namespace landmark {
 #define GEN_PASS_DEF_TILESPECIALIZEWARPS
@@ -287,7 +287,7 @@ private:
     if (loads)
       return op.emitOpError("holds a load that no loop of the producer can follow");
     auto isTile = [](Type type) { return isa<TensorType>(type); };
-    bool isSlice = op.getNumRegions() == 0 && isMemoryEffectFree(&op) && llvm::none_of(op.getResultTypes(), isTile) &&
+    bool isSlice = op.getNumRegions() == 0 && isTimeless(&op, kernel) && llvm::none_of(op.getResultTypes(), isTile) &&
                    llvm::all_of(op.getOperands(), [&](Value value) { return isThere(value, mapping); });
     if (isSlice)
       b.clone(op, mapping);

@@ -33,7 +33,9 @@ Expected<Template> readTemplate(const std::filesystem::path &path) {
 int64_t tileBlocks(const Problem &problem, const Config &config) { return config.keyTile / tileTokens(problem, config); }
 
 /// Landmarks in a tile of them: no more than a sequence of some thousand tokens has.
-int64_t tileLandmarks(const Config &config) { return std::min<int64_t>(config.keyTile, 64); }
+int64_t tileLandmarks(const Problem &problem, const Config &config) {
+  return problem.operation == Operation::ForwardGates ? markedBlocks : std::min<int64_t>(config.keyTile, 64);
+}
 
 } // namespace
 
@@ -63,7 +65,7 @@ std::string typeAliases(const Problem &problem, const Config &config, const KeyT
   if (isRetrieval(problem.operation))
     return retrievalAliases(problem, config);
   int64_t rows = config.queryTile, keyRows = tiling.queryTile, blocks = tileBlocks(problem, config), tokens = config.keyTile / blocks;
-  int64_t gates = tileLandmarks(config), dim = problem.headDim;
+  int64_t gates = tileLandmarks(problem, config), dim = problem.headDim;
   std::string_view type = name(problem.dtype), gradient = name(problem.gradientType());
   auto tile = [](std::string_view element, std::initializer_list<int64_t> shape) {
     return fmt::format("tensor<{}x{}>", fmt::join(shape, "x"), element);
@@ -72,6 +74,8 @@ std::string typeAliases(const Problem &problem, const Config &config, const KeyT
       {"view", fmt::format("memref<?x?x?x{}x{}, strided<[?, ?, ?, 1]>>", dim, type)},
       {"grad_view", fmt::format("memref<?x?x?x{}x{}, strided<[?, ?, ?, 1]>>", dim, gradient)},
       {"rows_view", "memref<?x?x?xf32, strided<[?, ?, ?]>>"},
+      {"words", "memref<?x?x?xi32, strided<[?, ?, ?]>>"},
+      {"lists", "memref<?x?x?x?xi32, strided<[?, ?, ?, ?]>>"},
       {"q_tile", tile(type, {rows, dim})},
       {"kv_tile", tile(type, {blocks, tokens, dim})},
       {"gate_tile", tile(type, {gates, dim})},
@@ -81,6 +85,9 @@ std::string typeAliases(const Problem &problem, const Config &config, const KeyT
       {"own", tile("i1", {rows, blocks})},
       {"g_tile", tile("f32", {rows, gates})},
       {"gates", tile("i1", {rows, gates})},
+      {"gate_ids", tile("i32", {rows, gates})},
+      {"columns", tile("f32", {gates})},
+      {"column_ids", tile("i32", {gates})},
       {"o_tile", tile("f32", {rows, dim})},
       {"d_tile", tile("f32", {config.keyTile, dim})},
       {"dq_tile", tile(gradient, {rows, dim})},
@@ -111,7 +118,7 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"key_query_tile", tiling.queryTile},
       {"key_tile", config.keyTile},
       {"tile_blocks", tileBlocks(problem, config)},
-      {"tile_landmarks", tileLandmarks(config)},
+      {"tile_landmarks", tileLandmarks(problem, config)},
       {"tile_tokens", tileTokens(problem, config)},
       {"passes", tiling.passes},
       {"top_k", problem.topK},

@@ -54,7 +54,15 @@ template <typename Request> static LogicalResult verifyRequest(Request request) 
   return success();
 }
 
-LogicalResult ForwardOp::verify() { return verifyRequest(*this); }
+LogicalResult ForwardOp::verify() {
+  if (failed(verifyRequest(*this)))
+    return failure();
+  if (!getStep())
+    return success();
+  if (*getStep() != "gates" && *getStep() != "listed")
+    return emitOpError("step must be gates or listed, got ") << *getStep();
+  return getBlockSize() <= 128 ? success() : emitOpError("block_size of a step must be 2 to 128, got ") << static_cast<int64_t>(getBlockSize());
+}
 
 LogicalResult BackwardOp::verify() {
   if (failed(verifyRequest(*this)))

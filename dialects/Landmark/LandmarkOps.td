@@ -39,15 +39,16 @@ def Landmark_ForwardOp : Landmark_Op<"forward", [Symbol]> {
   let summary = "request for a forward kernel";
   let description = [{
     Names what a kernel is specialised on: block size, head dimension, element type, and the schedule it shall have.
-    `landmark-bind-template` replaces it by a `gpu.module` that holds the template bound to it.
+    `landmark-bind-template` replaces it by a `gpu.module` that holds the template bound to it. With `step` it is one of the two steps of a forward with a gate
+    threshold: `gates` or `listed`.
 
-    Constraints: `block_size` is 2 to 2^20 (C5); `head_dim` a multiple of 8 from 16 to 256; the type bf16, f16 or f32.
+    Constraints: `block_size` is 2 to 2^20 (C5), for a step at most 128; `head_dim` a multiple of 8 from 16 to 256; the type bf16, f16 or f32.
 
     Example: `landmark.forward @landmark_forward block_size 64 head_dim 128 type bf16 config <query_tile = 128, key_tile = 64, warps = 4, stages = 2>`
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$block_size, I64Attr:$head_dim, TypeAttr:$type, Landmark_ConfigAttr:$config);
+  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<StrAttr>:$step, I64Attr:$block_size, I64Attr:$head_dim, TypeAttr:$type, Landmark_ConfigAttr:$config);
   let assemblyFormat = [{
-    $sym_name `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `type` $type `config` $config attr-dict
+    $sym_name (`step` $step^)? `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `type` $type `config` $config attr-dict
   }];
   let hasVerifier = 1;
 }

@@ -181,6 +181,11 @@ typedef struct landmark_forward_arguments {
   int64_t phase;      /* how many tokens of the first block precede key 0 */
   float scale;        /* factor of the logits, above 0; 0: 1 / sqrt(D) */
   int64_t q_offset;   /* absolute position of query row 0; LANDMARK_Q_OFFSET_DEFAULT: key length - query length */
+  /* Above 0 (at most 1): key tiles in which every gate is below it are skipped. What they would have added lacks in o;
+   * the other weights and lse stay what they are. 0 is exact. For blocks of at most 128 tokens. */
+  float gate_threshold;
+  void *gate_scratch; /* with a threshold: scratch on the device, of landmark_gate_scratch_bytes bytes, overwritten */
+  int64_t gate_scratch_bytes;
 } landmark_forward_arguments;
 
 LANDMARK_C_EXPORT void landmark_forward_arguments_init(landmark_forward_arguments *arguments);
@@ -189,6 +194,16 @@ LANDMARK_C_EXPORT void landmark_forward_arguments_init(landmark_forward_argument
  * NULL on the host. On a GPU the call returns before the kernel is done. */
 LANDMARK_C_EXPORT landmark_error *landmark_forward(landmark_runtime *runtime,
                                                    const landmark_forward_arguments *arguments, void *stream);
+
+/* Scratch that a call with a gate threshold needs; 0 without one. Compiles if needed. */
+LANDMARK_C_EXPORT landmark_error *landmark_gate_scratch_bytes(landmark_runtime *runtime,
+                                                              const landmark_forward_arguments *arguments,
+                                                              int64_t *bytes);
+/* How many key tiles the last launch of a call with a gate threshold skipped, and how many there were that are no edges.
+ * Waits for the device. */
+LANDMARK_C_EXPORT landmark_error *landmark_gated_tiles(landmark_runtime *runtime,
+                                                       const landmark_forward_arguments *arguments, int64_t *skipped,
+                                                       int64_t *all);
 
 typedef struct landmark_prepared landmark_prepared;
 

@@ -166,6 +166,29 @@ static void run_backward(landmark_runtime *runtime, landmark_device *device, con
 }
 
 /* The last token of a sequence of ones sees ones, whichever blocks it chooses. */
+/* Gates of equal logits are small: a threshold of 1 leaves all tiles out that it may, and only some of the ones of v come through. */
+static void run_gated(landmark_runtime *runtime, landmark_device *device, const call *forward) {
+  landmark_forward_arguments arguments = forward->arguments;
+  landmark_buffer *scratch = NULL;
+  int64_t bytes = -1, skipped = -1, all = -1;
+  done("scratch", landmark_gate_scratch_bytes(runtime, &arguments, &bytes));
+  check("scratch without a threshold", bytes == 0);
+  arguments.gate_threshold = 1;
+  done("scratch", landmark_gate_scratch_bytes(runtime, &arguments, &bytes));
+  check("no scratch", bytes > 0);
+  refused("no scratch", landmark_forward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "gate_scratch");
+  done("create", landmark_buffer_create(device, (size_t)bytes, &scratch));
+  arguments.gate_scratch = landmark_buffer_data(scratch);
+  arguments.gate_scratch_bytes = bytes;
+  done("forward", landmark_forward(runtime, &arguments, NULL));
+  done("tiles", landmark_gated_tiles(runtime, &arguments, &skipped, &all));
+  check("tiles skipped", skipped >= 0 && skipped == all);
+  refused("null", landmark_gated_tiles(runtime, &arguments, NULL, &all), LANDMARK_INVALID_ARGUMENT, "skipped");
+  arguments.gate_threshold = -1;
+  refused("threshold", landmark_forward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "gate_threshold");
+  landmark_buffer_free(scratch);
+}
+
 static void run_retrieval(landmark_runtime *runtime, landmark_device *device, const call *forward) {
   const int64_t q[] = {batch, heads, 1, columns};
   const int64_t all = (int64_t)batch * heads * columns;
@@ -244,6 +267,7 @@ static void run_on(const char *name, const char *cache) {
   done("forward", landmark_forward(runtime, &first.arguments, NULL));
   check_ones(first.o);
   run_backward(runtime, device, &first);
+  run_gated(runtime, device, &first);
   run_retrieval(runtime, device, &first);
 
   second = make_call(device);

@@ -158,3 +158,13 @@ TEST_CASE("steps of retrieval have limits of their own") {
                               Operation::AttendPart, Operation::Merge})
     CHECK(*parseOperation(name(operation)) == operation);
 }
+
+TEST_CASE("steps of a forward with a gate threshold take blocks of a key tile") {
+  for (Operation operation : {Operation::ForwardGates, Operation::ForwardListed}) {
+    CHECK(*parseOperation(name(operation)) == operation);
+    CHECK(isGated(operation));
+    CHECK_FALSE(isRetrieval(operation));
+    CHECK(validate(Problem{operation, 128, 64, DType::BF16}));
+    CHECK_THAT(validate(Problem{operation, 129, 64, DType::BF16}).error().message, Contains("block size: got 129"));
+  }
+}

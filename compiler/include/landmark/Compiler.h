@@ -64,15 +64,22 @@ struct TensorMap {
 ///     dO           view of rank 4
 ///     dLSE, delta  views of rank 3, float32; dLSE has no rows where the log-sum-exp is not differentiated
 ///     dQ, dK, dV   views of rank 4
+///   steps of a forward with a gate threshold only (templates/forward_gates.mlir):
+///     MASKS        view of rank 3, int32
+///     LISTS, COUNTS views of rank 4, int32
 ///   all:
 ///     phase        int64   tokens of the first block that precede key 0
 ///     q_offset     int64   absolute position of query row 0
 ///     scale        float   factor of the logits
 ///     section      int64   heads that are walked side by side (see programs())
+///   steps of a forward with a gate threshold only:
+///     floor        float   logarithm, in base 2, of the threshold
+///     list_tile    int64   query rows of a program that takes a list
+///     list_step    int64   blocks of its key tiles
 ///     and, where `tensorMaps` is not empty, one tensor map of 128 bytes for each
 ///
 /// An operation is one function or several, launched in their order on one stream. One program of a function computes `config.queryTile` rows of one
-/// head; of landmark_backward_keys, `config.keyTile` keys of one key/value head. Programs are numbered 0 .. programs()-1 (keyPrograms()-1); on a GPU a
+/// head; of landmark_backward_keys, `config.keyTile` keys of one key/value head; of landmark_forward_gates_lists, `list_tile` rows. Programs are numbered 0 .. programs()-1 (keyPrograms()-1); on a GPU a
 /// program is a thread block of a one-dimensional grid, or, where the config is persistent, a grid of any size runs them all.
 struct Kernel {
   Problem problem;

@@ -45,6 +45,9 @@ LANDMARK_API int64_t keyQueryTile(const Problem &problem, const Config &config);
 /// both.
 LANDMARK_API int64_t keyPasses(const Problem &problem, const Config &config, const Target &target);
 
+/// Of a forward with a gate threshold: query rows and blocks that share a word of marks (templates/forward_gates.mlir).
+constexpr int64_t markedRows = 32, markedBlocks = 32;
+
 /// Columns of a tile of a retrieval kernel: a block's, or the landmarks of a page.
 LANDMARK_API int64_t retrievalColumns(const Problem &problem);
 

@@ -14,14 +14,16 @@
 
 namespace landmark {
 
-/// What a kernel computes. All but Forward and Backward are steps of retrieval (docs/spec.md, section 5; the templates of the same names say what each does).
-enum class Operation { Forward, Backward, ScoreTop, Score, Pool, Select, Attend, AttendPart, Merge };
+/// What a kernel computes. ForwardGates and ForwardListed are the steps of a forward with a gate threshold; those from ScoreTop to Merge are the steps of retrieval
+/// (docs/spec.md, sections 2 and 5; the templates of the same names say what each does).
+enum class Operation { Forward, Backward, ScoreTop, Score, Pool, Select, Attend, AttendPart, Merge, ForwardGates, ForwardListed };
 
 /// Element type of q, k, v and o. Logits, statistics and accumulators are float32 for all of them (C7).
 enum class DType { BF16, F16, F32 };
 
 LANDMARK_API std::string_view name(Operation operation); ///< "forward", "backward", "score_top", ...
 LANDMARK_API bool isRetrieval(Operation operation);
+LANDMARK_API bool isGated(Operation operation); ///< a step of a forward with a gate threshold
 LANDMARK_API std::string_view name(DType dtype);         ///< "bf16", "f16", "f32"
 LANDMARK_API int64_t byteSize(DType dtype);
 LANDMARK_API Expected<Operation> parseOperation(std::string_view text);
@@ -39,6 +41,7 @@ struct Problem {
 
   static constexpr int64_t maxTopK = 128;
   static constexpr int64_t maxRetrievalBlockSize = 256; ///< a page of a block is one tile
+  static constexpr int64_t maxGatedBlockSize = 128;     ///< a key tile holds whole blocks
   static constexpr int64_t landmarksPerPage = 64;       ///< landmark keys side by side, and columns of a tile of them
   static constexpr int64_t maxBlockSize = 1 << 20;
   bool operator==(const Problem &) const = default;

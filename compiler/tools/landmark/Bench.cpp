@@ -11,6 +11,7 @@
 #include "landmark/Version.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -19,7 +20,7 @@ namespace landmark::tool {
 namespace {
 
 /// What one pair of a query and a key counts for each element of a head: two products in the forward, five in the backward.
-int flopsOf(Operation operation) { return operation == Operation::Forward ? 4 : 10; }
+int flopsOf(Operation operation) { return operation == Operation::Backward ? 10 : 4; }
 
 std::string flopConvention(Operation operation) {
   return fmt::format("{} * batch * heads * pairs * D, pairs = queries * (keys - queries / 2)", flopsOf(operation));
@@ -31,7 +32,8 @@ struct Options {
   int64_t batch = 1, heads = 16, length = 4096;
   std::optional<int64_t> kvHeads, queryLength;
   int64_t phase = 0;
-  std::string device = "auto", json;
+  std::string device = "auto", json, input;
+  float gateThreshold = 0;
   int repeats = 50;
   uint64_t seed = 1;
 };
@@ -41,6 +43,7 @@ struct Result {
   Config config;
   double compileMs = 0, medianMs = 0, minMs = 0, tflops = 0;
   std::vector<Comparison> errors;
+  std::optional<GatedTiles> tiles = std::nullopt;
 };
 
 /// Normal numbers; the same for a seed however many threads draw them.
@@ -59,7 +62,7 @@ HostTensor randomTensor(DType dtype, std::vector<int64_t> shape, uint64_t seed) 
 Expected<void> checkMemory(const Options &options, const Problem &problem, int64_t kvHeads, int64_t queries) {
   double rows =
       double(options.batch) * (double(options.heads) * double(queries) + double(kvHeads) * double(options.length));
-  double tensors = problem.operation == Operation::Forward ? 2 : 5; // q and o, or with dO and dq; k and v, or with dk and dv; and float32 gradients
+  double tensors = problem.operation == Operation::Backward ? 5 : 2; // q and o, or with dO and dq; k and v, or with dk and dv; and float32 gradients
   double needed = tensors * rows * double(problem.headDim * byteSize(problem.dtype)),
          available = double(Device::host().memoryBytes());
   if (needed <= available)
@@ -70,7 +73,39 @@ Expected<void> checkMemory(const Options &options, const Problem &problem, int64
                            needed / (1 << 30), available / (1 << 30))};
 }
 
-Expected<Inputs> drawInputs(const Options &options, const Problem &problem) {
+/// The file's tensors, their rows repeated up to the length.
+Expected<Inputs> readInputs(Options &options, Problem &problem) {
+  auto file = readSafetensors(options.input);
+  if (!file)
+    return file.error();
+  Inputs inputs;
+  for (auto [name, tensor] : {std::pair{"q", &inputs.q}, std::pair{"k", &inputs.k}, std::pair{"v", &inputs.v}}) {
+    const HostTensor &found = file->tensors[name];
+    if (found.shape.size() != 4 || found.elements() == 0)
+      return Error{ErrorCode::InvalidArgument, fmt::format("--input: '{}' has no tensor '{}' of [batch, head, row, column]", options.input, name)};
+    std::vector<int64_t> shape = found.shape;
+    shape[2] = options.length;
+    *tensor = HostTensor::zeros(found.dtype, shape);
+    int64_t rowBytes = shape[3] * byteSize(found.dtype), from = found.shape[2];
+    for (int64_t row = 0; row < shape[0] * shape[1] * options.length; ++row) {
+      int64_t source = row / options.length * from + row % options.length % from;
+      std::memcpy(tensor->bytes.data() + row * rowBytes, found.bytes.data() + source * rowBytes, rowBytes);
+    }
+  }
+  options.batch = inputs.q.shape[0];
+  options.heads = inputs.q.shape[1];
+  options.kvHeads = inputs.k.shape[1];
+  options.queryLength = options.length;
+  problem.headDim = inputs.q.shape[3];
+  problem.dtype = inputs.q.dtype;
+  inputs.blockSize = problem.blockSize;
+  inputs.phase = options.phase;
+  return inputs;
+}
+
+Expected<Inputs> drawInputs(Options &options, Problem &problem) {
+  if (!options.input.empty())
+    return readInputs(options, problem);
   int64_t kvHeads = options.kvHeads.value_or(options.heads), queries = options.queryLength.value_or(options.length);
   if (auto fits = checkMemory(options, problem, kvHeads, queries); !fits)
     return fits.error();
@@ -130,15 +165,22 @@ Expected<Result> benchmarkForward(const Options &options, Runtime &runtime, cons
   auto kernel = runtime.forward(problem, compileOptions);
   if (!kernel)
     return kernel.error();
-  auto result = time(options, *kernel, compiling.milliseconds(), *space);
+  double compileMs = compiling.milliseconds();
+  if (auto done = space->addScratch(*kernel); !done)
+    return done.error();
+  auto result = time(options, *kernel, compileMs, *space);
   if (!result)
     return result;
   auto outputs = space->download();
   if (!outputs)
     return outputs.error();
-  Errors errors = compareSample(inputs, *outputs);
-  Tolerance tolerance = toleranceFor(problem.dtype, runtime.device().target().kind);
-  result->errors = {{"o", errors.o, tolerance.o}, {"lse", errors.lse, tolerance.lse}};
+  result->errors = comparisonsOf(compareSample(inputs, *outputs), inputs, runtime.device());
+  if (inputs.gateThreshold > 0) {
+    auto tiles = kernel->gatedTiles(space->arguments());
+    if (!tiles)
+      return tiles.error();
+    result->tiles = *tiles;
+  }
   return result;
 }
 
@@ -165,21 +207,27 @@ Expected<Result> benchmarkBackward(const Options &options, Runtime &runtime, con
   return result;
 }
 
-Expected<Result> benchmark(const Options &options, const Problem &problem, const Device &device) {
-  auto compileOptions = options.kernel.parse(problem, device.target());
-  if (!compileOptions)
-    return compileOptions.error();
+/// What a file decides of the options and the problem is written there.
+Expected<Result> benchmark(Options &options, Problem &problem, const Device &device) {
+  if (options.gateThreshold != 0 && problem.operation != Operation::Forward)
+    return Error{ErrorCode::InvalidArgument, fmt::format("--gate-threshold: got {}; {} has no threshold", options.gateThreshold, name(problem.operation))};
   auto inputs = drawInputs(options, problem);
   if (!inputs)
     return inputs.error();
+  inputs->gateThreshold = options.gateThreshold;
+  if (options.gateThreshold > 0)
+    problem.operation = Operation::ForwardListed;
+  auto compileOptions = options.kernel.parse(problem, device.target());
+  if (!compileOptions)
+    return compileOptions.error();
   Runtime runtime(device);
-  return problem.operation == Operation::Forward ? benchmarkForward(options, runtime, problem, *compileOptions, *inputs)
-                                                 : benchmarkBackward(options, runtime, problem, *compileOptions, std::move(*inputs));
+  return problem.operation == Operation::Backward ? benchmarkBackward(options, runtime, problem, *compileOptions, std::move(*inputs))
+                                                  : benchmarkForward(options, runtime, problem, *compileOptions, *inputs);
 }
 
 /// The errors by tensor: of the forward o is what is meant by "the" error, of the backward the worst gradient.
 void addErrors(nlohmann::ordered_json &json, const Result &result) {
-  bool isForward = result.problem.operation == Operation::Forward;
+  bool isForward = result.problem.operation != Operation::Backward;
   double worst = 0, tolerance = 0;
   for (const Comparison &comparison : result.errors)
     if (!isForward || comparison.tensor == "o") {
@@ -221,11 +269,16 @@ Expected<void> writeJson(const Options &options, const Device &device, const Res
   };
   if (result.problem.operation == Operation::Backward)
     json["gradient_dtype"] = name(result.problem.gradientType());
+  if (result.tiles) {
+    json["gate_threshold"] = options.gateThreshold;
+    json["skipped_tiles"] = result.tiles->skipped;
+    json["tiles"] = result.tiles->all;
+  }
   addErrors(json, result);
   return writeFile(options.json, json.dump(2) + "\n");
 }
 
-Expected<void> bench(const Options &options) {
+Expected<void> bench(Options options) {
   auto problem = options.problem.parse();
   if (!problem)
     return problem.error();
@@ -244,6 +297,8 @@ Expected<void> bench(const Options &options) {
              result->compileMs);
   fmt::print("median {:.4f} ms, fastest {:.4f} ms of {}: {:.4g} TFLOP/s\n({})\n", result->medianMs, result->minMs,
              options.repeats, result->tflops, flopConvention(problem->operation));
+  if (result->tiles)
+    fmt::print("gate threshold {}: skipped {} of {} tiles\n", options.gateThreshold, result->tiles->skipped, result->tiles->all);
   if (!options.json.empty())
     if (auto written = writeJson(options, *device, *result); !written)
       return written;
@@ -272,6 +327,9 @@ Command addBench(CLI::App &app) {
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   command->add_option("--seed", options->seed, "Seed of the inputs")->capture_default_str();
+  command->add_option("--input", options->input, "forward: file with q, k and v to use, their rows repeated up to the length, in place of random ones");
+  command->add_option("--gate-threshold", options->gateThreshold,
+                      "forward: skip key tiles in which every gate is below it; what they hold lacks in o (default: 0, exact)");
   command->add_option("--json", options->json, "File to write the result to, as JSON");
   options->kernel.addTo(*command);
   command->footer(

@@ -48,7 +48,7 @@ Expected<bool> parseGradientType(const std::string &type, Operation operation, D
 }
 
 Expected<void> refuseSteps(Operation operation) {
-  if (!isRetrieval(operation))
+  if (operation == Operation::Forward || operation == Operation::Backward)
     return {};
   return Error{ErrorCode::InvalidArgument, fmt::format("operation: got '{}', allowed here: forward, backward", name(operation))};
 }

@@ -19,6 +19,7 @@ struct Options {
   std::optional<int64_t> blockSize, phase, qOffset;
   std::optional<double> scale;
   bool verify = false;
+  float gateThreshold = 0;
   KernelOptions kernel;
 };
 
@@ -54,6 +55,7 @@ Expected<void> chooseScalars(const Options &options, const TensorFile &file, Inp
     return scale.error();
   inputs.blockSize = **blockSize;
   inputs.phase = phase->value_or(0);
+  inputs.gateThreshold = options.gateThreshold;
   inputs.qOffset = *qOffset;
   if (*scale)
     inputs.scale = float(**scale);
@@ -93,13 +95,22 @@ Expected<void> launch(const Kernel &kernel, const Arguments &arguments, const In
   return {};
 }
 
+/// Says how many tiles were skipped, if there is a threshold.
+Expected<void> tellSkipped(const ForwardKernel &kernel, const ForwardArguments &arguments) {
+  if (arguments.gateThreshold == 0)
+    return {};
+  auto tiles = kernel.gatedTiles(arguments);
+  if (!tiles)
+    return tiles.error();
+  fmt::print("gate threshold {}: skipped {} of {} tiles\n", arguments.gateThreshold, tiles->skipped, tiles->all);
+  return {};
+}
+
 /// Compiles and launches on poisoned outputs.
 Expected<Outputs> runForward(const Options &options, const Device &device, const Inputs &inputs) {
   auto space = Workspace::create(device, inputs);
   if (!space)
     return space.error();
-  if (auto done = space->poison(); !done)
-    return done.error();
   Problem problem = problemOf(space->arguments());
   auto compileOptions = options.kernel.parse(problem, device.target());
   if (!compileOptions)
@@ -110,8 +121,14 @@ Expected<Outputs> runForward(const Options &options, const Device &device, const
   if (!kernel)
     return kernel.error();
   double compileTime = compiling.milliseconds();
+  if (auto done = space->addScratch(*kernel); !done)
+    return done.error();
+  if (auto done = space->poison(); !done)
+    return done.error();
   if (auto done = launch(*kernel, space->arguments(), inputs, compileTime); !done)
     return done.error();
+  if (auto told = tellSkipped(*kernel, space->arguments()); !told)
+    return told.error();
   return space->download();
 }
 
@@ -143,11 +160,11 @@ Expected<void> verify(const TensorFile &file, const Inputs &inputs, const Output
   auto expected = expectedIn(file, inputs);
   if (!expected)
     return expected.error();
-  auto judged = judge(compareWithOracle(inputs, outputs), "the float64 oracle", inputs.q.dtype, device);
+  auto judged = judge(comparisonsOf(compareWithOracle(inputs, outputs), inputs, device), "the float64 oracle");
   if (!*expected)
     return judged;
   Errors errors{relativeError(viewOf(outputs.o), **expected), relativeError(rowsOf(outputs.lse), **expected)};
-  auto same = judge(errors, "the file", inputs.q.dtype, device);
+  auto same = judge(comparisonsOf(errors, inputs, device), "the file");
   return judged ? same : judged;
 }
 
@@ -281,6 +298,8 @@ Command addRun(CLI::App &app) {
                       "Factor of the logits (default: scale of the metadata, else 1/sqrt(D))");
   command->add_option("--q-offset", options->qOffset,
                       "Position of query row 0 (default: q_offset of the metadata, else keys - queries)");
+  command->add_option("--gate-threshold", options->gateThreshold,
+                      "forward: skip key tiles in which every gate is below it; what they hold lacks in o (default: 0, exact)");
   addDevice(*command, options->device);
   command->add_flag(
       "--verify", options->verify,

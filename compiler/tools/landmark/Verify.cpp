@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <limits>
 #include <set>
 
 namespace landmark::tool {
@@ -146,6 +147,13 @@ Expected<void> judge(const std::vector<Comparison> &comparisons, std::string_vie
   if (wrong.empty())
     return {};
   return Error{ErrorCode::Mismatch, fmt::format("the result differs from {}: relative error {}", against, fmt::join(wrong, ", "))};
+}
+
+std::vector<Comparison> comparisonsOf(const Errors &errors, const Inputs &inputs, const Device &device) {
+  Tolerance tolerance = toleranceFor(inputs.q.dtype, device.target().kind);
+  // What a gate threshold leaves out is no error of the kernel; it is shown.
+  double mostOfO = inputs.gateThreshold > 0 ? std::numeric_limits<double>::infinity() : tolerance.o;
+  return {{"o", errors.o, mostOfO}, {"lse", errors.lse, tolerance.lse}};
 }
 
 Expected<void> judge(const Errors &errors, std::string_view against, DType dtype, const Device &device) {

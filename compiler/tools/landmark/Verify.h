@@ -33,6 +33,9 @@ std::vector<Comparison> compareSample(const GradientInputs &inputs, const Output
 /// Prints errors beside their tolerances, and fails with Mismatch above one.
 Expected<void> judge(const std::vector<Comparison> &comparisons, std::string_view against);
 
+/// Errors of a forward beside the tolerances that its type has on `device`.
+std::vector<Comparison> comparisonsOf(const Errors &errors, const Inputs &inputs, const Device &device);
+
 /// Prints errors beside the tolerance that the type has on `device`, and fails with Mismatch above it.
 Expected<void> judge(const Errors &errors, std::string_view against, DType dtype, const Device &device);
 

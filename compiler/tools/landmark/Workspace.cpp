@@ -32,6 +32,7 @@ ForwardArguments argumentsOf(const Inputs &inputs) {
   const auto &shape = call.q.shape;
   call.o = denseView(nullptr, call.q.dtype, shape);
   call.lse = denseRows(nullptr, {shape[0], shape[1], shape[2]});
+  call.gateThreshold = inputs.gateThreshold;
   return call;
 }
 
@@ -83,8 +84,21 @@ Expected<Workspace> Workspace::create(const Device &device, const Inputs &inputs
   return space;
 }
 
+Expected<void> Workspace::addScratch(const ForwardKernel &kernel) {
+  auto bytes = kernel.gateScratchBytes(call);
+  if (!bytes)
+    return bytes.error();
+  auto made = DeviceBuffer::allocate(kernel.device(), *bytes);
+  if (!made)
+    return made.error();
+  scratch = std::move(*made);
+  call.gateScratch = scratch.data();
+  call.gateScratchBytes = *bytes;
+  return {};
+}
+
 Expected<void> Workspace::poison() {
-  for (DeviceBuffer *buffer : {&o, &lse})
+  for (DeviceBuffer *buffer : {&o, &lse, &scratch})
     if (auto done = buffer->fill(0xff); !done)
       return done;
   return {};

@@ -15,6 +15,7 @@ struct Inputs {
   int64_t phase = 0;
   std::optional<float> scale = std::nullopt;
   std::optional<int64_t> qOffset = std::nullopt;
+  float gateThreshold = 0;
 };
 
 struct Outputs {
@@ -35,6 +36,8 @@ public:
   /// Uploads the inputs and makes room for the outputs; refuses inputs that no launch would accept.
   static Expected<Workspace> create(const Device &device, const Inputs &inputs);
 
+  /// Makes room for what a gate threshold takes.
+  Expected<void> addScratch(const ForwardKernel &kernel);
   /// Fills the outputs with 0xff bytes, which are NaN in every type.
   Expected<void> poison();
   const ForwardArguments &arguments() const { return call; }
@@ -43,7 +46,7 @@ public:
   Expected<void> replaceOutputs(const Outputs &outputs);
 
 private:
-  DeviceBuffer q, k, v, o, lse;
+  DeviceBuffer q, k, v, o, lse, scratch;
   ForwardArguments call;
 };
 

@@ -41,6 +41,20 @@ struct ForwardArguments {
   /// Absolute position of query row 0, at least 0. By default key length - query length: the queries are the last
   /// tokens.
   std::optional<int64_t> qOffset = std::nullopt;
+  /// Above 0 (at most 1): key tiles in which every gate of every row of a query tile is below it are skipped. What a
+  /// skipped block would have added lacks in `o`, a share of at most its gate for each row; the other weights and `lse`
+  /// stay what they are, so nothing is normalised again. 0 is exact and costs nothing. For blocks of at most 128 tokens.
+  float gateThreshold = 0;
+  /// With a threshold: scratch on the device, aligned to 4 bytes, overwritten by every launch. How much it takes says
+  /// gateScratchBytes() of the kernel or the runtime.
+  void *gateScratch = nullptr;
+  int64_t gateScratchBytes = 0;
+};
+
+/// Key tiles of a launch with a gate threshold, those at the edges, which are never skipped, left out.
+struct GatedTiles {
+  int64_t skipped = 0;
+  int64_t all = 0;
 };
 
 /// Gradients of landmark attention: of what forward() computed from `q`, `k` and `v`, given that of its output. As there, all memory belongs to the
@@ -100,8 +114,9 @@ class LANDMARK_API PreparedForward {
 public:
   /// Runs on the memory it was prepared with; `stream` as in ForwardKernel::launch.
   Expected<void> launch(void *stream = nullptr) const;
-  /// Runs on other memory in the same shapes and strides. Null pointers and alignment are checked; that the memory is
-  /// the device's and outputs share none with anything else is the caller's to see to.
+  /// Runs on other memory in the same shapes and strides, but the same scratch for a gate threshold, so that of such
+  /// launches one must be done before the next begins. Null pointers and alignment are checked; that the memory is the
+  /// device's and outputs share none with anything else is the caller's to see to.
   Expected<void> launch(const ForwardPointers &pointers, void *stream = nullptr) const;
 
 private:
@@ -111,8 +126,8 @@ private:
   std::shared_ptr<const State> shared;
 };
 
-/// A compiled forward kernel on its device. A cheap handle; safe to use from many threads at once. It stays valid when
-/// its Runtime is gone.
+/// A compiled forward kernel on its device, or the kernels of a forward with a gate threshold, which a launch queues one
+/// after the other. A cheap handle; safe to use from many threads at once. It stays valid when its Runtime is gone.
 class LANDMARK_API ForwardKernel {
 public:
   const Kernel &kernel() const;
@@ -129,10 +144,19 @@ public:
   /// Does once what `launch` does before it launches. The handle keeps the kernel alive, not the memory.
   Expected<PreparedForward> prepare(const ForwardArguments &arguments) const;
 
+  /// Scratch that `arguments` need for their gate threshold; 0 without one.
+  Expected<int64_t> gateScratchBytes(const ForwardArguments &arguments) const;
+  /// How many tiles the last launch with this scratch skipped. Waits for the device.
+  Expected<GatedTiles> gatedTiles(const ForwardArguments &arguments) const;
+
 private:
   friend struct KernelHandle;
-  explicit ForwardKernel(std::shared_ptr<const LoadedKernel> kernel) : shared(std::move(kernel)) {}
+  friend class Runtime;
+  explicit ForwardKernel(std::shared_ptr<const LoadedKernel> kernel, std::shared_ptr<const LoadedKernel> gates = nullptr)
+      : shared(std::move(kernel)), gates(std::move(gates)) {}
+  Expected<int64_t> check(const ForwardArguments &arguments) const;
   std::shared_ptr<const LoadedKernel> shared;
+  std::shared_ptr<const LoadedKernel> gates; ///< what marks and lists tiles for `shared`; null without a threshold
 };
 
 /// Other memory for a prepared backward; dlse where it was prepared with one.
@@ -193,7 +217,8 @@ public:
   const Device &device() const;
 
   /// The kernel for a problem of the operation, compiled if this is the first request for it. Template files are read at that time only.
-  /// Where `options` names no template directory, that of the environment variable LANDMARK_TEMPLATE_DIR holds.
+  /// Where `options` names no template directory, that of the environment variable LANDMARK_TEMPLATE_DIR holds. A problem of Operation::ForwardListed is that of a
+  /// forward with a gate threshold; config and template file are then those of its last step, forward_listed.mlir.
   Expected<ForwardKernel> forward(const Problem &problem, const CompileOptions &options = {});
   Expected<BackwardKernel> backward(const Problem &problem, const CompileOptions &options = {});
 
@@ -203,6 +228,9 @@ public:
   Expected<void> backward(const BackwardArguments &arguments, void *stream = nullptr);
   Expected<PreparedForward> prepare(const ForwardArguments &arguments, const CompileOptions &options = {});
   Expected<PreparedBackward> prepare(const BackwardArguments &arguments, const CompileOptions &options = {});
+  /// As ForwardKernel's, of the kernel that forward(arguments) runs.
+  Expected<int64_t> gateScratchBytes(const ForwardArguments &arguments);
+  Expected<GatedTiles> gatedTiles(const ForwardArguments &arguments);
 
 private:
   friend class Retrieval;

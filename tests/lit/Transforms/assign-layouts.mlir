@@ -71,3 +71,20 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// What is repeated along rows is a matrix, where nothing else says so.
+// CHECK-LABEL: gpu.func @columns
+// CHECK: tile.broadcast %{{.*}} to [1] : tensor<64xf32, #tile.fragment<[column], 2>> -> tensor<32x64xf32, #tile.fragment<[row, column], 2>>
+gpu.module @kernels {
+  gpu.func @columns(%V: memref<?x?x?x64xf32>, %LSE: memref<?x?x?xf32>, %n: index, %none: f32) kernel {
+    %zero = arith.constant 0 : index
+    %v = tile.read_rows %V[%zero, %zero, %zero] below %n else %none : memref<?x?x?x64xf32> -> tensor<32x64xf32>
+    %most = tile.reduce max %v along [0] : tensor<32x64xf32> -> tensor<64xf32>
+    %rows = tile.broadcast %most to [1] : tensor<64xf32> -> tensor<32x64xf32>
+    %sum = tile.reduce sum %rows along [1] : tensor<32x64xf32> -> tensor<32xf32>
+    tile.store %sum, %LSE[%zero, %zero, %zero] below %n : tensor<32xf32>, memref<?x?x?xf32>
+    gpu.return
+  }
+}

@@ -524,3 +524,13 @@ func.func @spread_row_element(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %m:
   %w = landmark.spread %s seen %p max %m weight %m factor %c : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64xf16>
   return
 }
+
+// -----
+
+// expected-error @below {{step must be gates or listed, got lists}}
+landmark.forward @unknown_step step "lists" block_size 64 head_dim 64 type bf16 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
+
+// -----
+
+// expected-error @below {{block_size of a step must be 2 to 128, got 129}}
+landmark.forward @long_step step "gates" block_size 129 head_dim 64 type bf16 config <query_tile = 32, key_tile = 64, warps = 1, stages = 2>

@@ -8,6 +8,8 @@ landmark.forward @request block_size 51 head_dim 64 type bf16 config <query_tile
 landmark.forward @largest block_size 1048576 head_dim 256 type f32 config <query_tile = 1, key_tile = 1, warps = 1, stages = 1>
 // CHECK: landmark.forward @smallest block_size 2 head_dim 16 type f16 config
 landmark.forward @smallest block_size 2 head_dim 16 type f16 config <query_tile = 1, key_tile = 1, warps = 1, stages = 1>
+// CHECK: landmark.forward @step step "listed" block_size 64 head_dim 64
+landmark.forward @step step "listed" block_size 64 head_dim 64 type bf16 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
 // CHECK: func.func private @attribute() attributes {config = #landmark.config<query_tile = 1, key_tile = 2, warps = 3, stages = 4>}
 func.func private @attribute() attributes {config = #landmark.config<query_tile = 1, key_tile = 2, warps = 3, stages = 4>}
 

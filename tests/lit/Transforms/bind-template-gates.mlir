@@ -1,0 +1,19 @@
+// The steps of a forward with a gate threshold: two kernels that mark and list, one that takes the lists.
+// RUN: landmark-opt %s --landmark-bind-template | FileCheck %s
+// RUN: not landmark-opt %s --landmark-bind-template=template-file=%{templates}/forward.mlir 2>&1 | FileCheck %s --check-prefix=COUNT
+// COUNT: a template holds the two kernels of a forward_gates, this one 1
+
+// CHECK: gpu.func @mark_masks(
+// CHECK-SAME: memref<?x?x?xi32, strided<[?, ?, ?]>>
+// CHECK-SAME: memref<?x?x?x?xi32, strided<[?, ?, ?, ?]>>
+// 32 landmarks, whatever a key tile holds, are the bits of a word.
+// CHECK: tile.dot {{.*}} -> tensor<32x32xf32>
+// CHECK: tile.store {{.*}} : tensor<32xi32>, memref<?x?x?xi32,
+// CHECK: gpu.func @mark_lists(
+// CHECK-NOT: tensor
+// CHECK: memref.store
+landmark.forward @mark step "gates" block_size 11 head_dim 32 type f16 config <query_tile = 32, key_tile = 48, warps = 1, stages = 2>
+// CHECK: gpu.func @take(
+// CHECK: memref.load
+// CHECK: tile.dot {{.*}} -> tensor<64x3x16xf32>
+landmark.forward @take step "listed" block_size 11 head_dim 32 type f16 config <query_tile = 64, key_tile = 48, warps = 4, stages = 2>
