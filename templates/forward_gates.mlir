@@ -101,7 +101,7 @@ gpu.module @kernels {
     %groups_less = arith.subi %groups_up, %one : index
     %groups = arith.divui %groups_less, %tile : index
     %group = arith.divui %row, %tile : index
-    scf.for %b = %zero to %gates_end step %word_blocks {
+    %last_place = scf.for %b = %zero to %gates_end step %word_blocks iter_args(%place = %group) -> index {
       %next = arith.addi %b, %one : index
       %block_row = arith.muli %next, %L : index
       %landmark_row = arith.subi %block_row, %one : index
@@ -117,11 +117,10 @@ gpu.module @kernels {
       %matters = arith.cmpf oge, %most_rows, %floor_tile : !g_tile
       %marks = arith.select %matters, %bits, %no_bit : !gates, !gate_ids
       %word = tile.reduce sum %marks along [1] : !gate_ids -> !row_index
-      %word_number = arith.divui %b, %word_blocks : index
-      %word_row = arith.muli %word_number, %groups : index
-      %place = arith.addi %word_row, %group : index
       %place_end = arith.addi %place, %one : index
       tile.store %word, %MASKS[%batch, %head, %place] below %place_end : !row_index, !words
+      %place_next = arith.addi %place, %groups : index
+      scf.yield %place_next : index
     }
     gpu.return
   }
@@ -138,6 +137,7 @@ gpu.module @kernels {
     %dim = arith.constant 2 : index
     %no_bits = arith.constant 0 : i32
     %one_bit = arith.constant 1 : i32
+    %true = arith.constant true
 
     // The program of forward_listed.mlir with this number, and its key tiles.
     %batch, %head, %kv_head, %row = landmark.program %Q, %K tile %list_tile section %section : !view, !view
@@ -161,9 +161,11 @@ gpu.module @kernels {
     %past_to = arith.subi %some_tiles, %begin_tile : index
     %to = arith.maxsi %past_to, %from : index
 
-    // Where their bits are.
-    %word_tiles = arith.divui %width, %list_step : index
+    // Where their bits are. 32 bits hold all these numbers, and a GPU divides them several times faster.
+    %word_tiles_index = arith.divui %width, %list_step : index
+    %word_tiles = arith.index_cast %word_tiles_index : index to i32
     %tile_bits = arith.index_cast %list_step : index to i32
+    %no_word = arith.constant -1 : i32
     %above = arith.shli %one_bit, %tile_bits : i32
     %all_bits = arith.subi %above, %one_bit : i32   // of one tile
     %tile_less_one = arith.subi %tile, %one : index
@@ -174,19 +176,21 @@ gpu.module @kernels {
     %group_end = arith.divui %rows_up, %tile : index
     %program = arith.divui %row, %list_tile : index
 
-    %listed, %word, %word_at = scf.for %i = %zero to %some_tiles step %one iter_args(%n = %zero, %word_in = %no_bits, %at = %some_tiles) -> (index, i32, index) {
+    %listed, %word, %word_at = scf.for %i = %zero to %some_tiles step %one iter_args(%n = %zero, %word_in = %no_bits, %at = %no_word) -> (index, i32, i32) {
       %t = arith.subi %last_tile, %i : index
       %before = arith.cmpi slt, %i, %from : index
       %behind = arith.cmpi sge, %i, %to : index
       %edge = arith.ori %before, %behind : i1
-      %word_number = arith.divui %t, %word_tiles : index
-      %in_word = arith.remui %t, %word_tiles : index
-      %other = arith.cmpi ne, %word_number, %at : index
-      %needed = arith.select %edge, %edge, %other : i1
-      %at_next = arith.select %edge, %at, %word_number : index
-      %unread = arith.xori %needed, %edge : i1
+      %t_number = arith.index_cast %t : index to i32
+      %word_number = arith.divui %t_number, %word_tiles : i32
+      %in_word = arith.remui %t_number, %word_tiles : i32
+      %other = arith.cmpi ne, %word_number, %at : i32
+      %at_next = arith.select %edge, %at, %word_number : i32
+      %no_edge = arith.xori %edge, %true : i1
+      %unread = arith.andi %other, %no_edge : i1
       %word_here = scf.if %unread -> i32 {
-        %word_row = arith.muli %word_number, %groups : index
+        %word_index = arith.index_cast %word_number : i32 to index
+        %word_row = arith.muli %word_index, %groups : index
         %union = scf.for %g = %group to %group_end step %one iter_args(%union_in = %no_bits) -> i32 {
           %place = arith.addi %word_row, %g : index
           %mask = memref.load %MASKS[%batch, %head, %place] : !words
@@ -197,9 +201,8 @@ gpu.module @kernels {
       } else {
         scf.yield %word_in : i32
       }
-      %bit = arith.muli %in_word, %list_step : index
-      %bit_number = arith.index_cast %bit : index to i32
-      %shifted = arith.shrui %word_here, %bit_number : i32
+      %bit = arith.muli %in_word, %tile_bits : i32
+      %shifted = arith.shrui %word_here, %bit : i32
       %here = arith.andi %shifted, %all_bits : i32
       %matters = arith.cmpi ne, %here, %no_bits : i32
       %kept = arith.ori %edge, %matters : i1
@@ -211,7 +214,7 @@ gpu.module @kernels {
       %more = arith.extui %kept : i1 to i32
       %more_index = arith.index_cast %more : i32 to index
       %n_next = arith.addi %n, %more_index : index
-      scf.yield %n_next, %word_here, %at_next : index, i32, index
+      scf.yield %n_next, %word_here, %at_next : index, i32, i32
     }
 
     %behind_all = arith.subi %some_tiles, %to : index

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The forward on a GPU against the oracle.
+#include "../common/GatedReference.h"
 #include "OnDevice.h"
 #include "Options.h"
 #include "Random.h"
@@ -58,6 +59,41 @@ TEST_CASE("random problems agree with the oracle", "[sweep]") {
     there.download(random);
     landmark::test::checkResult(random);
   }
+}
+
+TEST_CASE("a gate threshold leaves out what the oracle leaves out", "[sweep]") {
+  Runtime runtime(gpu());
+  for (uint64_t seed = 1; seed <= 40; ++seed)
+    for (float threshold : {1e-30f, 0.03f, 0.1f, 1.0f}) {
+      RandomForward random = landmark::test::randomGated(seed);
+      INFO(random.description << ", gate threshold " << threshold);
+      OnDevice there(runtime.device(), random);
+      ForwardArguments arguments = there.arguments();
+      arguments.gateThreshold = threshold;
+      auto bytes = runtime.gateScratchBytes(arguments);
+      REQUIRE_DONE(bytes);
+      auto scratch = DeviceBuffer::allocate(runtime.device(), std::size_t(*bytes));
+      REQUIRE(scratch);
+      REQUIRE(scratch->fill(0xff));
+      arguments.gateScratch = scratch->data();
+      arguments.gateScratchBytes = *bytes;
+      auto kernel = runtime.forward(problemOf(arguments));
+      REQUIRE_DONE(kernel);
+      Config config = kernel->kernel().config;
+      REQUIRE_DONE(runtime.forward(arguments));
+      auto tiles = runtime.gatedTiles(arguments);
+      REQUIRE_DONE(tiles);
+      there.download(random);
+      landmark::test::GatedReference reference = landmark::test::gatedReference(random, threshold, config);
+      Tolerance tolerance = toleranceFor(random.problem.dtype, Target::Kind::NVPTX);
+      CHECK(relativeError(random.lse, reference.forward) <= tolerance.lse);
+      CHECK(random.strayWrite() == "");
+      if (reference.isClose)
+        continue;
+      CHECK(relativeError(random.o, reference.forward) <= tolerance.o);
+      CHECK(tiles->all == reference.tiles.all);
+      CHECK(tiles->skipped == reference.tiles.skipped);
+    }
 }
 
 TEST_CASE("long rows stay within the promised errors") {

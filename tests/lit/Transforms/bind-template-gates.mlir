@@ -1,6 +1,6 @@
 // The steps of a forward with a gate threshold: two kernels that mark and list, one that takes the lists.
-// RUN: landmark-opt %s --landmark-bind-template | FileCheck %s
-// RUN: not landmark-opt %s --landmark-bind-template=template-file=%{templates}/forward.mlir 2>&1 | FileCheck %s --check-prefix=COUNT
+// RUN: landmark-opt %s --landmark-bind-template -split-input-file | FileCheck %s
+// RUN: not landmark-opt %s -split-input-file --landmark-bind-template=template-file=%{templates}/forward.mlir 2>&1 | FileCheck %s --check-prefix=COUNT
 // COUNT: a template holds the two kernels of a forward_gates, this one 1
 
 // CHECK: gpu.func @mark_masks(
@@ -13,6 +13,9 @@
 // CHECK-NOT: tensor
 // CHECK: memref.store
 landmark.forward @mark step "gates" block_size 11 head_dim 32 type f16 config <query_tile = 32, key_tile = 48, warps = 1, stages = 2>
+
+// -----
+
 // CHECK: gpu.func @take(
 // CHECK: memref.load
 // CHECK: tile.dot {{.*}} -> tensor<64x3x16xf32>

@@ -122,7 +122,7 @@ gpu.module @kernels {
 
 // -----
 
-// What comes from memory is not known to the producer.
+// What comes from memory that the kernel writes is not known to the producer.
 !view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
 gpu.module @kernels {
   gpu.func @bound(%K: !view, %numbers: memref<?xindex>, %n: index) kernel {
@@ -133,6 +133,7 @@ gpu.module @kernels {
     scf.for %b = %zero to %end step %one {
       %k = tile.load %K[%zero, %zero, %b] in [%zero, %n) : !view -> tensor<64x64xbf16>
     }
+    memref.store %n, %numbers[%zero] : memref<?xindex>
     gpu.return
   }
 }
@@ -150,6 +151,7 @@ gpu.module @kernels {
       %next = memref.load %numbers[%b] : memref<?xindex>
       scf.yield %next : index
     }
+    memref.store %n, %numbers[%zero] : memref<?xindex>
     gpu.return
   }
 }
@@ -166,6 +168,7 @@ gpu.module @kernels {
       // expected-error @below {{has an address that the producer cannot compute}}
       %k = tile.load %K[%zero, %zero, %row] in [%zero, %n) : !view -> tensor<64x64xbf16>
     }
+    memref.store %n, %numbers[%zero] : memref<?xindex>
     gpu.return
   }
 }
