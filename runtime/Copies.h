@@ -7,6 +7,9 @@
 #include "DeviceState.h"
 
 #include <optional>
+#include <span>
+#include <utility>
+#include <vector>
 
 namespace landmark {
 
@@ -21,7 +24,8 @@ struct Rows2D {
 /// it.
 class Copies {
 public:
-  Copies(const DeviceState &state, void *stream);
+  /// `seams`, ascending, are where pinned memory that was pinned in pieces must be cut.
+  Copies(const DeviceState &state, void *stream, std::span<const std::byte *const> seams = {});
 
   void copy(Rows2D to, Rows2D from, int64_t bytes, int64_t rows);
   void copy(void *to, const void *from, int64_t bytes) {
@@ -29,14 +33,18 @@ public:
   }
   /// From ordinary host memory, which may change once the call is back.
   void upload(void *to, const void *from, int64_t bytes);
+  /// Writes numbers that lie apart: of each entry, its place in `table` and its value.
+  void write(void *table, const std::vector<std::pair<int64_t, int64_t>> &entries);
 
   const Expected<void> &status() const { return state; }
 
 private:
   void copyOnDevice(Rows2D to, Rows2D from, int64_t bytes, int64_t rows);
+  bool copyAtSeam(Rows2D to, Rows2D from, int64_t bytes, int64_t rows);
 
   const DeviceState &device;
   cuda::StreamHandle stream;
+  std::span<const std::byte *const> seams;
   std::optional<cuda::ContextScope> scope;
   Expected<void> state;
 };

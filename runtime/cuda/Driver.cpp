@@ -83,8 +83,12 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.streamCreate, "cuStreamCreate");
   load(driver.streamDestroy, "cuStreamDestroy");
   load(driver.streamSynchronize, "cuStreamSynchronize");
+  load(driver.streamWaitEvent, "cuStreamWaitEvent");
+  load(driver.streamIsCapturing, "cuStreamIsCapturing");
+  load(driver.streamBatchMemOp, "cuStreamBatchMemOp");
   load(driver.eventCreate, "cuEventCreate");
   load(driver.eventRecord, "cuEventRecord");
+  load(driver.eventQuery, "cuEventQuery");
   load(driver.eventSynchronize, "cuEventSynchronize");
   load(driver.eventElapsedTime, "cuEventElapsedTime");
   load(driver.eventDestroy, "cuEventDestroy");

@@ -28,6 +28,7 @@ using GraphExec = struct GraphExecTag *;
 using Allocation = unsigned long long; ///< CUmemGenericAllocationHandle
 
 constexpr Result success = 0;
+constexpr Result notReady = 600;
 
 enum DeviceAttribute : int {
   MultiprocessorCount = 16,
@@ -53,6 +54,7 @@ struct alignas(64) TensorMapBytes {
 enum HostRegisterFlag : unsigned { RegisterPortable = 1, RegisterMapped = 2 };
 enum CaptureMode : int { CaptureThreadLocal = 1 };
 enum StreamFlag : unsigned { NonBlocking = 1 };
+enum EventFlag : unsigned { EventWithoutTiming = 2 };
 enum AllocationType : int { PinnedAllocation = 1 };
 enum LocationType : int { DeviceLocation = 1 };
 enum Access : int { ReadWriteAccess = 3 };
@@ -89,6 +91,19 @@ struct Memcpy2D {
   } source, target;
   std::size_t bytes, rows;
 };
+
+/// CUstreamBatchMemOpParams, of which only the writing of 8 bytes is used.
+struct StreamWrite {
+  static constexpr int write8 = 5;
+  static constexpr unsigned withoutBarrier = 1;
+  int operation = write8;
+  Address address = 0;
+  std::uint64_t value = 0;
+  unsigned flags = 0;
+  Address alias = 0;
+  std::uint64_t padding = 0;
+};
+static_assert(sizeof(StreamWrite) == 48);
 
 /// The entry points: member `x` is `cuX` of the driver, in the version that CUDA 12.0 calls by that name
 /// (cuCtxCreate: CUDA 3.2's).
@@ -155,8 +170,12 @@ struct Driver {
   Result (*streamCreate)(StreamHandle *, unsigned flags);
   Result (*streamDestroy)(StreamHandle);
   Result (*streamSynchronize)(StreamHandle);
+  Result (*streamWaitEvent)(StreamHandle, EventHandle, unsigned flags);
+  Result (*streamIsCapturing)(StreamHandle, int *status);
+  Result (*streamBatchMemOp)(StreamHandle, unsigned count, StreamWrite *, unsigned flags);
   Result (*eventCreate)(EventHandle *, unsigned flags);
   Result (*eventRecord)(EventHandle, StreamHandle);
+  Result (*eventQuery)(EventHandle);
   Result (*eventSynchronize)(EventHandle);
   Result (*eventElapsedTime)(float *milliseconds, EventHandle start, EventHandle stop);
   Result (*eventDestroy)(EventHandle);
