@@ -66,7 +66,7 @@ Expected<void> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blo
   hot.nextRound();
   for (const BlockOfHead &block : blocks) // first, so that nothing of it is given away
     hot.use(pageOf(block));
-  Copies copies(*device.state(), fills.handle(), tokens.buffer.seams());
+  std::vector<std::pair<std::byte *, std::byte *>> missing;
   std::vector<int64_t> changed;
   for (const BlockOfHead &block : blocks) {
     int64_t place = (block.slot * maxBlocks() + block.block) * options.kvHeads + block.head, page = pageOf(block),
@@ -80,8 +80,7 @@ Expected<void> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blo
             changed.push_back(old);
           }
         places[size_t(slot)].clear();
-        copies.copy(hotData + slot * tokens.headBytes, tokens.buffer.data() + page * tokens.headBytes,
-                    tokens.headBytes);
+        missing.push_back({tokens.buffer.data() + page * tokens.headBytes, hotData + slot * tokens.headBytes});
       }
     }
     bool isNamed = slot >= 0 && numbers[size_t(place)] == firstHot + slot;
@@ -94,10 +93,12 @@ Expected<void> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blo
     if (std::find(names.begin(), names.end(), place) == names.end())
       names.push_back(place);
   }
-  if (!copies.status())
-    return copies.status();
   if (changed.empty())
     return {};
+  Copies copies(*device.state(), fills.handle(), tokens.buffer.seams());
+  copies.scatter(missing, tokens.headBytes);
+  if (!copies.status())
+    return copies.status();
   if (auto joined = fills.join(stream); !joined)
     return joined;
   std::sort(changed.begin(), changed.end());

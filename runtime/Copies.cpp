@@ -99,6 +99,32 @@ void Copies::upload(void *to, const void *from, int64_t bytes) {
       "cuMemcpyHtoDAsync");
 }
 
+bool Copies::hasSeam(const std::byte *data, int64_t bytes) const {
+  auto seam = std::upper_bound(seams.begin(), seams.end(), data);
+  return seam != seams.end() && *seam - data < bytes;
+}
+
+void Copies::scatter(const std::vector<std::pair<std::byte *, std::byte *>> &pairs, int64_t bytes) {
+  bool batches = !device.isHost() && device.driver->memcpyBatchAsync;
+  std::vector<cuda::Address> from, to;
+  for (auto [source, target] : pairs) {
+    if (!batches || hasSeam(source, bytes) || hasSeam(target, bytes)) {
+      copy(target, source, bytes);
+      continue;
+    }
+    from.push_back(reinterpret_cast<cuda::Address>(source));
+    to.push_back(reinterpret_cast<cuda::Address>(target));
+  }
+  if (from.empty() || !state)
+    return;
+  std::vector<std::size_t> sizes(from.size(), std::size_t(bytes));
+  cuda::CopyAttributes attributes;
+  std::size_t first = 0, failed = 0;
+  state = device.driver->check(device.driver->memcpyBatchAsync(to.data(), from.data(), sizes.data(), from.size(),
+                                                               &attributes, &first, 1, &failed, stream),
+                               "cuMemcpyBatchAsync");
+}
+
 void Copies::write(void *table, const std::vector<std::pair<int64_t, int64_t>> &entries) {
   auto *numbers = static_cast<int64_t *>(table);
   if (device.isHost()) {
@@ -112,7 +138,6 @@ void Copies::write(void *table, const std::vector<std::pair<int64_t, int64_t>> &
       cuda::StreamWrite write;
       write.address = reinterpret_cast<cuda::Address>(numbers + entries[i].first);
       write.value = uint64_t(entries[i].second);
-      write.flags = writes.empty() ? 0 : cuda::StreamWrite::withoutBarrier;
       writes.push_back(write);
     }
     state = device.driver->check(device.driver->streamBatchMemOp(stream, unsigned(writes.size()), writes.data(), 0),

@@ -33,6 +33,8 @@ public:
   }
   /// From ordinary host memory, which may change once the call is back.
   void upload(void *to, const void *from, int64_t bytes);
+  /// Many copies of `bytes` bytes each, from first to second, in no order among them. Not on the default stream.
+  void scatter(const std::vector<std::pair<std::byte *, std::byte *>> &pairs, int64_t bytes);
   /// Writes numbers that lie apart: of each entry, its place in `table` and its value.
   void write(void *table, const std::vector<std::pair<int64_t, int64_t>> &entries);
 
@@ -41,6 +43,7 @@ public:
 private:
   void copyOnDevice(Rows2D to, Rows2D from, int64_t bytes, int64_t rows);
   bool copyAtSeam(Rows2D to, Rows2D from, int64_t bytes, int64_t rows);
+  bool hasSeam(const std::byte *data, int64_t bytes) const;
 
   const DeviceState &device;
   cuda::StreamHandle stream;

@@ -92,10 +92,18 @@ struct Memcpy2D {
   std::size_t bytes, rows;
 };
 
+/// CUmemcpyAttributes: sources are read in the stream's order.
+struct CopyAttributes {
+  int sourceOrder = 1;
+  struct {
+    int type = 0, id = 0;
+  } sourceHint, targetHint;
+  unsigned flags = 0;
+};
+
 /// CUstreamBatchMemOpParams, of which only the writing of 8 bytes is used.
 struct StreamWrite {
   static constexpr int write8 = 5;
-  static constexpr unsigned withoutBarrier = 1;
   int operation = write8;
   Address address = 0;
   std::uint64_t value = 0;
@@ -155,6 +163,10 @@ struct Driver {
   Result (*memcpyAsync)(Address to, Address from, std::size_t bytes, StreamHandle);
   Result (*memcpyHtoDAsync)(Address to, const void *from, std::size_t bytes, StreamHandle);
   Result (*memcpy2DAsync)(const Memcpy2D *, StreamHandle);
+  /// Of CUDA 12.8; null where the driver is older.
+  Result (*memcpyBatchAsync)(Address *to, Address *from, std::size_t *bytes, std::size_t count, CopyAttributes *,
+                             std::size_t *firstOfAttributes, std::size_t attributes, std::size_t *failed,
+                             StreamHandle);
   Result (*memGetAllocationGranularity)(std::size_t *bytes, const AllocationProperties *, int option);
   Result (*memAddressReserve)(Address *, std::size_t bytes, std::size_t alignment, Address wanted, unsigned long long flags);
   Result (*memAddressFree)(Address, std::size_t bytes);

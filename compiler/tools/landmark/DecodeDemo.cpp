@@ -26,7 +26,7 @@ constexpr int64_t shownBytes = 48;
 
 struct Options {
   std::string text = "/usr/include", dtype = "bf16", device = "auto";
-  std::string needle = "The vault opens with Zq7#kV=8", prompt = "The vault opens with Zq7#";
+  std::string needle = "The vault opens with Zq7^kV~8", prompt = "The vault opens with Zq7^";
   int64_t tokens = 1000000, steps = 4, blockSize = 64, headDim = 192, heads = 4, kvHeads = 2, topK = 8;
   double depth = 0.37;
   uint64_t seed = 1;
