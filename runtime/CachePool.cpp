@@ -39,6 +39,13 @@ Expected<void> LandmarkCache::State::allocatePool() {
   if (!stream)
     return stream.error();
   fills = std::move(*stream);
+  int64_t most = capacity * 2 * int64_t(sizeof(int64_t)); // where no sequences share pages: a name for each slot, anew
+  auto staging = GrowingBuffer::reserve(device, most, "cache: names of hot pages", Memory::PinnedHost);
+  if (!staging)
+    return staging.error();
+  if (auto grown = staging->grow(most); !grown)
+    return grown;
+  freshNames = std::move(*staging);
   hot = HotPages(capacity);
   places.resize(std::size_t(capacity));
   numbers.resize(std::size_t(options.maxSequences * maxBlocks() * options.kvHeads), 0);
@@ -63,10 +70,13 @@ Expected<void> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blo
   auto pageOf = [&](const BlockOfHead &block) {
     return slots[size_t(block.slot)].blocks[size_t(block.block)] * options.kvHeads + block.head;
   };
+  auto idle = fills.isIdle(); // else what it copies from is still in use
+  if (!idle || !*idle)
+    return idle ? Expected<void>() : idle.error();
   hot.nextRound();
   for (const BlockOfHead &block : blocks) // first, so that nothing of it is given away
     hot.use(pageOf(block));
-  std::vector<std::pair<std::byte *, std::byte *>> missing;
+  std::vector<Copies::Piece> pieces;
   std::vector<int64_t> changed;
   for (const BlockOfHead &block : blocks) {
     int64_t place = (block.slot * maxBlocks() + block.block) * options.kvHeads + block.head, page = pageOf(block),
@@ -80,7 +90,8 @@ Expected<void> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blo
             changed.push_back(old);
           }
         places[size_t(slot)].clear();
-        missing.push_back({tokens.buffer.data() + page * tokens.headBytes, hotData + slot * tokens.headBytes});
+        pieces.push_back({hotData + slot * tokens.headBytes, tokens.buffer.data() + page * tokens.headBytes,
+                          tokens.headBytes});
       }
     }
     bool isNamed = slot >= 0 && numbers[size_t(place)] == firstHot + slot;
@@ -95,20 +106,22 @@ Expected<void> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blo
   }
   if (changed.empty())
     return {};
-  Copies copies(*device.state(), fills.handle(), tokens.buffer.seams());
-  copies.scatter(missing, tokens.headBytes);
-  if (!copies.status())
-    return copies.status();
-  if (auto joined = fills.join(stream); !joined)
-    return joined;
   std::sort(changed.begin(), changed.end());
   changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
-  std::vector<std::pair<int64_t, int64_t>> entries;
-  for (int64_t place : changed)
-    entries.push_back({place, numbers[size_t(place)]});
-  Copies writes(*device.state(), stream);
-  writes.write(blockTable.data(), entries);
-  return writes.status();
+  Copies copies(*device.state(), fills.handle(), tokens.buffer.seams());
+  auto *table = static_cast<int64_t *>(blockTable.data()), *fresh = reinterpret_cast<int64_t *>(freshNames.data());
+  constexpr int64_t size = sizeof(int64_t);
+  for (size_t i = 0; i < changed.size(); ++i) {
+    const int64_t &number = numbers[size_t(changed[i])];
+    if (int64_t(i + 1) * size > freshNames.size()) {
+      copies.upload(table + changed[i], &number, size);
+      continue;
+    }
+    fresh[i] = number;
+    pieces.push_back({reinterpret_cast<std::byte *>(table + changed[i]), reinterpret_cast<std::byte *>(fresh + i), size});
+  }
+  copies.scatter(pieces);
+  return copies.status() ? fills.join(stream) : copies.status();
 }
 
 } // namespace landmark

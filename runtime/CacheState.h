@@ -92,7 +92,8 @@ struct LandmarkCache::State {
   };
   /// Work that `stream` is given from here on does not hold up the copies of the next promote().
   Expected<void> forkFills(void *stream);
-  /// Makes these blocks hot for the work that `stream` is given next; they are distinct, and complete.
+  /// Makes these blocks hot for the work that `stream` is given next; they are distinct, and complete. Does nothing
+  /// while the copies of an earlier call are under way.
   Expected<void> promote(const std::vector<BlockOfHead> &blocks, void *stream);
   int64_t numberAt(int64_t place) const; ///< of a place in the table, as it is without the pool
   void forget(int32_t page);             ///< what is hot of it is no more
@@ -105,6 +106,7 @@ struct LandmarkCache::State {
   std::vector<std::vector<int64_t>> places; ///< in the table, that may name a slot
   int64_t hotHits = 0, hotMisses = 0;
   SideStream fills;
+  GrowingBuffer freshNames; ///< pinned: what fills write to the table
 
   int64_t evictedTokens = 0;
 

@@ -10,8 +10,6 @@ namespace {
 
 /// No driver takes a longer pitch (CU_DEVICE_ATTRIBUTE_MAX_PITCH).
 constexpr int64_t longestPitch = INT32_MAX;
-/// Nor more writes at once (cuStreamBatchMemOp: below 256).
-constexpr std::size_t mostWrites = 128;
 
 } // namespace
 
@@ -104,45 +102,26 @@ bool Copies::hasSeam(const std::byte *data, int64_t bytes) const {
   return seam != seams.end() && *seam - data < bytes;
 }
 
-void Copies::scatter(const std::vector<std::pair<std::byte *, std::byte *>> &pairs, int64_t bytes) {
+void Copies::scatter(const std::vector<Piece> &pieces) {
   bool batches = !device.isHost() && device.driver->memcpyBatchAsync;
   std::vector<cuda::Address> from, to;
-  for (auto [source, target] : pairs) {
-    if (!batches || hasSeam(source, bytes) || hasSeam(target, bytes)) {
-      copy(target, source, bytes);
+  std::vector<std::size_t> sizes;
+  for (const Piece &piece : pieces) {
+    if (!batches || hasSeam(piece.from, piece.bytes) || hasSeam(piece.to, piece.bytes)) {
+      copy(piece.to, piece.from, piece.bytes);
       continue;
     }
-    from.push_back(reinterpret_cast<cuda::Address>(source));
-    to.push_back(reinterpret_cast<cuda::Address>(target));
+    from.push_back(reinterpret_cast<cuda::Address>(piece.from));
+    to.push_back(reinterpret_cast<cuda::Address>(piece.to));
+    sizes.push_back(std::size_t(piece.bytes));
   }
   if (from.empty() || !state)
     return;
-  std::vector<std::size_t> sizes(from.size(), std::size_t(bytes));
   cuda::CopyAttributes attributes;
   std::size_t first = 0, failed = 0;
   state = device.driver->check(device.driver->memcpyBatchAsync(to.data(), from.data(), sizes.data(), from.size(),
                                                                &attributes, &first, 1, &failed, stream),
                                "cuMemcpyBatchAsync");
-}
-
-void Copies::write(void *table, const std::vector<std::pair<int64_t, int64_t>> &entries) {
-  auto *numbers = static_cast<int64_t *>(table);
-  if (device.isHost()) {
-    for (auto [place, value] : entries)
-      numbers[place] = value;
-    return;
-  }
-  for (std::size_t first = 0; first < entries.size() && state; first += mostWrites) {
-    std::vector<cuda::StreamWrite> writes;
-    for (std::size_t i = first; i < std::min(entries.size(), first + mostWrites); ++i) {
-      cuda::StreamWrite write;
-      write.address = reinterpret_cast<cuda::Address>(numbers + entries[i].first);
-      write.value = uint64_t(entries[i].second);
-      writes.push_back(write);
-    }
-    state = device.driver->check(device.driver->streamBatchMemOp(stream, unsigned(writes.size()), writes.data(), 0),
-                                 "cuStreamBatchMemOp");
-  }
 }
 
 } // namespace landmark

@@ -8,7 +8,6 @@
 
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 namespace landmark {
@@ -33,10 +32,12 @@ public:
   }
   /// From ordinary host memory, which may change once the call is back.
   void upload(void *to, const void *from, int64_t bytes);
-  /// Many copies of `bytes` bytes each, from first to second, in no order among them. Not on the default stream.
-  void scatter(const std::vector<std::pair<std::byte *, std::byte *>> &pairs, int64_t bytes);
-  /// Writes numbers that lie apart: of each entry, its place in `table` and its value.
-  void write(void *table, const std::vector<std::pair<int64_t, int64_t>> &entries);
+  /// Many copies at once, in no order among them. Not on the default stream.
+  struct Piece {
+    std::byte *to, *from;
+    int64_t bytes;
+  };
+  void scatter(const std::vector<Piece> &pieces);
 
   const Expected<void> &status() const { return state; }
 

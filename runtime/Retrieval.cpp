@@ -414,7 +414,7 @@ Expected<void> Retrieval::attend(const TensorView &q, const TensorView &o, const
   if (auto legal = state->check(q, o, lse); !legal)
     return legal;
   state->lastQueries = q.shape[2];
-  if (!state->batch())
+  if (!state->batch() || q.shape[2] == 0)
     return {};
   LandmarkCache::State &cache = *state->cache;
   if (!cache.isPooled())

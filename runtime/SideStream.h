@@ -37,6 +37,8 @@ public:
   void *handle() const { return stream; }
   /// This stream goes on after what `other` was given so far.
   Expected<void> fork(void *other);
+  /// Whether all that was joined so far is done.
+  Expected<bool> isIdle() const { return joined.hasPassed(); }
   /// `other` goes on after what this stream was given so far.
   Expected<void> join(void *other);
 

@@ -93,7 +93,6 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.streamSynchronize, "cuStreamSynchronize");
   load(driver.streamWaitEvent, "cuStreamWaitEvent");
   load(driver.streamIsCapturing, "cuStreamIsCapturing");
-  load(driver.streamBatchMemOp, "cuStreamBatchMemOp");
   load(driver.eventCreate, "cuEventCreate");
   load(driver.eventRecord, "cuEventRecord");
   load(driver.eventQuery, "cuEventQuery");

@@ -101,18 +101,6 @@ struct CopyAttributes {
   unsigned flags = 0;
 };
 
-/// CUstreamBatchMemOpParams, of which only the writing of 8 bytes is used.
-struct StreamWrite {
-  static constexpr int write8 = 5;
-  int operation = write8;
-  Address address = 0;
-  std::uint64_t value = 0;
-  unsigned flags = 0;
-  Address alias = 0;
-  std::uint64_t padding = 0;
-};
-static_assert(sizeof(StreamWrite) == 48);
-
 /// The entry points: member `x` is `cuX` of the driver, in the version that CUDA 12.0 calls by that name
 /// (cuCtxCreate: CUDA 3.2's).
 struct Driver {
@@ -184,7 +172,6 @@ struct Driver {
   Result (*streamSynchronize)(StreamHandle);
   Result (*streamWaitEvent)(StreamHandle, EventHandle, unsigned flags);
   Result (*streamIsCapturing)(StreamHandle, int *status);
-  Result (*streamBatchMemOp)(StreamHandle, unsigned count, StreamWrite *, unsigned flags);
   Result (*eventCreate)(EventHandle *, unsigned flags);
   Result (*eventRecord)(EventHandle, StreamHandle);
   Result (*eventQuery)(EventHandle);

@@ -8,7 +8,6 @@
 #include "RetrievalReference.h"
 #include "Timing.h"
 #include "Verify.h"
-#include "landmark/Version.h"
 
 #include <algorithm>
 #include <cmath>
@@ -52,7 +51,7 @@ Errors check(const Options &options, const ContextBase &base, const HostTensor &
           table.begin() + ((sequence * view.shape[1] + tableHead) * view.shape[2] + tableQuery) * view.shape[3];
       selections.emplace_back(begin, std::find(begin, begin + view.shape[3], -1));
     }
-  auto reference = referenceRetrieval(hostView(queries), hostView(k), hostView(v), semantics, selections);
+  auto reference = referenceRetrieval(viewOf(queries), viewOf(k), viewOf(v), semantics, selections);
   // Scores are products of D elements each rounded to the type, summed in float32 or, by tensor cores, of tf32.
   double selectionTolerance = options.dtype == "f32" ? 1e-2 : 1e-4;
   for (size_t row = 0; row < selections.size(); ++row)
@@ -63,7 +62,7 @@ Errors check(const Options &options, const ContextBase &base, const HostTensor &
     comparable.rows.push_back(row);
   comparable.o = reference.o;
   comparable.lse = reference.lse;
-  return {relativeError(hostView(result), comparable), relativeError(rowsOf(sums), comparable)};
+  return {relativeError(viewOf(result), comparable), relativeError(rowsOf(sums), comparable)};
 }
 
 struct Result {
@@ -142,7 +141,7 @@ Expected<void> measure(const Options &options, const ContextBase &base, Landmark
   DType dtype = base.k.dtype;
   std::array<int64_t, 4> shape = {options.batch, options.heads, options.queries, options.headDim};
   HostTensor q = randomTensor(dtype, {shape.begin(), shape.end()}, options.seed + 7);
-  auto qThere = uploaded(device, q);
+  auto qThere = upload(device, q);
   if (!qThere)
     return qThere.error();
   auto outputs = RetrievalOutputs::allocate(device, dtype, shape);
@@ -208,25 +207,12 @@ Expected<Result> benchmark(const Options &options, DType dtype, const Device &de
   return result;
 }
 
-Expected<void> writeJson(const Options &options, DType dtype, const Device &device, const Result &result) {
-  nlohmann::ordered_json json = {
-      {"version", landmark::version()},
-      {"operation", "decode"},
-      {"context", options.context},
+Expected<void> writeJson(const Options &options, const Device &device, const Result &result) {
+  nlohmann::ordered_json json = describe("decode", options, options.retrieval, device);
+  json.update({
       {"batch", options.batch},
-      {"heads", options.heads},
-      {"kv_heads", options.kvHeads},
-      {"head_dim", options.headDim},
-      {"block_size", options.blockSize},
-      {"top_k", options.retrieval.topK},
-      {"window", options.retrieval.window},
       {"queries", options.queries},
-      {"granularity", nameOf(options.retrieval.granularity)},
       {"pages", options.pages},
-      {"dtype", name(dtype)},
-      {"seed", options.seed},
-      {"device", device.name()},
-      {"target", device.target().chip},
       {"config",
        {{"score_splits",
          options.retrieval.scoreSplits ? nlohmann::ordered_json(*options.retrieval.scoreSplits) : "auto"},
@@ -242,7 +228,7 @@ Expected<void> writeJson(const Options &options, DType dtype, const Device &devi
       {"relative_error", result.errors.o},
       {"relative_error_lse", result.errors.lse},
       {"checksum", fmt::format("{:016x}", result.checksum)},
-  };
+  });
   if (result.steps)
     json["steps"] = {{"count", options.steps},
                      {"median_us", result.steps->medianUs},
@@ -284,7 +270,7 @@ Expected<void> bench(Options options) {
   if (result->steps)
     print(*result->steps, options.steps);
   if (!options.json.empty())
-    if (auto written = writeJson(options, *dtype, *device, *result); !written)
+    if (auto written = writeJson(options, *device, *result); !written)
       return written;
   return judge(result->errors, "the float64 oracle for the blocks chosen", *dtype, *device);
 }

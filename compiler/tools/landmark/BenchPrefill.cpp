@@ -7,7 +7,6 @@
 #include "RetrievalReference.h"
 #include "ThreadPool.h"
 #include "Verify.h"
-#include "landmark/Version.h"
 
 #include <algorithm>
 #include <cmath>
@@ -100,14 +99,14 @@ Errors check(const Options &options, const ContextBase &base, const HostTensor &
   constexpr int64_t checked = 8;
   for (int64_t end : {std::min(rows, checked), rows / 2 + 1, rows}) {
     int64_t count = std::min(end, checked), first = end - count, position = before + first;
-    TensorView keys = hostView(k), values = hostView(v);
+    TensorView keys = viewOf(k), values = viewOf(v);
     keys.shape[2] = values.shape[2] = before + end;
     // A window that reaches back to where the chunk's choice ended.
     RetrievalSemantics semantics{L, options.retrieval.topK, position / L - blocks, Granularity::HeadChunk, scale, {}};
     HostTensor queries = rowsOfHead(head, first, count), o = rowsOfHead(result, first, count),
                lse = rowsOfHead(HostTensor{outputs.lse.dtype, {1, 1, rows, 1}, headsOf(outputs.lse, 0, 0, 1).bytes},
                                 first, count);
-    auto reference = referenceRetrieval(hostView(queries), keys, values, semantics,
+    auto reference = referenceRetrieval(viewOf(queries), keys, values, semantics,
                                         std::vector<std::vector<int64_t>>(size_t(count), selection));
     ReferenceForward comparable;
     for (int64_t row = 0; row < count; ++row)
@@ -115,7 +114,7 @@ Errors check(const Options &options, const ContextBase &base, const HostTensor &
     comparable.o = reference.o;
     comparable.lse = reference.lse;
     auto *sums = reinterpret_cast<float *>(lse.bytes.data());
-    worst.o = std::max(worst.o, relativeError(hostView(o), comparable));
+    worst.o = std::max(worst.o, relativeError(viewOf(o), comparable));
     worst.lse = std::max(worst.lse, relativeError(denseRows(sums, {1, 1, count}), comparable));
   }
   return worst;
@@ -158,7 +157,7 @@ Expected<Result> benchmark(const Options &options, DType dtype, const Device &de
     return done.error();
   std::array<int64_t, 4> shape = {1, options.heads, options.chunk, options.headDim};
   HostTensor q = randomTensor(dtype, {shape.begin(), shape.end()}, options.seed + 7);
-  auto qThere = uploaded(device, q);
+  auto qThere = upload(device, q);
   if (!qThere)
     return qThere.error();
   auto outputs = RetrievalOutputs::allocate(device, dtype, shape);
@@ -187,29 +186,16 @@ double denseFlops(const Options &options) {
   return 2 * double(options.heads * options.headDim) * double(options.context) * double(options.context);
 }
 
-Expected<void> writeJson(const Options &options, DType dtype, const Device &device, const Result &result) {
-  nlohmann::ordered_json json = {
-      {"version", landmark::version()},
-      {"operation", "prefill"},
-      {"context", options.context},
+Expected<void> writeJson(const Options &options, const Device &device, const Result &result) {
+  nlohmann::ordered_json json = describe("prefill", options, options.retrieval, device);
+  json.update({
       {"chunk", options.chunk},
-      {"heads", options.heads},
-      {"kv_heads", options.kvHeads},
-      {"head_dim", options.headDim},
-      {"block_size", options.blockSize},
-      {"top_k", options.retrieval.topK},
-      {"window", options.retrieval.window},
-      {"granularity", nameOf(options.retrieval.granularity)},
-      {"dtype", name(dtype)},
-      {"seed", options.seed},
-      {"device", device.name()},
-      {"target", device.target().chip},
       {"total_ms", result.milliseconds},
       {"last_chunk_ms", result.lastMs},
       {"dense_flops", denseFlops(options)},
       {"relative_error", result.errors.o},
       {"relative_error_lse", result.errors.lse},
-  };
+  });
   return writeFile(options.json, json.dump(2) + "\n");
 }
 
@@ -233,7 +219,7 @@ Expected<void> bench(Options options) {
              tool::describe(*device), result->milliseconds, result->lastMs, denseFlops(options),
              denseFlops(options) * 1e-9 / result->milliseconds);
   if (!options.json.empty())
-    if (auto written = writeJson(options, *dtype, *device, *result); !written)
+    if (auto written = writeJson(options, *device, *result); !written)
       return written;
   return judge(result->errors, "the float64 oracle, in the last chunk", *dtype, *device);
 }

@@ -4,6 +4,7 @@
 #include "Knobs.h"
 #include "Random.h"
 #include "ThreadPool.h"
+#include "landmark/Version.h"
 
 #include <algorithm>
 #include <cstring>
@@ -69,6 +70,26 @@ void addGranularity(CLI::App &app, Granularity &granularity) {
       ->default_str(nameOf(granularity));
 }
 
+nlohmann::ordered_json describe(const char *operation, const ContextOptions &options, const RetrievalOptions &retrieval,
+                                const Device &device) {
+  return {
+      {"version", landmark::version()},
+      {"operation", operation},
+      {"context", options.context},
+      {"heads", options.heads},
+      {"kv_heads", options.kvHeads},
+      {"head_dim", options.headDim},
+      {"block_size", options.blockSize},
+      {"top_k", retrieval.topK},
+      {"window", retrieval.window},
+      {"granularity", nameOf(retrieval.granularity)},
+      {"dtype", options.dtype},
+      {"seed", options.seed},
+      {"device", device.name()},
+      {"target", device.target().chip},
+  };
+}
+
 ContextBase::ContextBase(const ContextOptions &options, DType dtype)
     : blockSize(options.blockSize), pieceRows(std::min<int64_t>(options.context, 65536)) {
   std::vector<int64_t> shape = {1, options.kvHeads, pieceRows + blockSize, options.headDim};
@@ -119,7 +140,7 @@ Expected<void> RetrievalOutputs::download() {
 }
 
 TensorView RetrievalOutputs::oView() const {
-  TensorView view = hostView(o);
+  TensorView view = viewOf(o);
   view.data = oThere.data();
   return view;
 }
@@ -140,20 +161,6 @@ HostTensor randomTensor(DType dtype, std::vector<int64_t> shape, uint64_t seed) 
   return tensor;
 }
 
-Expected<DeviceBuffer> uploaded(const Device &device, const HostTensor &tensor) {
-  auto buffer = DeviceBuffer::allocate(device, tensor.bytes.size());
-  if (!buffer)
-    return buffer;
-  if (auto done = buffer->upload(tensor.bytes.data(), tensor.bytes.size()); !done)
-    return done.error();
-  return buffer;
-}
-
-TensorView hostView(const HostTensor &tensor) {
-  return denseView(const_cast<std::byte *>(tensor.bytes.data()), tensor.dtype,
-                   {tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3]});
-}
-
 Expected<LongContext> LongContext::create(const Device &device, const ContextBase &base,
                                           const ContextOptions &options) {
   auto cache = LandmarkCache::create(device, cacheOptionsOf(options, base.k.dtype));
@@ -161,7 +168,7 @@ Expected<LongContext> LongContext::create(const Device &device, const ContextBas
     return cache.error();
   LongContext made(std::move(*cache), base);
   for (auto [buffer, tensor] : {std::pair{&made.k, &base.k}, std::pair{&made.v, &base.v}}) {
-    auto there = uploaded(device, *tensor);
+    auto there = upload(device, *tensor);
     if (!there)
       return there.error();
     *buffer = std::move(*there);

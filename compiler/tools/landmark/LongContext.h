@@ -5,8 +5,10 @@
 #define LANDMARK_TOOLS_LONGCONTEXT_H
 
 #include "Command.h"
-#include "Safetensors.h"
+#include "Workspace.h"
 #include "landmark/Retrieval.h"
+
+#include <nlohmann/json.hpp>
 
 namespace landmark::tool {
 
@@ -24,6 +26,10 @@ struct ContextOptions {
 /// The names of granularities, as --granularity takes them.
 std::string nameOf(Granularity granularity);
 void addGranularity(CLI::App &app, Granularity &granularity);
+
+/// What was measured, and on what.
+nlohmann::ordered_json describe(const char *operation, const ContextOptions &options, const RetrievalOptions &retrieval,
+                                const Device &device);
 
 /// Keys and values of any number of tokens from a few: token j of sequence b is row `rowOf(b, j)` of a base, in pieces
 /// of which each starts a row later, so that the landmarks of one piece are not those of another.
@@ -61,9 +67,6 @@ private:
 
 /// Normal numbers; the same for a seed however many threads draw them.
 HostTensor randomTensor(DType dtype, std::vector<int64_t> shape, uint64_t seed);
-Expected<DeviceBuffer> uploaded(const Device &device, const HostTensor &tensor);
-/// A view of a host tensor of four dimensions.
-TensorView hostView(const HostTensor &tensor);
 
 /// A cache with sequences of a base's tokens.
 class LongContext {
