@@ -17,6 +17,7 @@ struct landmark_retrieval {
 };
 
 static_assert(int(Placement::Device) == LANDMARK_PLACEMENT_DEVICE && int(Placement::Host) == LANDMARK_PLACEMENT_HOST);
+static_assert(int(Eviction::None) == LANDMARK_EVICTION_NONE && int(Eviction::Ring) == LANDMARK_EVICTION_RING);
 static_assert(int(Granularity::QueryHead) == LANDMARK_PER_QUERY_HEAD && int(Granularity::Query) == LANDMARK_PER_QUERY);
 static_assert(int(RotaryLayout::None) == LANDMARK_ROTARY_NONE &&
               int(RotaryLayout::Interleaved) == LANDMARK_ROTARY_INTERLEAVED);
@@ -39,10 +40,12 @@ Expected<CacheOptions> optionsOf(const landmark_cache_options *from) {
   if (!dtype)
     return dtype.error();
   auto placement = enumOf("options.placement", whole->placement, Placement::Host);
-  if (!placement)
-    return placement.error();
+  auto eviction = enumOf("options.eviction", whole->eviction, Eviction::Ring);
+  if (!placement || !eviction)
+    return placement ? eviction.error() : placement.error();
   return CacheOptions{whole->block_size,    whole->kv_heads,     whole->head_dim,   *dtype,     whole->max_sequences,
-                      whole->max_tokens,    whole->budget_bytes, whole->slab_bytes, *placement, whole->hot_bytes};
+                      whole->max_tokens,    whole->budget_bytes, whole->slab_bytes, *placement, whole->hot_bytes,
+                      *eviction};
 }
 
 Expected<RetrievalOptions> optionsOf(const landmark_retrieval_options *from) {
@@ -121,7 +124,8 @@ void landmark_cache_options_init(landmark_cache_options *options) {
                 defaults.maxTokens,
                 defaults.budgetBytes,
                 defaults.slabBytes,
-                defaults.hotBytes};
+                defaults.hotBytes,
+                int32_t(defaults.eviction)};
 }
 
 landmark_error *landmark_cache_create(const landmark_device *device, const landmark_cache_options *options,
@@ -166,6 +170,10 @@ landmark_error *landmark_cache_close(landmark_cache *cache, int64_t sequence) {
 landmark_error *landmark_cache_length(const landmark_cache *cache, int64_t sequence, int64_t *length) {
   return onCache(cache,
                  [&](LandmarkCache &on) { return put("length", length, [&] { return on.length(sequence); }); });
+}
+landmark_error *landmark_cache_dropped(const landmark_cache *cache, int64_t sequence, int64_t *dropped) {
+  return onCache(cache,
+                 [&](LandmarkCache &on) { return put("dropped", dropped, [&] { return on.dropped(sequence); }); });
 }
 landmark_error *landmark_cache_read(const landmark_cache *cache, int64_t sequence, int64_t first,
                                     const landmark_tensor *k, const landmark_tensor *v, void *stream) {
@@ -214,7 +222,8 @@ landmark_error *landmark_cache_get_usage(const landmark_cache *cache, landmark_c
                                 is.hotPages,
                                 is.hotCapacity,
                                 is.hotHits,
-                                is.hotMisses};
+                                is.hotMisses,
+                                is.evictedTokens};
     std::memcpy(usage, &all, size);
     return {};
   });

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The pool of hot pages of a cache whose pages lie on the host.
+//
+// The table names, for every head's block, the hot page or the page on the host; both are right at any time. So no step
+// waits for its selection: what one chose is copied while a later one scores landmarks, and named once it is there.
 #include "CacheState.h"
 
 #include <algorithm>
@@ -9,61 +12,116 @@
 namespace landmark {
 
 Expected<void> LandmarkCache::State::allocatePool() {
+  base = tokens.buffer.data();
   if (options.hotBytes == 0)
     return {};
-  int64_t capacity = std::min<int64_t>(options.hotBytes / tokens.bytesOfPage(), INT32_MAX);
+  int64_t each = tokens.headBytes, capacity = options.hotBytes / each;
   if (capacity == 0)
-    return Error{ErrorCode::InvalidArgument, fmt::format("cache: hotBytes: got {}; a page of keys and values takes {}",
-                                                         options.hotBytes, tokens.bytesOfPage())};
-  for (int i = 0; i < 2; ++i) {
-    auto buffer = GrowingBuffer::reserve(device, capacity * tokens.pageBytes, "cache: hot pages");
-    if (!buffer)
-      return buffer.error();
-    if (auto grown = buffer->grow(capacity * tokens.pageBytes); !grown)
-      return grown;
-    hotBuffers.push_back(std::move(*buffer));
-  }
+    return Error{ErrorCode::InvalidArgument,
+                 fmt::format("cache: hotBytes: got {}; keys and values of a head's block take {}", options.hotBytes,
+                             each)};
+  // One number reaches both, so they lie a multiple of a page's bytes apart.
+  auto buffer = GrowingBuffer::reserve(device, (capacity + 1) * each, "cache: hot pages");
+  if (!buffer)
+    return buffer.error();
+  if (auto grown = buffer->grow((capacity + 1) * each); !grown)
+    return grown;
+  auto address = [](const std::byte *data) { return reinterpret_cast<std::uintptr_t>(data); };
+  auto rest = [&](const std::byte *data) { return int64_t(address(data) % std::uintptr_t(each)); };
+  hotData = buffer->data() + (rest(base) - rest(buffer->data()) + each) % each;
+  bool isBelow = address(hotData) < address(base);
+  int64_t apart = int64_t(isBelow ? address(base) - address(hotData) : address(hotData) - address(base)) / each;
+  (isBelow ? firstPage : firstHot) = apart;
+  if (isBelow)
+    base = hotData;
+  hotBuffer = std::move(*buffer);
+  auto stream = SideStream::create(device);
+  if (!stream)
+    return stream.error();
+  fills = std::move(*stream);
+  int64_t most = capacity * 2 * int64_t(sizeof(int64_t)); // where no sequences share pages: a name for each slot, anew
+  auto staging = GrowingBuffer::reserve(device, most, "cache: names of hot pages", Memory::PinnedHost);
+  if (!staging)
+    return staging.error();
+  if (auto grown = staging->grow(most); !grown)
+    return grown;
+  freshNames = std::move(*staging);
   hot = HotPages(capacity);
+  places.resize(std::size_t(capacity));
+  numbers.resize(std::size_t(options.maxSequences * maxBlocks() * options.kvHeads), 0);
   return {};
 }
 
-Expected<void> LandmarkCache::State::fetch(const std::vector<std::pair<int64_t, std::vector<int64_t>>> &blocks,
-                                           void *stream) {
-  // Forks share pages, and sequences may be asked for twice.
-  std::vector<HotPages::Page> pages;
-  for (const auto &[slot, ids] : blocks)
-    for (int64_t id : ids) {
-      int32_t page = slots[size_t(slot)].blocks[size_t(id)];
-      pages.push_back({page, versions[size_t(page)]});
-    }
-  std::sort(pages.begin(), pages.end(), [](auto &a, auto &b) { return a.page < b.page; });
-  pages.erase(std::unique(pages.begin(), pages.end(), [](auto &a, auto &b) { return a.page == b.page; }), pages.end());
-  std::vector<HotPages::Fetch> fetches;
-  auto places = hot.acquire(pages, fetches);
-  if (!places)
-    return places.error();
+int64_t LandmarkCache::State::numberAt(int64_t place) const {
+  int64_t head = place % options.kvHeads, block = place / options.kvHeads;
+  const std::vector<int32_t> &pages = slots[size_t(block / maxBlocks())].blocks;
+  block %= maxBlocks();
+  return block < int64_t(pages.size()) ? numberOf(pages[size_t(block)], head) : 0;
+}
 
-  Copies copies(*device.state(), stream);
-  for (auto [page, slot] : fetches)
-    for (size_t which = 0; which < hotBuffers.size(); ++which)
-      copies.copy(hotBuffers[which].data() + slot * tokens.pageBytes,
-                  tokens.buffers[which].data() + page * tokens.pageBytes, tokens.pageBytes);
-  auto placeOf = [&](int32_t page) {
-    auto found = std::lower_bound(pages.begin(), pages.end(), page,
-                                  [](auto &entry, int32_t wanted) { return entry.page < wanted; });
-    return (*places)[size_t(found - pages.begin())];
+void LandmarkCache::State::forget(int32_t page) {
+  for (int64_t head = 0; head < options.kvHeads && isPooled(); ++head)
+    hot.drop(page * options.kvHeads + head);
+}
+
+Expected<void> LandmarkCache::State::forkFills(void *stream) { return fills.fork(stream); }
+
+Expected<void> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blocks, void *stream) {
+  auto pageOf = [&](const BlockOfHead &block) {
+    return slots[size_t(block.slot)].blocks[size_t(block.block)] * options.kvHeads + block.head;
   };
-  for (const auto &[slot, ids] : blocks)
-    for (size_t i = 0; i < ids.size();) {
-      // Neighbours in the table go together.
-      std::vector<int32_t> entries;
-      int64_t first = ids[i];
-      for (; i < ids.size() && ids[i] == first + int64_t(entries.size()); ++i)
-        entries.push_back(placeOf(slots[size_t(slot)].blocks[size_t(ids[i])]));
-      copies.upload(static_cast<int32_t *>(hotTable.data()) + slot * maxBlocks() + first, entries.data(),
-                    int64_t(entries.size() * sizeof(int32_t)));
+  auto idle = fills.isIdle(); // else what it copies from is still in use
+  if (!idle || !*idle)
+    return idle ? Expected<void>() : idle.error();
+  hot.nextRound();
+  for (const BlockOfHead &block : blocks) // first, so that nothing of it is given away
+    hot.use(pageOf(block));
+  std::vector<Copies::Piece> pieces;
+  std::vector<int64_t> changed;
+  for (const BlockOfHead &block : blocks) {
+    int64_t place = (block.slot * maxBlocks() + block.block) * options.kvHeads + block.head, page = pageOf(block),
+            slot = hot.use(page);
+    if (slot < 0) {
+      slot = hot.take(page);
+      if (slot >= 0) {
+        for (int64_t old : places[size_t(slot)])
+          if (numbers[size_t(old)] == firstHot + slot) {
+            numbers[size_t(old)] = numberAt(old);
+            changed.push_back(old);
+          }
+        places[size_t(slot)].clear();
+        pieces.push_back({hotData + slot * tokens.headBytes, tokens.buffer.data() + page * tokens.headBytes,
+                          tokens.headBytes});
+      }
     }
-  return copies.status();
+    bool isNamed = slot >= 0 && numbers[size_t(place)] == firstHot + slot;
+    ++(isNamed ? hotHits : hotMisses);
+    if (isNamed || slot < 0)
+      continue;
+    numbers[size_t(place)] = firstHot + slot;
+    changed.push_back(place);
+    auto &names = places[size_t(slot)];
+    if (std::find(names.begin(), names.end(), place) == names.end())
+      names.push_back(place);
+  }
+  if (changed.empty())
+    return {};
+  std::sort(changed.begin(), changed.end());
+  changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
+  Copies copies(*device.state(), fills.handle(), tokens.buffer.seams());
+  auto *table = static_cast<int64_t *>(blockTable.data()), *fresh = reinterpret_cast<int64_t *>(freshNames.data());
+  constexpr int64_t size = sizeof(int64_t);
+  for (size_t i = 0; i < changed.size(); ++i) {
+    const int64_t &number = numbers[size_t(changed[i])];
+    if (int64_t(i + 1) * size > freshNames.size()) {
+      copies.upload(table + changed[i], &number, size);
+      continue;
+    }
+    fresh[i] = number;
+    pieces.push_back({reinterpret_cast<std::byte *>(table + changed[i]), reinterpret_cast<std::byte *>(fresh + i), size});
+  }
+  copies.scatter(pieces);
+  return copies.status() ? fills.join(stream) : copies.status();
 }
 
 } // namespace landmark

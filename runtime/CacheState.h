@@ -8,20 +8,21 @@
 #include "GrowingBuffer.h"
 #include "HotPages.h"
 #include "PagePool.h"
+#include "SideStream.h"
 #include "landmark/LandmarkCache.h"
 
 #include <vector>
 
 namespace landmark {
 
-/// Pages of `rows` keys (and values) for every head: [page, head, row, D].
+/// Pages of `rows` keys, and of as many values behind them where they are kept: [page, head, part, row, D].
 struct PageStore {
   int64_t rows = 0;      ///< of a page
-  int64_t pageBytes = 0; ///< of one page in one buffer
+  int64_t parts = 0;     ///< 2 with values, else 1
+  int64_t headBytes = 0; ///< of a page's part for one head
+  int64_t pageBytes = 0;
   PagePool pool;
-  std::vector<GrowingBuffer> buffers; ///< keys, and values where they are kept
-
-  int64_t bytesOfPage() const { return pageBytes * int64_t(buffers.size()); }
+  GrowingBuffer buffer;
 };
 
 struct LandmarkCache::State {
@@ -30,6 +31,7 @@ struct LandmarkCache::State {
   struct Sequence {
     int64_t id = -1; ///< -1: the slot is free
     int64_t length = 0;
+    int64_t dropped = 0; ///< tokens that lay before these
     std::vector<int32_t> blocks, landmarks; ///< pages
   };
 
@@ -45,19 +47,27 @@ struct LandmarkCache::State {
   Expected<int64_t> freeSlot() const;
   Expected<void> checkStream(void *stream) const;
 
+  /// What a ring drops at a time: the blocks that one page of landmark keys is of.
+  int64_t tokensOfGroup() const { return Problem::landmarksPerPage * options.blockSize; }
+  /// Makes room for `count` more tokens of a sequence: how many of its oldest groups must be dropped for them.
+  Expected<int64_t> makeRoom(const Sequence &sequence, int64_t count);
   /// Makes room for that many more pages, or says why there is none.
   Expected<void> reserve(int64_t blockPages, int64_t landmarkPages);
   int64_t allocatedBytes() const;
 
   /// Gives the slot pages for `length` tokens, its own where the last is shared; the copies of those are ordered first.
   void extend(PageStore &store, std::vector<int32_t> &pages, int64_t oldRows, int64_t newRows, Copies &copies);
-  /// Copies `rows` rows from `from` on between the pages and a view, whose row 0 is row `from`.
-  void move(const PageStore &store, int which, const std::vector<int32_t> &pages, int64_t from, int64_t rows,
+  /// Copies `rows` rows of a part from `from` on between the pages and a view, whose row 0 is row `from`.
+  void move(const PageStore &store, int part, const std::vector<int32_t> &pages, int64_t from, int64_t rows,
             const TensorView &view, int64_t viewStride, bool toPages, Copies &copies) const;
   void publish(int64_t slot, int64_t firstBlock, int64_t firstLandmark, Copies &copies);
 
-  std::byte *rowAt(const PageStore &store, int which, int32_t page, int64_t head, int64_t row) const {
-    return store.buffers[size_t(which)].data() + page * store.pageBytes + (head * store.rows + row) * rowBytes();
+  /// Drops the oldest groups of a sequence.
+  void dropOldest(Sequence &sequence, int64_t groups);
+
+  std::byte *rowAt(const PageStore &store, int part, int32_t page, int64_t head, int64_t row) const {
+    return store.buffer.data() + page * store.pageBytes + head * store.headBytes +
+           (part * store.rows + row) * rowBytes();
   }
 
   Device device;
@@ -66,27 +76,43 @@ struct LandmarkCache::State {
   std::vector<Sequence> slots;
   int64_t generation = 0; ///< of the next id
 
-  /// Where kernels find pages: buffers, and the table that names them.
-  struct Source {
-    const GrowingBuffer &k, &v;
-    const DeviceBuffer &table;
-  };
+  // Kernels find the keys of a head's block, and its values behind them, by a number: how many times their bytes they
+  // lie behind `base`. Pages and hot pages are numbered alike, so a step need not know where a block lies.
+  std::byte *base = nullptr;
+  int64_t firstPage = 0; ///< number of the first head of page 0
   bool isPooled() const { return hot.capacity() > 0; }
-  Source source() const {
-    return isPooled() ? Source{hotBuffers[0], hotBuffers[1], hotTable}
-                      : Source{tokens.buffers[0], tokens.buffers[1], blockTable};
-  }
-  /// Brings the blocks named for each of the slots into the pool of hot pages.
-  Expected<void> fetch(const std::vector<std::pair<int64_t, std::vector<int64_t>>> &blocks, void *stream);
+  int64_t numbersOfBlock() const { return isPooled() ? options.kvHeads : 1; } ///< in the table; else of the first head
+  int64_t numberOf(int32_t page, int64_t head) const { return firstPage + page * options.kvHeads + head; }
 
-  std::vector<uint64_t> versions; ///< of every page: counts what was written to it
+  // The pool of hot pages (CachePool.cpp): copies of blocks of heads in the device's memory, where pages lie on the
+  // host. Everything also stays on the host, so a page that is not hot is read there.
+  struct BlockOfHead {
+    int64_t slot, block, head;
+    auto operator<=>(const BlockOfHead &) const = default;
+  };
+  /// Work that `stream` is given from here on does not hold up the copies of the next promote().
+  Expected<void> forkFills(void *stream);
+  /// Makes these blocks hot for the work that `stream` is given next; they are distinct, and complete. Does nothing
+  /// while the copies of an earlier call are under way.
+  Expected<void> promote(const std::vector<BlockOfHead> &blocks, void *stream);
+  int64_t numberAt(int64_t place) const; ///< of a place in the table, as it is without the pool
+  void forget(int32_t page);             ///< what is hot of it is no more
+
   HotPages hot;
-  std::vector<GrowingBuffer> hotBuffers;
-  DeviceBuffer hotTable; ///< as blockTable, of slots of the pool
+  GrowingBuffer hotBuffer;
+  std::byte *hotData = nullptr;
+  int64_t firstHot = 0;                     ///< number of slot 0
+  std::vector<int64_t> numbers;             ///< the table, as last written
+  std::vector<std::vector<int64_t>> places; ///< in the table, that may name a slot
+  int64_t hotHits = 0, hotMisses = 0;
+  SideStream fills;
+  GrowingBuffer freshNames; ///< pinned: what fills write to the table
+
+  int64_t evictedTokens = 0;
 
   // On the device, as kernels read them.
   DeviceBuffer lengths;       ///< int32 [slot]
-  DeviceBuffer blockTable;    ///< int32 [slot, block]
+  DeviceBuffer blockTable;    ///< int64 [slot, block, head], or without the head
   DeviceBuffer landmarkTable; ///< int32 [slot, place]
 };
 

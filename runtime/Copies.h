@@ -7,6 +7,8 @@
 #include "DeviceState.h"
 
 #include <optional>
+#include <span>
+#include <vector>
 
 namespace landmark {
 
@@ -21,7 +23,8 @@ struct Rows2D {
 /// it.
 class Copies {
 public:
-  Copies(const DeviceState &state, void *stream);
+  /// `seams`, ascending, are where pinned memory that was pinned in pieces must be cut.
+  Copies(const DeviceState &state, void *stream, std::span<const std::byte *const> seams = {});
 
   void copy(Rows2D to, Rows2D from, int64_t bytes, int64_t rows);
   void copy(void *to, const void *from, int64_t bytes) {
@@ -29,14 +32,23 @@ public:
   }
   /// From ordinary host memory, which may change once the call is back.
   void upload(void *to, const void *from, int64_t bytes);
+  /// Many copies at once, in no order among them. Not on the default stream.
+  struct Piece {
+    std::byte *to, *from;
+    int64_t bytes;
+  };
+  void scatter(const std::vector<Piece> &pieces);
 
   const Expected<void> &status() const { return state; }
 
 private:
   void copyOnDevice(Rows2D to, Rows2D from, int64_t bytes, int64_t rows);
+  bool copyAtSeam(Rows2D to, Rows2D from, int64_t bytes, int64_t rows);
+  bool hasSeam(const std::byte *data, int64_t bytes) const;
 
   const DeviceState &device;
   cuda::StreamHandle stream;
+  std::span<const std::byte *const> seams;
   std::optional<cuda::ContextScope> scope;
   Expected<void> state;
 };

@@ -75,6 +75,7 @@ GrowingBuffer &GrowingBuffer::operator=(GrowingBuffer &&other) noexcept {
   std::swap(bytes, other.bytes);
   std::swap(granularity, other.granularity);
   std::swap(pieces, other.pieces);
+  std::swap(borders, other.borders);
   return *this;
 }
 
@@ -129,6 +130,8 @@ Expected<void> GrowingBuffer::growHost(int64_t wanted) {
     if (!pinned)
       return pinned;
     pieces.push_back(piece);
+    if (bytes > 0)
+      borders.push_back(base + bytes);
   }
   bytes = wanted;
   return {};

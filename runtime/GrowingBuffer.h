@@ -27,6 +27,8 @@ public:
 
   std::byte *data() const { return base; }
   int64_t size() const { return bytes; }
+  /// Where its pieces meet that the driver takes no copy across; ascending.
+  const std::vector<const std::byte *> &seams() const { return borders; }
 
   /// Puts memory behind the first `wanted` bytes, rounded up to what the device gives; what is there stays. No change
   /// on failure.
@@ -48,6 +50,7 @@ private:
     int64_t offset, size;
   };
   std::vector<Piece> pieces; ///< GPU only
+  std::vector<const std::byte *> borders;
 };
 
 } // namespace landmark

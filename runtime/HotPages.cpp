@@ -1,48 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "HotPages.h"
 
-#include <fmt/format.h>
-
 namespace landmark {
 
-Expected<std::vector<int32_t>> HotPages::acquire(const std::vector<Page> &pages, std::vector<Fetch> &fetches) {
-  if (int64_t(pages.size()) > capacity())
-    return Error{
-        ErrorCode::DeviceError,
-        fmt::format("cache: one call attends to {} pages; the pool of hot pages holds {} (CacheOptions::hotBytes)",
-                    pages.size(), capacity())};
-  ++clock;
-  std::vector<int32_t> result(pages.size(), -1);
-  // What is there first, so that nothing of it is given away.
-  for (std::size_t i = 0; i < pages.size(); ++i) {
-    auto held = places.find(pages[i].page);
-    if (held == places.end())
-      continue;
-    result[i] = held->second;
-    use(held->second);
-    Slot &slot = slots[std::size_t(held->second)];
-    bool isCurrent = slot.version == pages[i].version;
-    ++(isCurrent ? hitCount : missCount);
-    if (!isCurrent)
-      fetches.push_back({pages[i].page, held->second});
-    slot.version = pages[i].version;
-  }
-  for (std::size_t i = 0; i < pages.size(); ++i) {
-    if (result[i] >= 0)
-      continue;
-    int32_t place = order.begin()->second;
-    Slot &slot = slots[std::size_t(place)];
-    if (slot.page >= 0)
-      places.erase(slot.page);
-    use(place);
-    slot.page = pages[i].page;
-    slot.version = pages[i].version;
-    places[slot.page] = place;
-    fetches.push_back({slot.page, place});
-    result[i] = place;
-    ++missCount;
-  }
-  return result;
+void HotPages::setLastUse(int64_t slot, uint64_t when) {
+  Slot &entry = slots[std::size_t(slot)];
+  order.erase({entry.lastUse, slot});
+  entry.lastUse = when;
+  order.insert({when, slot});
+}
+
+int64_t HotPages::use(int64_t page) {
+  auto found = held.find(page);
+  if (found == held.end())
+    return -1;
+  setLastUse(found->second, round);
+  return found->second;
+}
+
+int64_t HotPages::take(int64_t page) {
+  auto [lastUse, slot] = *order.begin();
+  if (lastUse == round)
+    return -1;
+  Slot &entry = slots[std::size_t(slot)];
+  if (entry.page >= 0)
+    held.erase(entry.page);
+  entry.page = page;
+  held[page] = slot;
+  setLastUse(slot, round);
+  return slot;
+}
+
+void HotPages::drop(int64_t page) {
+  auto found = held.find(page);
+  if (found == held.end())
+    return;
+  slots[std::size_t(found->second)].page = -1;
+  setLastUse(found->second, 0);
+  held.erase(found);
 }
 
 } // namespace landmark

@@ -31,9 +31,14 @@ Expected<void> validate(const CacheOptions &options) {
         inRange("maxTokens", options.maxTokens, 1, INT32_MAX - Problem::maxRetrievalBlockSize),
         inRange("budgetBytes", options.budgetBytes, 1, mostBytes),
         inRange("slabBytes", options.slabBytes, 1, mostBytes), inRange("hotBytes", options.hotBytes, 0, mostBytes),
-        inRange("placement", int64_t(options.placement), 0, int64_t(Placement::Host))})
+        inRange("placement", int64_t(options.placement), 0, int64_t(Placement::Host)),
+        inRange("eviction", int64_t(options.eviction), 0, int64_t(Eviction::Ring))})
     if (!legal)
       return legal;
+  int64_t dropped = Problem::landmarksPerPage * options.blockSize;
+  if (options.eviction == Eviction::Ring && options.maxTokens < dropped)
+    return refuse("cache: maxTokens: got {}; a ring (Eviction::Ring) drops {} tokens at a time and must hold as many",
+                  options.maxTokens, dropped);
   if (options.hotBytes > 0 && options.placement != Placement::Host)
     return refuse("cache: hotBytes: got {}; a pool of hot pages is for pages on the host (Placement::Host)",
                   options.hotBytes);
@@ -73,16 +78,16 @@ Expected<void> checkRows(const char *name, const TensorView &view, const CacheOp
 
 Expected<void> LandmarkCache::State::allocate() {
   slots.resize(size_t(options.maxSequences));
-  auto store = [&](PageStore &pages, int64_t rows, int count, const char *what, Memory memory) -> Expected<void> {
+  auto store = [&](PageStore &pages, int64_t rows, int64_t parts, const char *what, Memory memory) -> Expected<void> {
     pages.rows = rows;
-    pages.pageBytes = options.kvHeads * rows * rowBytes();
-    int64_t most = std::min<int64_t>(options.budgetBytes / (count * pages.pageBytes), INT32_MAX) * pages.pageBytes;
-    for (int i = 0; i < count; ++i) {
-      auto reserved = GrowingBuffer::reserve(device, most, what, memory);
-      if (!reserved)
-        return reserved.error();
-      pages.buffers.push_back(std::move(*reserved));
-    }
+    pages.parts = parts;
+    pages.headBytes = parts * rows * rowBytes();
+    pages.pageBytes = options.kvHeads * pages.headBytes;
+    int64_t most = std::min<int64_t>(options.budgetBytes / pages.pageBytes, INT32_MAX) * pages.pageBytes;
+    auto reserved = GrowingBuffer::reserve(device, most, what, memory);
+    if (!reserved)
+      return reserved.error();
+    pages.buffer = std::move(*reserved);
     return {};
   };
   if (auto done = store(tokens, options.blockSize, 2, "cache: keys and values",
@@ -91,23 +96,20 @@ Expected<void> LandmarkCache::State::allocate() {
     return done;
   if (auto done = store(landmarkKeys, Problem::landmarksPerPage, 1, "cache: landmark keys", Memory::Device); !done)
     return done;
-  auto table = [&](DeviceBuffer &buffer, int64_t entries) -> Expected<void> {
-    auto made = DeviceBuffer::allocate(device, std::size_t(options.maxSequences * entries) * sizeof(int32_t));
+  if (auto done = allocatePool(); !done)
+    return done;
+  auto table = [&](DeviceBuffer &buffer, int64_t bytes) -> Expected<void> {
+    auto made = DeviceBuffer::allocate(device, std::size_t(options.maxSequences * bytes));
     if (!made)
       return made.error();
     buffer = std::move(*made);
     return buffer.fill(0);
   };
-  if (auto done = table(lengths, 1); !done)
+  if (auto done = table(lengths, sizeof(int32_t)); !done)
     return done;
-  if (auto done = table(blockTable, maxBlocks()); !done)
+  if (auto done = table(blockTable, maxBlocks() * numbersOfBlock() * int64_t(sizeof(int64_t))); !done)
     return done;
-  if (auto done = allocatePool(); !done)
-    return done;
-  if (isPooled())
-    if (auto done = table(hotTable, maxBlocks()); !done)
-      return done;
-  return table(landmarkTable, maxLandmarkPages());
+  return table(landmarkTable, maxLandmarkPages() * int64_t(sizeof(int32_t)));
 }
 
 Expected<int64_t> LandmarkCache::State::slotOf(int64_t id) const {
@@ -132,7 +134,7 @@ Expected<void> LandmarkCache::State::checkStream(void *stream) const {
 }
 
 int64_t LandmarkCache::State::allocatedBytes() const {
-  return tokens.pool.capacity() * tokens.bytesOfPage() + landmarkKeys.pool.capacity() * landmarkKeys.bytesOfPage();
+  return tokens.pool.capacity() * tokens.pageBytes + landmarkKeys.pool.capacity() * landmarkKeys.pageBytes;
 }
 
 Expected<void> LandmarkCache::State::reserve(int64_t blockPages, int64_t landmarkPages) {
@@ -144,7 +146,7 @@ Expected<void> LandmarkCache::State::reserve(int64_t blockPages, int64_t landmar
                  {landmarkKeys, std::max<int64_t>(0, landmarkPages - landmarkKeys.pool.available())}};
   int64_t least = 0;
   for (auto [store, missing] : growths)
-    least += missing * store.bytesOfPage();
+    least += missing * store.pageBytes;
   if (least > room)
     return Error{ErrorCode::DeviceError,
                  fmt::format("cache: {} more pages of keys and values and {} of landmark keys are needed, {} bytes; {} "
@@ -158,16 +160,15 @@ Expected<void> LandmarkCache::State::reserve(int64_t blockPages, int64_t landmar
     // blocks, and for a page of them.
     bool isTokens = &store == &tokens;
     int64_t slab = isTokens ? options.slabBytes : options.slabBytes / (2 * options.blockSize);
-    int64_t cost = store.bytesOfPage() + (isTokens ? landmarkKeys.bytesOfPage() / landmarkKeys.rows : 0);
-    int64_t free = std::max<int64_t>(0, room - (isTokens ? landmarkKeys.bytesOfPage() : 0));
-    int64_t more = std::clamp<int64_t>(slab / store.bytesOfPage() - missing, 0, free / cost);
+    int64_t cost = store.pageBytes + (isTokens ? landmarkKeys.pageBytes / landmarkKeys.rows : 0);
+    int64_t free = std::max<int64_t>(0, room - (isTokens ? landmarkKeys.pageBytes : 0));
+    int64_t more = std::clamp<int64_t>(slab / store.pageBytes - missing, 0, free / cost);
     more = std::min<int64_t>(more, INT32_MAX - store.pool.capacity() - missing);
     int64_t capacity = store.pool.capacity() + missing + more;
-    for (GrowingBuffer &buffer : store.buffers)
-      if (auto grown = buffer.grow(capacity * store.pageBytes); !grown)
-        return grown;
+    if (auto grown = store.buffer.grow(capacity * store.pageBytes); !grown)
+      return grown;
     store.pool.grow(capacity);
-    room -= more * store.bytesOfPage();
+    room -= more * store.pageBytes;
   }
   return {};
 }
@@ -178,9 +179,8 @@ void LandmarkCache::State::extend(PageStore &store, std::vector<int32_t> &pages,
     return;
   if (oldRows % store.rows != 0 && store.pool.isShared(pages.back())) {
     int32_t mine = store.pool.take();
-    for (size_t which = 0; which < store.buffers.size(); ++which)
-      copies.copy(store.buffers[which].data() + mine * store.pageBytes,
-                  store.buffers[which].data() + pages.back() * store.pageBytes, store.pageBytes);
+    copies.copy(store.buffer.data() + mine * store.pageBytes, store.buffer.data() + pages.back() * store.pageBytes,
+                store.pageBytes);
     store.pool.release(pages.back());
     pages.back() = mine;
   }
@@ -188,7 +188,7 @@ void LandmarkCache::State::extend(PageStore &store, std::vector<int32_t> &pages,
     pages.push_back(store.pool.take());
 }
 
-void LandmarkCache::State::move(const PageStore &store, int which, const std::vector<int32_t> &pages, int64_t from,
+void LandmarkCache::State::move(const PageStore &store, int part, const std::vector<int32_t> &pages, int64_t from,
                                 int64_t rows, const TensorView &view, int64_t viewStride, bool toPages,
                                 Copies &copies) const {
   int64_t size = byteSize(view.dtype), columns = rowBytes();
@@ -208,11 +208,11 @@ void LandmarkCache::State::move(const PageStore &store, int which, const std::ve
         ++run;
     std::byte *outside = data + (row - from) * pitch;
     if (count == 1 && run == 1) {
-      both({rowAt(store, which, pages[size_t(place)], 0, inPage), store.rows * columns}, {outside, headPitch}, columns,
+      both({rowAt(store, part, pages[size_t(place)], 0, inPage), store.headBytes}, {outside, headPitch}, columns,
            options.kvHeads);
     } else {
       for (int64_t head = 0; head < options.kvHeads; ++head) {
-        std::byte *inside = rowAt(store, which, pages[size_t(place)], head, inPage),
+        std::byte *inside = rowAt(store, part, pages[size_t(place)], head, inPage),
                   *there = outside + head * headPitch;
         if (run > 1)
           both({inside, store.pageBytes}, {there, store.rows * columns}, store.rows * columns, run);
@@ -226,15 +226,69 @@ void LandmarkCache::State::move(const PageStore &store, int which, const std::ve
 
 void LandmarkCache::State::publish(int64_t slot, int64_t firstBlock, int64_t firstLandmark, Copies &copies) {
   const Sequence &sequence = slots[size_t(slot)];
-  auto upload = [&](const DeviceBuffer &table, int64_t width, const std::vector<int32_t> &pages, int64_t first) {
-    if (first < int64_t(pages.size()))
-      copies.upload(static_cast<int32_t *>(table.data()) + slot * width + first, &pages[size_t(first)],
-                    (int64_t(pages.size()) - first) * int64_t(sizeof(int32_t)));
+  std::vector<int64_t> fresh;
+  for (size_t block = size_t(firstBlock); block < sequence.blocks.size(); ++block)
+    for (int64_t head = 0; head < numbersOfBlock(); ++head)
+      fresh.push_back(numberOf(sequence.blocks[block], head));
+  int64_t first = (slot * maxBlocks() + firstBlock) * numbersOfBlock();
+  if (isPooled())
+    std::copy(fresh.begin(), fresh.end(), numbers.begin() + first);
+  auto upload = [&](const DeviceBuffer &table, int64_t at, const auto *from, size_t count) {
+    using Entry = std::decay_t<decltype(*from)>;
+    copies.upload(static_cast<Entry *>(table.data()) + at, from, int64_t(count * sizeof(Entry)));
   };
-  upload(blockTable, maxBlocks(), sequence.blocks, firstBlock);
-  upload(landmarkTable, maxLandmarkPages(), sequence.landmarks, firstLandmark);
+  upload(blockTable, first, fresh.data(), fresh.size());
+  if (firstLandmark < int64_t(sequence.landmarks.size()))
+    upload(landmarkTable, slot * maxLandmarkPages() + firstLandmark, &sequence.landmarks[size_t(firstLandmark)],
+           sequence.landmarks.size() - size_t(firstLandmark));
   auto length = int32_t(sequence.length);
-  copies.upload(static_cast<int32_t *>(lengths.data()) + slot, &length, sizeof(length));
+  upload(lengths, slot, &length, 1);
+}
+
+void LandmarkCache::State::dropOldest(Sequence &sequence, int64_t groups) {
+  auto drop = [](PageStore &store, std::vector<int32_t> &pages, int64_t count) {
+    for (int64_t i = 0; i < count; ++i)
+      store.pool.release(pages[size_t(i)]);
+    pages.erase(pages.begin(), pages.begin() + count);
+  };
+  drop(tokens, sequence.blocks, groups * Problem::landmarksPerPage);
+  drop(landmarkKeys, sequence.landmarks, groups);
+  sequence.length -= groups * tokensOfGroup();
+  sequence.dropped += groups * tokensOfGroup();
+  evictedTokens += groups * tokensOfGroup();
+}
+
+Expected<int64_t> LandmarkCache::State::makeRoom(const Sequence &sequence, int64_t count) {
+  int64_t before = sequence.length, groups = 0,
+          mostGroups = options.eviction == Eviction::Ring ? before / tokensOfGroup() : 0;
+  if (count > options.maxTokens - before) {
+    groups = (count - (options.maxTokens - before) + tokensOfGroup() - 1) / tokensOfGroup();
+    if (groups > mostGroups)
+      return refuse("k: got {} tokens for a sequence of {}; a sequence holds at most {} (CacheOptions::maxTokens){}",
+                    count, before, options.maxTokens,
+                    mostGroups ? fmt::format(", and may drop {} of its own", mostGroups * tokensOfGroup()) : "");
+  }
+  auto needed = [](const PageStore &store, const std::vector<int32_t> &pages, int64_t oldRows, int64_t newRows) {
+    bool copiesLast = newRows > oldRows && oldRows % store.rows != 0 && store.pool.isShared(pages.back());
+    return (newRows + store.rows - 1) / store.rows - int64_t(pages.size()) + copiesLast;
+  };
+  int64_t blocks = needed(tokens, sequence.blocks, before, before + count),
+          landmarks = needed(landmarkKeys, sequence.landmarks, landmarksOf(before), landmarksOf(before + count));
+  auto release = [&](int64_t group) { // what dropping it gives back
+    for (int64_t i = 0; i < Problem::landmarksPerPage; ++i)
+      blocks -= !tokens.pool.isShared(sequence.blocks[size_t(group * Problem::landmarksPerPage + i)]);
+    landmarks -= !landmarkKeys.pool.isShared(sequence.landmarks[size_t(group)]);
+  };
+  for (int64_t group = 0; group < groups; ++group)
+    release(group);
+  for (;; ++groups) {
+    auto room = reserve(blocks, landmarks);
+    if (room)
+      return groups;
+    if (groups == mostGroups)
+      return room.error();
+    release(groups);
+  }
 }
 
 //===-- Cache
@@ -307,25 +361,19 @@ Expected<void> LandmarkCache::append(int64_t sequence, const TensorView &k, cons
   if (auto covered = checkRows("v", v, options, k.shape[2], device()); !covered)
     return covered.error();
   State::Sequence &target = state.slots[size_t(*slot)];
-  int64_t count = k.shape[2], before = target.length, after = before + count;
+  int64_t count = k.shape[2];
   if (count == 0)
     return {};
-  if (count > options.maxTokens - before)
-    return refuse("k: got {} tokens for a sequence of {}; a sequence holds at most {} (CacheOptions::maxTokens)", count,
-                  before, options.maxTokens);
-
-  int64_t landmarksBefore = state.landmarksOf(before), landmarksAfter = state.landmarksOf(after);
-  auto pagesNeeded = [](const PageStore &store, const std::vector<int32_t> &pages, int64_t oldRows, int64_t newRows) {
-    bool copiesLast = newRows > oldRows && oldRows % store.rows != 0 && store.pool.isShared(pages.back());
-    return (newRows + store.rows - 1) / store.rows - int64_t(pages.size()) + copiesLast;
-  };
-  auto room = state.reserve(pagesNeeded(state.tokens, target.blocks, before, after),
-                            pagesNeeded(state.landmarkKeys, target.landmarks, landmarksBefore, landmarksAfter));
-  if (!room)
-    return room;
+  auto groups = state.makeRoom(target, count);
+  if (!groups)
+    return groups.error();
 
   // From here on only the driver can fail, and then the device is lost.
-  Copies copies(*state.device.state(), stream);
+  Copies copies(*state.device.state(), stream, state.tokens.buffer.seams());
+  if (*groups > 0)
+    state.dropOldest(target, *groups);
+  int64_t before = target.length, after = before + count, landmarksBefore = state.landmarksOf(before),
+          landmarksAfter = state.landmarksOf(after);
   int64_t firstBlock = before / options.blockSize, firstLandmark = landmarksBefore / Problem::landmarksPerPage;
   state.extend(state.tokens, target.blocks, before, after, copies);
   state.extend(state.landmarkKeys, target.landmarks, landmarksBefore, landmarksAfter, copies);
@@ -337,10 +385,9 @@ Expected<void> LandmarkCache::append(int64_t sequence, const TensorView &k, cons
   state.move(state.landmarkKeys, 0, target.landmarks, landmarksBefore, landmarksAfter - landmarksBefore, landmarks,
              options.blockSize, /*toPages=*/true, copies);
   target.length = after;
-  state.versions.resize(size_t(state.tokens.pool.capacity()), 0);
   for (int64_t block = firstBlock; block < int64_t(target.blocks.size()); ++block)
-    ++state.versions[size_t(target.blocks[size_t(block)])];
-  state.publish(*slot, firstBlock, firstLandmark, copies);
+    state.forget(target.blocks[size_t(block)]);
+  state.publish(*slot, *groups > 0 ? 0 : firstBlock, *groups > 0 ? 0 : firstLandmark, copies);
   return copies.status();
 }
 
@@ -383,6 +430,11 @@ Expected<int64_t> LandmarkCache::length(int64_t sequence) const {
   return slot ? Expected<int64_t>(shared->slots[size_t(*slot)].length) : slot.error();
 }
 
+Expected<int64_t> LandmarkCache::dropped(int64_t sequence) const {
+  auto slot = shared->slotOf(sequence);
+  return slot ? Expected<int64_t>(shared->slots[size_t(*slot)].dropped) : slot.error();
+}
+
 CacheUsage LandmarkCache::usage() const {
   CacheUsage usage;
   for (const State::Sequence &sequence : shared->slots) {
@@ -396,13 +448,14 @@ CacheUsage LandmarkCache::usage() const {
   usage.capacityPages = pages.capacity();
   usage.capacityLandmarkPages = landmarkPages.capacity();
   usage.bytesInUse =
-      pages.used() * shared->tokens.bytesOfPage() + landmarkPages.used() * shared->landmarkKeys.bytesOfPage();
+      pages.used() * shared->tokens.pageBytes + landmarkPages.used() * shared->landmarkKeys.pageBytes;
   usage.bytesAllocated = shared->allocatedBytes();
   usage.budgetBytes = shared->options.budgetBytes;
   usage.hotPages = shared->hot.used();
   usage.hotCapacity = shared->hot.capacity();
-  usage.hotHits = shared->hot.hits();
-  usage.hotMisses = shared->hot.misses();
+  usage.hotHits = shared->hotHits;
+  usage.hotMisses = shared->hotMisses;
+  usage.evictedTokens = shared->evictedTokens;
   return usage;
 }
 
@@ -420,7 +473,7 @@ Expected<void> LandmarkCache::read(int64_t sequence, int64_t first, const Tensor
     return covered.error();
   if (first < 0 || first > source.length || k.shape[2] > source.length - first)
     return refuse("first: got {} with {} tokens; the sequence holds {}", first, k.shape[2], source.length);
-  Copies copies(*shared->device.state(), stream);
+  Copies copies(*shared->device.state(), stream, shared->tokens.buffer.seams());
   shared->move(shared->tokens, 0, source.blocks, first, k.shape[2], k, 1, /*toPages=*/false, copies);
   shared->move(shared->tokens, 1, source.blocks, first, v.shape[2], v, 1, /*toPages=*/false, copies);
   return copies.status();
@@ -438,7 +491,7 @@ Expected<void> LandmarkCache::readLandmarks(int64_t sequence, int64_t first, con
   int64_t blocks = shared->landmarksOf(source.length);
   if (first < 0 || first > blocks || k.shape[2] > blocks - first)
     return refuse("first: got {} with {} blocks; the sequence has {} complete ones", first, k.shape[2], blocks);
-  Copies copies(*shared->device.state(), stream);
+  Copies copies(*shared->device.state(), stream, shared->tokens.buffer.seams());
   shared->move(shared->landmarkKeys, 0, source.landmarks, first, k.shape[2], k, 1, /*toPages=*/false, copies);
   return copies.status();
 }

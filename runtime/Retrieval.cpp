@@ -5,13 +5,13 @@
 #include "KernelArguments.h"
 #include "LoadedKernel.h"
 #include "Places.h"
+#include "RecentBlocks.h"
 #include "RetrievalPlan.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <map>
-#include <set>
 
 namespace landmark {
 
@@ -104,9 +104,17 @@ struct Retrieval::State {
             {view.strides[0], order.outerOf(view.strides[1], view.strides[2]),
              order.innerOf(view.strides[1], view.strides[2])});
   }
-  void addPages(KernelArguments &to, const GrowingBuffer &buffer, int64_t rows) const {
+  void addLandmarks(KernelArguments &to) const {
     int64_t dim = plan.headDim;
-    to.view(buffer.data(), {INT32_MAX, plan.kvHeads, rows, dim}, {plan.kvHeads * rows * dim, rows * dim, dim, 1});
+    to.view(cache->landmarkKeys.buffer.data(), {INT32_MAX, plan.kvHeads, columns, dim},
+            {plan.kvHeads * columns * dim, columns * dim, dim, 1});
+  }
+  /// Keys and values of blocks by their numbers, which are of a head where there is a pool.
+  void addBlocks(KernelArguments &to) const {
+    int64_t rows = plan.blockSize, dim = plan.headDim;
+    for (int64_t part : {0, 1})
+      to.view(cache->base + part * rows * cache->rowBytes(), {INT64_MAX, plan.kvHeads, rows, dim},
+              {2 * rows * dim, cache->isPooled() ? 0 : 2 * rows * dim, dim, 1});
   }
   void addSequences(KernelArguments &to) const {
     to.view(slots.data(), {batch()}, {1});
@@ -128,11 +136,17 @@ struct Retrieval::State {
   Expected<void> score(const TensorView &q, int64_t back, void *stream);
   Expected<void> pool(int64_t queries, int64_t back, bool isFirst, void *stream);
   Expected<void> select(int64_t queries, int64_t first, int64_t all, void *stream);
-  /// Brings the blocks that attend() will read into the pool of hot pages, if there is one. Waits for the selection.
-  Expected<void> fetch(int64_t queries, int64_t back, int64_t first, int64_t all, void *stream);
   Expected<void> attend(const TensorView &q, const TensorView &o, const RowsView &lse, int64_t back, int64_t first,
                         int64_t all, void *stream);
-  Expected<void> run(const TensorView &q, const TensorView &o, const RowsView &lse, void *stream);
+  Expected<void> run(const TensorView &q, const TensorView &o, const RowsView &lse, bool usesPool, void *stream);
+
+  RecentBlocks recent;
+  /// Between the scoring of a call and its attention: makes hot what an earlier call chose.
+  Expected<void> promote(void *stream) {
+    auto blocks = recent.take(*cache);
+    return blocks ? cache->promote(*blocks, stream) : blocks.error();
+  }
+  SelectionView selection() const;
 };
 
 Expected<void> Retrieval::State::allocate() {
@@ -150,6 +164,12 @@ Expected<void> Retrieval::State::allocate() {
       return made.error();
     *buffer = std::move(*made);
   }
+  if (!cache->isPooled())
+    return {};
+  auto made = RecentBlocks::create(device, plan.maxBatch * plan.selectionHeads(), plan.topK);
+  if (!made)
+    return made.error();
+  recent = std::move(*made);
   return {};
 }
 
@@ -198,7 +218,7 @@ Expected<void> Retrieval::State::scoreTop(const TensorView &q, int64_t back, voi
   RowOrder order = plan.scoreOrder(q.shape[2]);
   KernelArguments arguments;
   add(arguments, q, order);
-  addPages(arguments, cache->landmarkKeys.buffers[0], columns);
+  addLandmarks(arguments);
   addSequences(arguments);
   addTable(arguments, cache->landmarkTable, cache->maxLandmarkPages());
   addLists(arguments, values, order.outer, order.inner, plan.list);
@@ -213,7 +233,7 @@ Expected<void> Retrieval::State::score(const TensorView &q, int64_t back, void *
   RowOrder order = plan.scoreOrder(queries);
   KernelArguments arguments;
   add(arguments, q, order);
-  addPages(arguments, cache->landmarkKeys.buffers[0], columns);
+  addLandmarks(arguments);
   addSequences(arguments);
   addTable(arguments, cache->landmarkTable, cache->maxLandmarkPages());
   arguments.view(logits.data(), {batch() * plan.tiles, order.outer, order.inner, columns},
@@ -265,32 +285,6 @@ Expected<void> Retrieval::State::select(int64_t queries, int64_t first, int64_t 
   return launch(Operation::Select, batch() * order.outer * inner, arguments, stream);
 }
 
-Expected<void> Retrieval::State::fetch(int64_t queries, int64_t back, int64_t first, int64_t all, void *stream) {
-  if (!cache->isPooled())
-    return {};
-  std::vector<int32_t> chosen(std::size_t(batch() * tableBatch(all)));
-  if (auto done = table.download(chosen.data(), chosen.size() * sizeof(int32_t)); !done)
-    return done;
-  std::vector<std::pair<int64_t, std::vector<int64_t>>> blocks;
-  for (int64_t i = 0; i < batch(); ++i) {
-    int64_t slot = *cache->slotOf(sequences[std::size_t(i)]), length = cache->slots[std::size_t(slot)].length;
-    std::set<int64_t> ids;
-    int64_t begin = plan.sharesChunk() ? 0 : first, end = plan.sharesChunk() ? 1 : first + queries;
-    for (int64_t head = 0; head < plan.selectionHeads(); ++head)
-      for (int64_t query = begin; query < end; ++query)
-        for (int64_t place = 0; place < plan.topK; ++place)
-          if (int32_t id = chosen[std::size_t(i * tableBatch(all) + head * tableHead(all) + query * plan.list + place)];
-              id >= 0)
-            ids.insert(id);
-    int64_t from = (length - back) / plan.blockSize - plan.window,
-            last = (length - back + queries - 1) / plan.blockSize;
-    for (int64_t id = std::max<int64_t>(0, from); id <= last; ++id)
-      ids.insert(id);
-    blocks.push_back({slot, {ids.begin(), ids.end()}});
-  }
-  return cache->fetch(blocks, stream);
-}
-
 Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o, const RowsView &lse, int64_t back,
                                         int64_t first, int64_t all, void *stream) {
   int64_t queries = q.shape[2], splits = plan.attendSplits, heads = plan.queryHeads, head = tableHead(all),
@@ -302,11 +296,11 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
   RowsView partRows = denseRows(static_cast<float *>(partLse.data()), {batch() * splits, heads, queries});
   KernelArguments arguments;
   add(arguments, q, order);
-  LandmarkCache::State::Source source = cache->source();
-  addPages(arguments, source.k, plan.blockSize);
-  addPages(arguments, source.v, plan.blockSize);
+  addBlocks(arguments);
   addSequences(arguments);
-  addTable(arguments, source.table, cache->maxBlocks());
+  int64_t entries = cache->numbersOfBlock();
+  arguments.view(cache->blockTable.data(), {cache->options.maxSequences, cache->maxBlocks(), plan.kvHeads},
+                 {cache->maxBlocks() * entries, entries, cache->isPooled() ? 1 : 0});
   bool sharesSpans = plan.sharesChunk() || plan.granularity == Granularity::Query;
   arguments.view(static_cast<int32_t *>(table.data()) + (plan.sharesChunk() ? 0 : first * query),
                  {batch(), order.outer, order.spans(), plan.topK},
@@ -329,7 +323,8 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
   return launch(Operation::Merge, programs(Operation::Merge, merged, 1), merging, stream);
 }
 
-Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, const RowsView &lse, void *stream) {
+Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, const RowsView &lse, bool usesPool,
+                                     void *stream) {
   int64_t all = q.shape[2];
   for (int64_t first = 0; first < all; first += plan.partQueries) {
     int64_t queries = std::min(plan.partQueries, all - first), back = all - first;
@@ -345,8 +340,9 @@ Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, c
       continue;
     if (auto done = select(queries, first, all, stream); !done)
       return done;
-    if (auto done = fetch(queries, back, first, all, stream); !done)
-      return done;
+    if (usesPool && first == 0)
+      if (auto done = promote(stream); !done)
+        return done;
     if (auto done = attend(part, from(o, first, queries), from(lse, first, queries), back, first, all, stream); !done)
       return done;
   }
@@ -354,8 +350,9 @@ Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, c
     return {};
   if (auto done = select(all, 0, all, stream); !done)
     return done;
-  if (auto done = fetch(all, all, 0, all, stream); !done)
-    return done;
+  if (usesPool)
+    if (auto done = promote(stream); !done)
+      return done;
   return attend(q, o, lse, all, 0, all, stream);
 }
 
@@ -417,16 +414,30 @@ Expected<void> Retrieval::attend(const TensorView &q, const TensorView &o, const
   if (auto legal = state->check(q, o, lse); !legal)
     return legal;
   state->lastQueries = q.shape[2];
-  return state->batch() ? state->run(q, o, lse, stream) : Expected<void>();
+  if (!state->batch() || q.shape[2] == 0)
+    return {};
+  LandmarkCache::State &cache = *state->cache;
+  if (!cache.isPooled())
+    return state->run(q, o, lse, /*usesPool=*/false, stream);
+  auto captured = isCapturing(*cache.device.state(), stream);
+  if (!captured)
+    return captured.error();
+  if (*captured)
+    return state->run(q, o, lse, /*usesPool=*/false, stream);
+  if (auto forked = cache.forkFills(stream); !forked)
+    return forked;
+  if (auto done = state->run(q, o, lse, /*usesPool=*/true, stream); !done)
+    return done;
+  return state->recent.note(cache, state->sequences, selection(), state->plan.window, stream);
 }
 
-SelectionView Retrieval::selection() const {
-  const RetrievalPlan &plan = state->plan;
-  int64_t queries = plan.selectionQueries(state->lastQueries);
-  return {static_cast<const int32_t *>(state->table.data()),
-          {state->batch(), plan.selectionHeads(), queries, plan.topK},
-          {state->tableBatch(state->lastQueries), state->tableHead(state->lastQueries), plan.list, 1}};
+SelectionView Retrieval::State::selection() const {
+  return {static_cast<const int32_t *>(table.data()),
+          {batch(), plan.selectionHeads(), plan.selectionQueries(lastQueries), plan.topK},
+          {tableBatch(lastQueries), tableHead(lastQueries), plan.list, 1}};
 }
+
+SelectionView Retrieval::selection() const { return state->selection(); }
 
 Expected<std::vector<int32_t>> Retrieval::downloadSelection() const {
   SelectionView view = selection();

@@ -4,11 +4,11 @@
 // take a part each: `merge` joins the parts.
 //
 // Rows and steps are those of score_top.mlir; the rows of a span share a selection, TABLE [batch, outer, span, place]. From the block where a span's window begins, all
-// blocks are visible; it reaches back from the block of the span's first position. K and V are pages [page, key/value head, token, D], PAGES [slot of the sequence, block] names them; the last page of a sequence may be
+// blocks are visible; it reaches back from the block of the span's first position. K and V are pages [page, key/value head, token, D], BLOCKS [slot of the sequence, block, key/value head] names them; the last page of a sequence may be
 // incomplete. O is [batch * splits + split, outer, inner, D], LSE without the D.
 
 gpu.module @kernels {
-  gpu.func @landmark_attend(%Q: !view, %K: !view, %V: !view, %SLOTS: !numbers, %LENGTHS: !numbers, %PAGES: !table, %TABLE: !selection, %O: !out_view, %LSE: !rows_view,
+  gpu.func @landmark_attend(%Q: !view, %K: !view, %V: !view, %SLOTS: !numbers, %LENGTHS: !numbers, %BLOCKS: !blocks, %TABLE: !selection, %O: !out_view, %LSE: !rows_view,
                             %span: index, %splits: index, %outer_step: index, %inner_step: index, %group: index, %back: index, %window: index,
                             %top_k: index, %scale: f32) kernel {
     %L = tile.param "block_size" : index
@@ -65,8 +65,8 @@ gpu.module @kernels {
       %behind = arith.subi %j, %selected : index
       %in_window = arith.addi %local, %behind : index
       %b = arith.select %is_selected, %chosen, %in_window : index
-      %page_number = memref.load %PAGES[%slot, %b] : !table
-      %page = arith.index_cast %page_number : i32 to index
+      %block_number = memref.load %BLOCKS[%slot, %b, %kv_head] : !blocks
+      %page = arith.index_cast %block_number : i64 to index
       %block_row = arith.muli %b, %L : index
       %left = arith.subi %length, %block_row : index
       %tokens = arith.minsi %left, %L : index

@@ -41,6 +41,7 @@ Aliases viewAliases(const Problem &problem) {
       {"rows_view", view(3, 0, "f32")},
       {"numbers", view(1, 0, "i32")},
       {"table", view(2, 0, "i32")},
+      {"blocks", view(3, 0, "i64")},
       {"selection", view(4, 0, "i32")},
       {"list_view", view(4, list, "f32")},
       {"list_ids_view", view(4, list, "i32")},
@@ -100,7 +101,7 @@ std::vector<std::string> argumentsOf(Operation operation) {
     return join({"candidates_view", "candidate_ids_view", "list_ids_view"}, 2, false);
   case Operation::Attend:
   case Operation::AttendPart:
-    return join({"view", "view", "view", "numbers", "numbers", "table", "selection", "out_view", "rows_view"}, 8, true);
+    return join({"view", "view", "view", "numbers", "numbers", "blocks", "selection", "out_view", "rows_view"}, 8, true);
   case Operation::Merge:
     return join({"out_view", "rows_view", "view", "rows_view"}, 1, false);
   default:

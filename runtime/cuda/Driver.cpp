@@ -9,7 +9,7 @@ namespace landmark::cuda {
 namespace {
 
 constexpr const char *libraryName = "libcuda.so.1";
-constexpr int apiVersion = 12000;
+constexpr int apiVersion = 12000, batchCopyVersion = 12080;
 
 using GetProcAddress = Result (*)(const char *symbol, void **function, int version, unsigned long long flags,
                                   int *symbolStatus);
@@ -24,6 +24,13 @@ struct Loader {
     if (getProcAddress(symbol, &address, version, 0, nullptr) != success || !address)
       missing = missing ? missing : symbol;
     member = reinterpret_cast<Function>(address);
+  }
+
+  /// Null where the driver lacks it.
+  template <typename Function> void optional(Function &member, const char *symbol, int version) {
+    const char *before = missing;
+    (*this)(member, symbol, version);
+    missing = before;
   }
 };
 
@@ -69,6 +76,7 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.memcpyAsync, "cuMemcpyAsync");
   load(driver.memcpyHtoDAsync, "cuMemcpyHtoDAsync");
   load(driver.memcpy2DAsync, "cuMemcpy2DAsync");
+  load.optional(driver.memcpyBatchAsync, "cuMemcpyBatchAsync", batchCopyVersion);
   load(driver.memGetAllocationGranularity, "cuMemGetAllocationGranularity");
   load(driver.memAddressReserve, "cuMemAddressReserve");
   load(driver.memAddressFree, "cuMemAddressFree");
@@ -83,8 +91,11 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.streamCreate, "cuStreamCreate");
   load(driver.streamDestroy, "cuStreamDestroy");
   load(driver.streamSynchronize, "cuStreamSynchronize");
+  load(driver.streamWaitEvent, "cuStreamWaitEvent");
+  load(driver.streamIsCapturing, "cuStreamIsCapturing");
   load(driver.eventCreate, "cuEventCreate");
   load(driver.eventRecord, "cuEventRecord");
+  load(driver.eventQuery, "cuEventQuery");
   load(driver.eventSynchronize, "cuEventSynchronize");
   load(driver.eventElapsedTime, "cuEventElapsedTime");
   load(driver.eventDestroy, "cuEventDestroy");

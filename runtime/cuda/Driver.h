@@ -28,6 +28,7 @@ using GraphExec = struct GraphExecTag *;
 using Allocation = unsigned long long; ///< CUmemGenericAllocationHandle
 
 constexpr Result success = 0;
+constexpr Result notReady = 600;
 
 enum DeviceAttribute : int {
   MultiprocessorCount = 16,
@@ -53,6 +54,7 @@ struct alignas(64) TensorMapBytes {
 enum HostRegisterFlag : unsigned { RegisterPortable = 1, RegisterMapped = 2 };
 enum CaptureMode : int { CaptureThreadLocal = 1 };
 enum StreamFlag : unsigned { NonBlocking = 1 };
+enum EventFlag : unsigned { EventWithoutTiming = 2 };
 enum AllocationType : int { PinnedAllocation = 1 };
 enum LocationType : int { DeviceLocation = 1 };
 enum Access : int { ReadWriteAccess = 3 };
@@ -88,6 +90,15 @@ struct Memcpy2D {
     std::size_t pitch;
   } source, target;
   std::size_t bytes, rows;
+};
+
+/// CUmemcpyAttributes: sources are read in the stream's order.
+struct CopyAttributes {
+  int sourceOrder = 1;
+  struct {
+    int type = 0, id = 0;
+  } sourceHint, targetHint;
+  unsigned flags = 0;
 };
 
 /// The entry points: member `x` is `cuX` of the driver, in the version that CUDA 12.0 calls by that name
@@ -140,6 +151,10 @@ struct Driver {
   Result (*memcpyAsync)(Address to, Address from, std::size_t bytes, StreamHandle);
   Result (*memcpyHtoDAsync)(Address to, const void *from, std::size_t bytes, StreamHandle);
   Result (*memcpy2DAsync)(const Memcpy2D *, StreamHandle);
+  /// Of CUDA 12.8; null where the driver is older.
+  Result (*memcpyBatchAsync)(Address *to, Address *from, std::size_t *bytes, std::size_t count, CopyAttributes *,
+                             std::size_t *firstOfAttributes, std::size_t attributes, std::size_t *failed,
+                             StreamHandle);
   Result (*memGetAllocationGranularity)(std::size_t *bytes, const AllocationProperties *, int option);
   Result (*memAddressReserve)(Address *, std::size_t bytes, std::size_t alignment, Address wanted, unsigned long long flags);
   Result (*memAddressFree)(Address, std::size_t bytes);
@@ -155,8 +170,11 @@ struct Driver {
   Result (*streamCreate)(StreamHandle *, unsigned flags);
   Result (*streamDestroy)(StreamHandle);
   Result (*streamSynchronize)(StreamHandle);
+  Result (*streamWaitEvent)(StreamHandle, EventHandle, unsigned flags);
+  Result (*streamIsCapturing)(StreamHandle, int *status);
   Result (*eventCreate)(EventHandle *, unsigned flags);
   Result (*eventRecord)(EventHandle, StreamHandle);
+  Result (*eventQuery)(EventHandle);
   Result (*eventSynchronize)(EventHandle);
   Result (*eventElapsedTime)(float *milliseconds, EventHandle start, EventHandle stop);
   Result (*eventDestroy)(EventHandle);

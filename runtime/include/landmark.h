@@ -281,6 +281,14 @@ typedef enum landmark_placement {
   LANDMARK_PLACEMENT_HOST = 1 /* pages in pinned memory of the host, those in use on the device too if hot_bytes > 0 */
 } landmark_placement;
 
+/* What an append does that finds no room in max_tokens or in memory. */
+typedef enum landmark_eviction {
+  LANDMARK_EVICTION_NONE = 0, /* it fails */
+  /* The sequence drops its oldest complete blocks, 64 at a time, as few as make room; or the append fails and drops
+   * nothing. Tokens and blocks are counted from the first that the sequence holds: see landmark_cache_dropped. */
+  LANDMARK_EVICTION_RING = 1
+} landmark_eviction;
+
 typedef struct landmark_cache_options {
   size_t size;
   int64_t block_size; /* tokens of a page, the landmark last; 2 to 256 */
@@ -292,7 +300,8 @@ typedef struct landmark_cache_options {
   int64_t max_tokens;    /* of one sequence; must be given */
   int64_t budget_bytes;  /* for keys, values and landmark keys together; must be given */
   int64_t slab_bytes;    /* memory is taken in steps of about this */
-  int64_t hot_bytes;     /* with pages on the host: device memory for those in use again and again; 0 for none */
+  int64_t hot_bytes;     /* with pages on the host: device memory for blocks in use again and again; 0 for none */
+  int32_t eviction;      /* a landmark_eviction */
 } landmark_cache_options;
 
 LANDMARK_C_EXPORT void landmark_cache_options_init(landmark_cache_options *options);
@@ -314,6 +323,9 @@ LANDMARK_C_EXPORT landmark_error *landmark_cache_truncate(landmark_cache *cache,
 LANDMARK_C_EXPORT landmark_error *landmark_cache_close(landmark_cache *cache, int64_t sequence);
 LANDMARK_C_EXPORT landmark_error *landmark_cache_length(const landmark_cache *cache, int64_t sequence,
                                                         int64_t *length);
+/* Tokens that a ring dropped before those that the sequence holds: a multiple of 64 blocks. */
+LANDMARK_C_EXPORT landmark_error *landmark_cache_dropped(const landmark_cache *cache, int64_t sequence,
+                                                         int64_t *dropped);
 /* Copies tokens, or the landmark keys of complete blocks, from `first` on: as many as k has rows. */
 LANDMARK_C_EXPORT landmark_error *landmark_cache_read(const landmark_cache *cache, int64_t sequence, int64_t first,
                                                       const landmark_tensor *k, const landmark_tensor *v,
@@ -326,7 +338,8 @@ typedef struct landmark_cache_usage {
   size_t size;
   int64_t sequences, tokens, pages, shared_pages, landmark_pages, capacity_pages, capacity_landmark_pages;
   int64_t bytes_in_use, bytes_allocated, budget_bytes;
-  int64_t hot_pages, hot_capacity, hot_hits, hot_misses;
+  int64_t hot_pages, hot_capacity, hot_hits, hot_misses; /* blocks of a head */
+  int64_t evicted_tokens;                                /* dropped by rings */
 } landmark_cache_usage;
 
 LANDMARK_C_EXPORT void landmark_cache_usage_init(landmark_cache_usage *usage);
@@ -378,8 +391,8 @@ LANDMARK_C_EXPORT void landmark_retrieval_free(landmark_retrieval *retrieval);
 LANDMARK_C_EXPORT landmark_error *landmark_retrieval_bind(landmark_retrieval *retrieval, const int64_t *sequences,
                                                           size_t count, void *stream);
 /* q and o [batch, query heads, queries, D], lse [batch, query heads, queries], float32. The queries are the sequences'
- * last tokens, which are appended first. On a GPU, without hot pages, it allocates nothing and waits for nothing, so it
- * may be captured in a CUDA graph. */
+ * last tokens, which are appended first. On a GPU it allocates nothing and waits for nothing, so it may be captured in a
+ * CUDA graph. */
 LANDMARK_C_EXPORT landmark_error *landmark_retrieval_attend(landmark_retrieval *retrieval, const landmark_tensor *q,
                                                             const landmark_tensor *o, const landmark_tensor *lse,
                                                             void *stream);

@@ -165,7 +165,33 @@ static void run_backward(landmark_runtime *runtime, landmark_device *device, con
     landmark_buffer_free(made[part]);
 }
 
-/* The last token of a sequence of ones sees ones, whichever blocks it chooses. */
+/* A ring goes on where it is full. */
+static void run_ring(landmark_device *device, const call *forward) {
+  landmark_cache_options options;
+  landmark_cache_usage usage;
+  landmark_cache *cache = NULL;
+  int64_t sequence = -1, dropped = -1, length = 0, appended;
+  landmark_cache_options_init(&options);
+  options.block_size = block;
+  options.kv_heads = kv_heads;
+  options.head_dim = columns;
+  options.dtype = LANDMARK_F32;
+  options.max_tokens = 64 * block + rows;
+  options.budget_bytes = 64 << 20;
+  options.eviction = LANDMARK_EVICTION_RING;
+  done("cache", landmark_cache_create(device, &options, &cache));
+  done("sequence", landmark_cache_open(cache, NULL, &sequence));
+  for (appended = 0; appended <= options.max_tokens; appended += rows)
+    done("append", landmark_cache_append(cache, sequence, &forward->arguments.k, &forward->arguments.v, NULL));
+  done("dropped", landmark_cache_dropped(cache, sequence, &dropped));
+  done("length", landmark_cache_length(cache, sequence, &length));
+  check("ring", dropped == 64 * block && length == appended - dropped);
+  landmark_cache_usage_init(&usage);
+  done("usage", landmark_cache_get_usage(cache, &usage));
+  check("evicted", usage.evicted_tokens == dropped);
+  landmark_cache_free(cache);
+}
+
 /* Gates of equal logits are small: a threshold of 1 leaves all tiles out that it may, and only some of the ones of v come through. */
 static void run_gated(landmark_runtime *runtime, landmark_device *device, const call *forward) {
   landmark_forward_arguments arguments = forward->arguments;
@@ -189,6 +215,7 @@ static void run_gated(landmark_runtime *runtime, landmark_device *device, const 
   landmark_buffer_free(scratch);
 }
 
+/* The last token of a sequence of ones sees ones, whichever blocks it chooses. */
 static void run_retrieval(landmark_runtime *runtime, landmark_device *device, const call *forward) {
   const int64_t q[] = {batch, heads, 1, columns};
   const int64_t all = (int64_t)batch * heads * columns;
@@ -211,6 +238,9 @@ static void run_retrieval(landmark_runtime *runtime, landmark_device *device, co
   cache_options.placement = 2;
   refused("placement", landmark_cache_create(device, &cache_options, &cache), LANDMARK_INVALID_ARGUMENT, "placement: got 2");
   cache_options.placement = LANDMARK_PLACEMENT_DEVICE;
+  cache_options.eviction = 2;
+  refused("eviction", landmark_cache_create(device, &cache_options, &cache), LANDMARK_INVALID_ARGUMENT, "eviction: got 2");
+  cache_options.eviction = LANDMARK_EVICTION_NONE;
   cache_options.max_sequences = 2;
   cache_options.max_tokens = 4 * rows;
   cache_options.budget_bytes = 64 << 20;
@@ -268,6 +298,7 @@ static void run_on(const char *name, const char *cache) {
   check_ones(first.o);
   run_backward(runtime, device, &first);
   run_gated(runtime, device, &first);
+  run_ring(device, &first);
   run_retrieval(runtime, device, &first);
 
   second = make_call(device);

@@ -113,6 +113,10 @@ static LandmarkCache makeCache(const Device &device, const RetrievalCase &proble
   options.dtype = problem.dtype;
   options.maxSequences = int64_t(problem.lengths.size()) + 1;
   options.maxTokens = *std::max_element(problem.lengths.begin(), problem.lengths.end()) + 1;
+  if (problem.ringTokens) {
+    options.eviction = Eviction::Ring;
+    options.maxTokens = problem.ringTokens;
+  }
   options.budgetBytes = int64_t(1) << 30;
   options.slabBytes = 1 << 16;
   options.placement = problem.placement;

@@ -21,7 +21,8 @@ struct RetrievalCase {
   RetrievalOptions options = {}; ///< heads and the most of batch and queries are filled in
   double sharpness = 1;          ///< factor of the default scale
   Placement placement = Placement::Device;
-  int64_t hotPages = 0; ///< room in the pool; 0: no pool
+  int64_t hotPages = 0;   ///< blocks of all heads that the pool has room for; 0: no pool
+  int64_t ringTokens = 0; ///< the most that a sequence holds, as a ring; 0: all, and no ring
   uint64_t seed = 1;
 
   std::string description() const;

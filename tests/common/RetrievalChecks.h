@@ -21,7 +21,9 @@ void checkExtremes(Runtime &runtime);
 void checkForks(Runtime &runtime);
 /// Pages on the host, with and without a pool under pressure, change nothing.
 void checkPlacement(Runtime &runtime);
-/// What is captured once follows every later append.
+/// A ring attends to what it holds, while it drops blocks between calls.
+void checkRing(Runtime &runtime);
+/// What is captured once follows every later append, wherever pages lie.
 void checkReplay(Runtime &runtime);
 /// A cache whose pages lie more than 2^31 elements apart.
 void checkLargeOffsets(Runtime &runtime);

@@ -50,6 +50,11 @@ TEST_CASE("pages on the host, with and without a pool of hot ones, change nothin
   checkPlacement(runtime);
 }
 
+TEST_CASE("a ring attends to what it holds", "[retrieval]") {
+  Runtime runtime = gpuRuntime();
+  checkRing(runtime);
+}
+
 TEST_CASE("a captured step follows later appends", "[retrieval]") {
   Runtime runtime = gpuRuntime();
   checkReplay(runtime);

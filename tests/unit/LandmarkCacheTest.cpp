@@ -2,6 +2,7 @@
 //
 // The cache against a simple model of it: every sequence a list of numbered tokens.
 #include "landmark/LandmarkCache.h"
+#include "HotPages.h"
 #include "Random.h"
 #include "Safetensors.h"
 
@@ -53,6 +54,11 @@ CacheOptions smallOptions() {
 
 /// A cache and what it should hold.
 class Checked {
+  struct Held {
+    std::vector<int32_t> tokens;
+    int64_t dropped = 0;
+  };
+
 public:
   explicit Checked(const CacheOptions &options, uint64_t seed)
       : options(options), random(seed), cache(LandmarkCache::create(Device::host(), options)) {
@@ -83,26 +89,18 @@ public:
     HostTensor k = rowsOf(tokens, options.kvHeads, 0), v = rowsOf(tokens, options.kvHeads, 1);
     CacheUsage before = cache->usage();
     auto done = cache->append(to->first, viewOf(k), viewOf(v));
-    if (done) {
-      to->second.insert(to->second.end(), tokens.begin(), tokens.end());
-      REQUIRE(int64_t(to->second.size()) <= options.maxTokens);
-      return;
-    }
-    ++refused;
-    bool isTooLong = int64_t(to->second.size() + tokens.size()) > options.maxTokens;
-    REQUIRE(done.error().code == (isTooLong ? ErrorCode::InvalidArgument : ErrorCode::DeviceError));
-    CacheUsage after = cache->usage();
-    REQUIRE(after.pages == before.pages);
-    REQUIRE(after.tokens == before.tokens);
-    check(to->first, to->second);
+    if (done)
+      appended(to->second, tokens, *cache->dropped(to->first), before);
+    else
+      refusedToAppend(to->first, to->second, count, done.error(), before);
   }
 
   void truncate() {
     auto at = pick();
-    int64_t size = int64_t(at->second.size());
+    int64_t size = int64_t(at->second.tokens.size());
     int64_t length = random.oneIn(4) ? size - std::min<int64_t>(size, random.integer(0, 6)) : random.integer(0, size);
     REQUIRE(cache->truncate(at->first, length));
-    at->second.resize(size_t(length));
+    at->second.tokens.resize(size_t(length));
     REQUIRE(!cache->truncate(at->first, length + 1));
     REQUIRE(!cache->truncate(at->first, -1));
   }
@@ -132,7 +130,9 @@ public:
   }
 
   /// Every token of the sequence, its landmarks, and a part of it.
-  void check(int64_t id, const std::vector<int32_t> &tokens) {
+  void check(int64_t id, const Held &held) {
+    const std::vector<int32_t> &tokens = held.tokens;
+    REQUIRE(*cache->dropped(id) == held.dropped);
     auto length = cache->length(id);
     REQUIRE(length);
     REQUIRE(*length == int64_t(tokens.size()));
@@ -154,11 +154,12 @@ public:
     int64_t tokens = 0;
     for (const auto &[id, held] : model) {
       check(id, held);
-      tokens += int64_t(held.size());
+      tokens += int64_t(held.tokens.size());
     }
     CacheUsage usage = cache->usage();
     REQUIRE(usage.sequences == int64_t(model.size()));
     REQUIRE(usage.tokens == tokens);
+    REQUIRE(usage.evictedTokens == evicted);
     REQUIRE(usage.bytesAllocated <= options.budgetBytes);
     REQUIRE(usage.bytesInUse <= usage.bytesAllocated);
     REQUIRE(usage.pages * options.blockSize <= tokens + int64_t(model.size()) * options.blockSize);
@@ -175,13 +176,54 @@ public:
   }
 
   int refused = 0;
+  int64_t evicted = 0, evictedForMemory = 0;
 
 private:
-  using Model = std::map<int64_t, std::vector<int32_t>>;
+  using Model = std::map<int64_t, Held>;
 
-  void addSequence(int64_t id, std::vector<int32_t> tokens) {
+  int64_t group() const { return 64 * options.blockSize; } ///< what a ring drops at a time
+  /// Groups that a ring drops for the length alone.
+  int64_t groupsTooMany(const Held &held, int64_t count) const {
+    int64_t over = int64_t(held.tokens.size()) + count - options.maxTokens;
+    return over <= 0 ? 0 : (over + group() - 1) / group();
+  }
+
+  void appended(Held &held, const std::vector<int32_t> &tokens, int64_t dropped, const CacheUsage &before) {
+    int64_t lost = dropped - held.dropped, count = int64_t(tokens.size()), forLength = groupsTooMany(held, count);
+    REQUIRE((lost % group() == 0 && lost >= forLength * group() && lost <= int64_t(held.tokens.size())));
+    REQUIRE((lost == 0 || options.eviction == Eviction::Ring));
+    if (lost > forLength * group()) { // then memory was short
+      int64_t pageBytes = 2 * options.kvHeads * options.blockSize * headDim * 4,
+              landmarkBytes = options.kvHeads * 64 * headDim * 4;
+      int64_t room = before.budgetBytes - before.bytesInUse,
+              needed = (count / options.blockSize + 2) * pageBytes + (count / group() + 2) * landmarkBytes;
+      int64_t idleLandmarks = (before.capacityLandmarkPages - before.landmarkPages) * landmarkBytes,
+              idlePages = (before.capacityPages - before.pages) * pageBytes;
+      REQUIRE(room < needed + std::max(idleLandmarks, idlePages)); // pages of one kind are none of the other
+      evictedForMemory += lost;
+    }
+    evicted += lost;
+    held.dropped = dropped;
+    held.tokens.erase(held.tokens.begin(), held.tokens.begin() + lost);
+    held.tokens.insert(held.tokens.end(), tokens.begin(), tokens.end());
+    REQUIRE(int64_t(held.tokens.size()) <= options.maxTokens);
+  }
+
+  void refusedToAppend(int64_t id, const Held &held, int64_t count, const Error &error, const CacheUsage &before) {
+    ++refused;
+    int64_t groups = options.eviction == Eviction::Ring ? int64_t(held.tokens.size()) / group() : 0;
+    bool isTooLong = groupsTooMany(held, count) > groups;
+    REQUIRE(error.code == (isTooLong ? ErrorCode::InvalidArgument : ErrorCode::DeviceError));
+    CacheUsage after = cache->usage();
+    REQUIRE(after.pages == before.pages);
+    REQUIRE(after.tokens == before.tokens);
+    REQUIRE(after.evictedTokens == before.evictedTokens);
+    check(id, held);
+  }
+
+  void addSequence(int64_t id, Held held) {
     REQUIRE(everUsed.insert(id).second);
-    model[id] = std::move(tokens);
+    model[id] = std::move(held);
   }
   Model::iterator pick() {
     auto at = model.begin();
@@ -209,6 +251,89 @@ TEST_CASE("100,000 random operations leave the cache as a simple model of it", "
   }
   checked.closeAll();
   CHECK(checked.refused > 100); // the budget and the length were reached
+  CHECK(checked.evicted == 0);
+}
+
+TEST_CASE("100,000 random operations leave a ring as a simple model of it", "[sweep]") {
+  CacheOptions options = smallOptions();
+  options.eviction = Eviction::Ring;
+  options.maxTokens = 1100;
+  options.budgetBytes = 1 << 20;
+  Checked checked(options, 2);
+  for (int operation = 1; operation <= 100000; ++operation) {
+    checked.step();
+    if (operation % 5000 == 0)
+      checked.checkAll();
+  }
+  checked.closeAll();
+  CHECK(checked.refused > 100);
+  CHECK(checked.evicted > 100 * 256);
+  CHECK(checked.evictedForMemory > 10 * 256);
+}
+
+TEST_CASE("a ring drops its oldest blocks where it is full, and none before") {
+  CacheOptions options = smallOptions();
+  options.eviction = Eviction::Ring;
+  options.maxTokens = 300;
+  auto cache = LandmarkCache::create(Device::host(), options);
+  REQUIRE(cache);
+  auto id = cache->open();
+  REQUIRE(id);
+  std::vector<int32_t> tokens;
+  auto append = [&](int64_t count) {
+    std::vector<int32_t> fresh;
+    for (int64_t i = 0; i < count; ++i)
+      fresh.push_back(int32_t(tokens.size()) + int32_t(i));
+    HostTensor k = rowsOf(fresh, options.kvHeads, 0), v = rowsOf(fresh, options.kvHeads, 1);
+    auto done = cache->append(*id, viewOf(k), viewOf(v));
+    if (done)
+      tokens.insert(tokens.end(), fresh.begin(), fresh.end());
+    return bool(done);
+  };
+  CHECK(!append(301));
+  REQUIRE(append(300));
+  CHECK(*cache->dropped(*id) == 0);
+  auto fork = cache->fork(*id);
+  REQUIRE(fork);
+  REQUIRE(append(1));
+  CHECK(*cache->dropped(*id) == 256);
+  CHECK(*cache->length(*id) == 45);
+  CHECK(*cache->dropped(*fork) == 0);
+  CHECK(*cache->length(*fork) == 300);
+  CHECK(!append(256)); // there is no whole group left to drop
+  CHECK(*cache->length(*id) == 45);
+  REQUIRE(append(255));
+  REQUIRE(append(200));
+  CHECK(*cache->dropped(*id) == 512);
+  CHECK(cache->usage().evictedTokens == 512);
+  int64_t length = *cache->length(*id);
+  HostTensor k = HostTensor::zeros(DType::F32, {1, options.kvHeads, length, headDim}), v = k;
+  REQUIRE(cache->read(*id, 0, viewOf(k), viewOf(v)));
+  CHECK(k.bytes == rowsOf({tokens.begin() + 512, tokens.end()}, options.kvHeads, 0).bytes);
+  CHECK(!cache->dropped(*id + 100));
+}
+
+TEST_CASE("hot pages give way in the order of their last use, but not in the round that uses them") {
+  HotPages pool(3);
+  CHECK(pool.use(10) == -1);
+  int64_t first = pool.take(10), second = pool.take(11), third = pool.take(12);
+  CHECK(std::set<int64_t>{first, second, third} == std::set<int64_t>{0, 1, 2});
+  CHECK(pool.take(13) == -1); // all were used in this round
+  CHECK(pool.used() == 3);
+  pool.nextRound();
+  CHECK(pool.use(10) == first);
+  CHECK(pool.use(12) == third);
+  CHECK(pool.take(13) == second);
+  CHECK(pool.use(11) == -1);
+  pool.nextRound();
+  CHECK(pool.use(10) == first);
+  pool.nextRound();
+  pool.drop(13);
+  CHECK(pool.used() == 2);
+  CHECK(pool.use(13) == -1);
+  CHECK(pool.take(14) == second); // what was dropped goes first,
+  CHECK(pool.take(15) == third);  // then what was used the longest time ago
+  CHECK(pool.use(10) == first);
 }
 
 TEST_CASE("forks share pages until one of them goes on") {
@@ -279,6 +404,10 @@ TEST_CASE("the cache refuses what it cannot do and says why") {
   refused(with([](auto &o) { o.maxTokens = int64_t(1) << 31; }), "maxTokens");
   refused(with([](auto &o) { o.budgetBytes = 0; }), "budgetBytes");
   refused(with([](auto &o) { o.slabBytes = -1; }), "slabBytes");
+  refused(with([](auto &o) { o.eviction = Eviction(2); }), "eviction");
+  refused(with([](auto &o) { o.eviction = Eviction::Ring, o.maxTokens = 255; }), "maxTokens");
+  refused(with([](auto &o) { o.hotBytes = 1 << 20; }), "hotBytes");
+  refused(with([](auto &o) { o.placement = Placement::Host, o.hotBytes = 100; }), "hotBytes");
 
   auto cache = LandmarkCache::create(Device::host(), options);
   REQUIRE(cache);

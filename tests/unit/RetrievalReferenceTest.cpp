@@ -2,7 +2,6 @@
 //
 // The oracle of retrieval against cases computed by hand, and against the oracle of the forward pass.
 #include "RetrievalReference.h"
-#include "HotPages.h"
 #include "Random.h"
 #include "Reference.h"
 #include "Safetensors.h"
@@ -164,34 +163,4 @@ TEST_CASE("a selection's error is the most that it leaves behind") {
   CHECK(std::isinf(selectionError(row, {3, 1}, 2)));
   CHECK(std::isinf(selectionError(row, {1, 4}, 2)));
   CHECK(selectionError(row, {0, 1, 2, 3}, 9) == 0);
-}
-
-TEST_CASE("hot pages give way in the order of their last use, but not to the call that uses them") {
-  HotPages pool(3);
-  auto acquire = [&](std::vector<HotPages::Page> pages) {
-    std::vector<HotPages::Fetch> fetches;
-    auto places = pool.acquire(pages, fetches);
-    REQUIRE(places);
-    std::vector<int32_t> fetched;
-    for (auto fetch : fetches)
-      fetched.push_back(fetch.page);
-    return std::pair{*places, fetched};
-  };
-  using Fetched = std::vector<int32_t>;
-  auto [first, fetched] = acquire({{10, 1}, {11, 1}, {12, 1}});
-  CHECK(fetched == Fetched{10, 11, 12});
-  CHECK(acquire({{10, 1}, {12, 1}}).second.empty());
-  auto [places, next] = acquire({{13, 1}}); // 11 was not used for the longest time
-  CHECK(next == Fetched{13});
-  CHECK(places[0] == first[1]);
-  CHECK(acquire({{10, 2}}).second == Fetched{10}); // written to since
-  // 12 is the oldest, but asked for: 13 gives way.
-  CHECK(acquire({{11, 1}, {12, 1}}).second == Fetched{11});
-  CHECK(acquire({{10, 2}, {11, 1}, {12, 1}}).second.empty());
-  CHECK(pool.hits() == 6);
-  CHECK(pool.misses() == 6);
-  std::vector<HotPages::Fetch> none;
-  CHECK(!pool.acquire({{1, 1}, {2, 1}, {3, 1}, {4, 1}}, none));
-  CHECK(none.empty());
-  CHECK(acquire({{10, 2}, {11, 1}, {12, 1}}).second.empty()); // nothing has changed
 }

@@ -42,6 +42,11 @@ TEST_CASE("pages on the host, with and without a pool of hot ones, change nothin
   checkPlacement(runtime);
 }
 
+TEST_CASE("a ring attends to what it holds") {
+  Runtime runtime(Device::host());
+  checkRing(runtime);
+}
+
 TEST_CASE("a captured step follows later appends") {
   Runtime runtime(Device::host());
   checkReplay(runtime);

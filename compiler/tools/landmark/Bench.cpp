@@ -3,9 +3,7 @@
 // landmark bench: a kernel's speed on random inputs, checked.
 #include "BenchDecode.h"
 #include "Command.h"
-#include "Knobs.h"
-#include "Random.h"
-#include "ThreadPool.h"
+#include "LongContext.h"
 #include "Timing.h"
 #include "Verify.h"
 #include "landmark/Version.h"
@@ -45,19 +43,6 @@ struct Result {
   std::vector<Comparison> errors;
   std::optional<GatedTiles> tiles = std::nullopt;
 };
-
-/// Normal numbers; the same for a seed however many threads draw them.
-HostTensor randomTensor(DType dtype, std::vector<int64_t> shape, uint64_t seed) {
-  HostTensor tensor = HostTensor::zeros(dtype, shape);
-  int64_t parts = shape[0] * shape[1], each = shape[2] * shape[3], size = byteSize(dtype);
-  ThreadPool(Knobs::fromEnvironment().threads).run(parts, [&](int64_t part) {
-    Random random(seed * 1000003 + uint64_t(part));
-    std::byte *element = tensor.bytes.data() + part * each * size;
-    for (int64_t i = 0; i < each; ++i, element += size)
-      fromDouble(random.normal(), element, dtype);
-  });
-  return tensor;
-}
 
 Expected<void> checkMemory(const Options &options, const Problem &problem, int64_t kvHeads, int64_t queries) {
   double rows =
@@ -346,12 +331,13 @@ Command addBench(CLI::App &app) {
                   flopConvention(Operation::Forward)));
   // A subcommand's options are its own, so the operation is asked for only where there is none.
   command->get_option("operation")->required(false);
-  Command decode = addBenchDecode(*command);
-  return {command, [options, decode, command]() -> Expected<void> {
-            if (decode.app->parsed())
-              return decode.run();
+  Command decode = addBenchDecode(*command), prefill = addBenchPrefill(*command);
+  return {command, [options, decode, prefill, command]() -> Expected<void> {
+            for (const Command &retrieval : {decode, prefill})
+              if (retrieval.app->parsed())
+                return retrieval.run();
             if (options->problem.operation.empty())
-              return Error{ErrorCode::InvalidArgument, "operation: got none; allowed: forward, backward, decode"};
+              return Error{ErrorCode::InvalidArgument, "operation: got none; allowed: forward, backward, decode, prefill"};
             return bench(*options);
           }};
 }

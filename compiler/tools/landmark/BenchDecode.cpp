@@ -3,21 +3,15 @@
 // landmark bench decode: the time of a step of retrieval over a long context, checked.
 #include "BenchDecode.h"
 
+#include "DecodeSteps.h"
 #include "Graph.h"
-#include "Knobs.h"
-#include "Random.h"
 #include "RetrievalReference.h"
-#include "ThreadPool.h"
 #include "Timing.h"
 #include "Verify.h"
-#include "landmark/Retrieval.h"
-#include "landmark/Version.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <fmt/format.h>
-#include <map>
 #include <nlohmann/json.hpp>
 
 namespace landmark::tool {
@@ -26,133 +20,23 @@ namespace {
 
 constexpr int stepsOfGraph = 20; ///< so that the time between launches of graphs does not count
 
-const std::map<std::string, Granularity> granularities = {{"query-head", Granularity::QueryHead},
-                                                          {"kv-head", Granularity::KvHead},
-                                                          {"head-chunk", Granularity::HeadChunk},
-                                                          {"query", Granularity::Query}};
-
-struct Options {
-  int64_t context = 65536, batch = 1, heads = 32, kvHeads = 8, headDim = 128, blockSize = 64, queries = 1;
+struct Options : ContextOptions {
+  int64_t queries = 1, poolBytes = int64_t(256) << 20;
   RetrievalOptions retrieval;
-  std::string dtype = "bf16", device = "auto", granularity = "query-head", json;
-  int repeats = 20;
-  uint64_t seed = 1;
+  std::string pages = "device", json;
+  double hitRate = 0.9;
+  int repeats = 20, steps = 0;
 };
-
-/// Keys and values of any number of tokens from a few: token j of sequence b is row `rowOf(b, j)` of a base, in pieces
-/// of which each starts a row later, so that the landmarks of one piece are not those of another.
-class Base {
-public:
-  Base(const Options &options, DType dtype)
-      : blockSize(options.blockSize), pieceRows(std::min<int64_t>(options.context, 65536)) {
-    for (HostTensor *tensor : {&k, &v})
-      *tensor = HostTensor::zeros(dtype, {1, options.kvHeads, pieceRows + blockSize, options.headDim});
-    ThreadPool(Knobs::fromEnvironment().threads).run(2 * options.kvHeads, [&](int64_t part) {
-      HostTensor &tensor = part % 2 ? v : k;
-      int64_t each = tensor.elements() / options.kvHeads;
-      Random random(options.seed * 1000003 + uint64_t(part));
-      std::byte *element = tensor.bytes.data() + part / 2 * each * byteSize(dtype);
-      for (int64_t i = 0; i < each; ++i, element += byteSize(dtype))
-        fromDouble(random.normal(), element, dtype);
-    });
-  }
-
-  int64_t piece() const { return pieceRows; }
-  int64_t shift(int64_t sequence, int64_t token) const { return (token / pieceRows + sequence) % blockSize; }
-
-  /// The tokens of `heads` heads from `head` on, dense.
-  HostTensor tokens(const HostTensor &of, int64_t sequence, int64_t head, int64_t heads, int64_t count) const {
-    HostTensor all = HostTensor::zeros(of.dtype, {1, heads, count, of.shape[3]});
-    int64_t row = of.shape[3] * byteSize(of.dtype), rows = of.shape[2];
-    for (int64_t h = 0; h < heads; ++h)
-      for (int64_t token = 0; token < count; token += pieceRows)
-        std::memcpy(all.bytes.data() + (h * count + token) * row,
-                    of.bytes.data() + ((head + h) * rows + shift(sequence, token)) * row,
-                    size_t(std::min(pieceRows, count - token) * row));
-    return all;
-  }
-
-  HostTensor k, v;
-
-private:
-  int64_t blockSize, pieceRows;
-};
-
-Expected<DeviceBuffer> upload(const Device &device, const HostTensor &tensor) {
-  auto buffer = DeviceBuffer::allocate(device, tensor.bytes.size());
-  if (!buffer)
-    return buffer;
-  if (auto done = buffer->upload(tensor.bytes.data(), tensor.bytes.size()); !done)
-    return done.error();
-  return buffer;
-}
-
-Expected<LandmarkCache> makeCache(const Device &device, const Options &options, DType dtype) {
-  CacheOptions cache;
-  cache.blockSize = options.blockSize;
-  cache.kvHeads = options.kvHeads;
-  cache.headDim = options.headDim;
-  cache.dtype = dtype;
-  cache.maxSequences = options.batch;
-  cache.maxTokens = options.context;
-  // Whole pages of keys and values and of landmark keys, and a slab for each.
-  int64_t blocks = (options.context + options.blockSize - 1) / options.blockSize;
-  int64_t rows = 2 * blocks * options.blockSize + blocks + 2 * Problem::landmarksPerPage;
-  cache.budgetBytes = options.batch * rows * options.kvHeads * options.headDim * byteSize(dtype);
-  return LandmarkCache::create(device, cache);
-}
-
-Expected<std::vector<int64_t>> fill(LandmarkCache &cache, const Base &base, const Options &options) {
-  const Device &device = cache.device();
-  auto k = upload(device, base.k), v = upload(device, base.v);
-  if (!k)
-    return k.error();
-  if (!v)
-    return v.error();
-  std::vector<int64_t> ids;
-  for (int64_t sequence = 0; sequence < options.batch; ++sequence) {
-    auto id = cache.open();
-    if (!id)
-      return id.error();
-    ids.push_back(*id);
-    for (int64_t token = 0; token < options.context; token += base.piece()) {
-      auto piece = [&](const DeviceBuffer &buffer) {
-        TensorView view =
-            denseView(buffer.data(), base.k.dtype, {1, options.kvHeads, base.k.shape[2], options.headDim});
-        view.data =
-            static_cast<std::byte *>(view.data) + base.shift(sequence, token) * options.headDim * byteSize(view.dtype);
-        view.shape[2] = std::min(base.piece(), options.context - token);
-        return view;
-      };
-      if (auto done = cache.append(*id, piece(*k), piece(*v)); !done)
-        return done.error();
-    }
-  }
-  if (auto done = device.synchronize(); !done)
-    return done.error();
-  return ids;
-}
-
-/// One sequence's rows of a tensor [batch, heads, queries, D], heads from `head` on.
-HostTensor part(const HostTensor &of, int64_t sequence, int64_t head, int64_t heads) {
-  std::vector<int64_t> shape = of.shape;
-  shape[0] = 1;
-  shape[1] = heads;
-  HostTensor result = HostTensor::zeros(of.dtype, shape);
-  size_t each = result.bytes.size() / size_t(heads);
-  std::memcpy(result.bytes.data(), of.bytes.data() + size_t(sequence * of.shape[1] + head) * each, result.bytes.size());
-  return result;
-}
 
 /// Compares the last sequence, as many heads as share a selection, with the oracle at the blocks that were chosen; a
 /// selection that is wrong is an infinite error.
-Errors check(const Options &options, const Base &base, const HostTensor &q, const HostTensor &o, const HostTensor &lse,
+Errors check(const Options &options, const ContextBase &base, const HostTensor &q, const HostTensor &o, const HostTensor &lse,
              const std::vector<int32_t> &table, const SelectionView &view) {
   int64_t sequence = options.batch - 1, group = options.heads / options.kvHeads;
   int64_t kvHeads = options.retrieval.granularity == Granularity::Query ? options.kvHeads : 1, heads = kvHeads * group;
   HostTensor k = base.tokens(base.k, sequence, 0, kvHeads, options.context),
-             v = base.tokens(base.v, sequence, 0, kvHeads, options.context), queries = part(q, sequence, 0, heads),
-             result = part(o, sequence, 0, heads), sums = part(lse, sequence, 0, heads);
+             v = base.tokens(base.v, sequence, 0, kvHeads, options.context), queries = headsOf(q, sequence, 0, heads),
+             result = headsOf(o, sequence, 0, heads), sums = headsOf(lse, sequence, 0, heads);
   RetrievalSemantics semantics{options.blockSize,
                                options.retrieval.topK,
                                options.retrieval.window,
@@ -185,6 +69,8 @@ struct Result {
   double medianUs = 0, minUs = 0, fillMs = 0;
   int64_t bytes = 0, cacheBytes = 0, launches = 0;
   Errors errors;
+  uint64_t checksum = 0;
+  std::optional<Stepwise> steps;
 };
 
 /// What a step must read: all landmark keys that may be chosen, the blocks chosen for every row that has a selection of
@@ -203,61 +89,25 @@ int64_t bytesOf(const Options &options, DType dtype) {
   return options.batch * rows * row;
 }
 
-Expected<Result> benchmark(const Options &options, DType dtype, const Device &device) {
-  Base base(options, dtype);
-  Stopwatch filling;
-  auto cache = makeCache(device, options, dtype);
-  if (!cache)
-    return cache.error();
-  auto ids = fill(*cache, base, options);
-  if (!ids)
-    return ids.error();
-  Result result;
-  result.fillMs = filling.milliseconds();
-  result.cacheBytes = cache->usage().bytesInUse;
-  Runtime runtime(device);
-  RetrievalOptions retrievalOptions = options.retrieval;
-  retrievalOptions.queryHeads = options.heads;
-  retrievalOptions.maxBatch = options.batch;
-  retrievalOptions.maxQueries = options.queries;
-  auto retrieval = Retrieval::create(runtime, *cache, retrievalOptions);
-  if (!retrieval)
-    return retrieval.error();
-  result.launches = retrieval->launches(options.queries);
-  if (auto done = retrieval->bind(*ids); !done)
-    return done.error();
+/// FNV-1a of what a call gave.
+uint64_t checksumOf(const RetrievalOutputs &outputs, const std::vector<int32_t> &table) {
+  uint64_t sum = 0xcbf29ce484222325;
+  auto add = [&](const void *data, size_t size) {
+    for (size_t i = 0; i < size; ++i)
+      sum = (sum ^ static_cast<const unsigned char *>(data)[i]) * 0x100000001b3;
+  };
+  add(outputs.o.bytes.data(), outputs.o.bytes.size());
+  add(outputs.lse.bytes.data(), outputs.lse.bytes.size());
+  add(table.data(), table.size() * sizeof(int32_t));
+  return sum;
+}
 
-  HostTensor q = HostTensor::zeros(dtype, {options.batch, options.heads, options.queries, options.headDim}), o = q;
-  HostTensor lse = HostTensor::zeros(DType::F32, {options.batch, options.heads, options.queries});
-  Random random(options.seed);
-  for (int64_t i = 0; i < q.elements(); ++i)
-    fromDouble(random.normal(), q.bytes.data() + i * byteSize(dtype), dtype);
-  auto qThere = upload(device, q), oThere = upload(device, o), lseThere = upload(device, lse);
-  for (auto *buffer : {&qThere, &oThere, &lseThere})
-    if (!*buffer)
-      return buffer->error();
-  for (auto *buffer : {&oThere, &lseThere}) // poisoned
-    if (auto done = (*buffer)->fill(0xff); !done)
-      return done.error();
-  std::array<int64_t, 4> shape = {options.batch, options.heads, options.queries, options.headDim};
-  TensorView qView = denseView(qThere->data(), dtype, shape), oView = denseView(oThere->data(), dtype, shape);
-  RowsView rows = denseRows(static_cast<float *>(lseThere->data()), {shape[0], shape[1], shape[2]});
-  if (auto done = retrieval->attend(qView, oView, rows); !done)
-    return done.error();
-  if (auto done = oThere->download(o.bytes.data(), o.bytes.size()); !done)
-    return done.error();
-  if (auto done = lseThere->download(lse.bytes.data(), lse.bytes.size()); !done)
-    return done.error();
-  auto table = retrieval->downloadSelection();
-  if (!table)
-    return table.error();
-  result.errors = check(options, base, q, o, lse, *table, retrieval->selection());
-  result.bytes = bytesOf(options, dtype);
-
+/// The time of a call in graphs.
+Expected<void> timeGraph(const Options &options, const Device &device, const Graph::Work &step, Result &result) {
   int steps = device.isHost() ? 1 : stepsOfGraph;
   auto graph = Graph::capture(device, [&](void *stream) -> Expected<void> {
-    for (int step = 0; step < steps; ++step)
-      if (auto done = retrieval->attend(qView, oView, rows, stream); !done)
+    for (int i = 0; i < steps; ++i)
+      if (auto done = step(stream); !done)
         return done;
     return {};
   });
@@ -271,27 +121,98 @@ Expected<Result> benchmark(const Options &options, DType dtype, const Device &de
     return times.error();
   result.medianUs = median(*times) * 1000 / steps;
   result.minUs = *std::min_element(times->begin(), times->end()) * 1000 / steps;
+  return {};
+}
+
+/// One call, downloaded: the checksum.
+Expected<uint64_t> callOnce(Retrieval &retrieval, const Graph::Work &attend, RetrievalOutputs &outputs) {
+  if (auto done = attend(nullptr); !done)
+    return done.error();
+  if (auto done = outputs.download(); !done)
+    return done.error();
+  auto table = retrieval.downloadSelection();
+  return table ? Expected<uint64_t>(checksumOf(outputs, *table)) : table.error();
+}
+
+/// Everything that is measured of a context and its retrieval, bound.
+Expected<void> measure(const Options &options, const ContextBase &base, LandmarkCache &cache, Retrieval &retrieval,
+                       Result &result) {
+  const Device &device = cache.device();
+  DType dtype = base.k.dtype;
+  std::array<int64_t, 4> shape = {options.batch, options.heads, options.queries, options.headDim};
+  HostTensor q = randomTensor(dtype, {shape.begin(), shape.end()}, options.seed + 7);
+  auto qThere = upload(device, q);
+  if (!qThere)
+    return qThere.error();
+  auto outputs = RetrievalOutputs::allocate(device, dtype, shape);
+  if (!outputs)
+    return outputs.error();
+  TensorView qView = denseView(qThere->data(), dtype, shape);
+  auto attend = [&](void *stream) { return retrieval.attend(qView, outputs->oView(), outputs->lseView(), stream); };
+  auto sum = callOnce(retrieval, attend, *outputs);
+  if (!sum)
+    return sum.error();
+  result.checksum = *sum;
+  auto table = retrieval.downloadSelection();
+  if (!table)
+    return table.error();
+  result.errors = check(options, base, q, outputs->o, outputs->lse, *table, retrieval.selection());
+  result.bytes = bytesOf(options, dtype);
+  if (options.steps > 0) {
+    StepwiseCall call{cache, retrieval, *qThere, q, attend};
+    auto steps = timeSteps(device, call, options.steps, options.hitRate);
+    if (!steps)
+      return steps.error();
+    result.steps = *steps;
+    if (auto done = qThere->upload(q.bytes.data(), q.bytes.size()); !done)
+      return done;
+  }
+  // With a pool, the second call finds there what the first chose.
+  for (int again = 0; again < 2; ++again) {
+    auto same = callOnce(retrieval, attend, *outputs);
+    if (!same)
+      return same.error();
+    if (*same != result.checksum)
+      return Error{ErrorCode::Mismatch, "the same call gave other bits"};
+  }
+  return timeGraph(options, device, attend, result);
+}
+
+Expected<Result> benchmark(const Options &options, DType dtype, const Device &device) {
+  ContextBase base(options, dtype);
+  Stopwatch filling;
+  auto context = LongContext::create(device, base, options);
+  if (!context)
+    return context.error();
+  if (auto done = context->appendTo(options.context); !done)
+    return done.error();
+  if (auto done = device.synchronize(); !done)
+    return done.error();
+  Result result;
+  result.fillMs = filling.milliseconds();
+  result.cacheBytes = context->cache.usage().bytesInUse;
+  Runtime runtime(device);
+  RetrievalOptions retrievalOptions = options.retrieval;
+  retrievalOptions.queryHeads = options.heads;
+  retrievalOptions.maxBatch = options.batch;
+  retrievalOptions.maxQueries = options.queries;
+  auto retrieval = Retrieval::create(runtime, context->cache, retrievalOptions);
+  if (!retrieval)
+    return retrieval.error();
+  result.launches = retrieval->launches(options.queries);
+  if (auto done = retrieval->bind(context->ids); !done)
+    return done.error();
+  if (auto done = measure(options, base, context->cache, *retrieval, result); !done)
+    return done.error();
   return result;
 }
 
-Expected<void> writeJson(const Options &options, DType dtype, const Device &device, const Result &result) {
-  nlohmann::ordered_json json = {
-      {"version", landmark::version()},
-      {"operation", "decode"},
-      {"context", options.context},
+Expected<void> writeJson(const Options &options, const Device &device, const Result &result) {
+  nlohmann::ordered_json json = describe("decode", options, options.retrieval, device);
+  json.update({
       {"batch", options.batch},
-      {"heads", options.heads},
-      {"kv_heads", options.kvHeads},
-      {"head_dim", options.headDim},
-      {"block_size", options.blockSize},
-      {"top_k", options.retrieval.topK},
-      {"window", options.retrieval.window},
       {"queries", options.queries},
-      {"granularity", options.granularity},
-      {"dtype", name(dtype)},
-      {"seed", options.seed},
-      {"device", device.name()},
-      {"target", device.target().chip},
+      {"pages", options.pages},
       {"config",
        {{"score_splits",
          options.retrieval.scoreSplits ? nlohmann::ordered_json(*options.retrieval.scoreSplits) : "auto"},
@@ -306,12 +227,22 @@ Expected<void> writeJson(const Options &options, DType dtype, const Device &devi
       {"cache_bytes", result.cacheBytes},
       {"relative_error", result.errors.o},
       {"relative_error_lse", result.errors.lse},
-  };
+      {"checksum", fmt::format("{:016x}", result.checksum)},
+  });
+  if (result.steps)
+    json["steps"] = {{"count", options.steps},
+                     {"median_us", result.steps->medianUs},
+                     {"blocks", result.steps->blocks},
+                     {"repeated_rate", result.steps->repeatedRate},
+                     {"hit_rate", result.steps->hitRate},
+                     {"bus_bytes", result.steps->busBytes},
+                     {"bus_gb_per_s", result.steps->busRate},
+                     {"bus_bound_us", result.steps->busBoundUs()}};
   return writeFile(options.json, json.dump(2) + "\n");
 }
 
 Expected<void> bench(Options options) {
-  auto dtype = parseDType(options.dtype);
+  auto dtype = options.parseDType();
   if (!dtype)
     return dtype.error();
   auto device = Device::parse(options.device);
@@ -320,23 +251,26 @@ Expected<void> bench(Options options) {
   if (options.queries > options.context)
     return Error{ErrorCode::InvalidArgument, fmt::format("--queries: got {}; they are the last of --context, {} tokens",
                                                          options.queries, options.context)};
-  options.retrieval.granularity = granularities.at(options.granularity);
+  options.placement = options.pages == "device" ? Placement::Device : Placement::Host;
+  options.hotBytes = options.pages == "pool" ? options.poolBytes : 0;
   auto result = benchmark(options, *dtype, *device);
   if (!result)
     return result.error();
   fmt::print("decode: context {}, batch {}, {} query and {} key/value heads, D={}, L={}, {} blocks chosen by {}, "
              "window {}, {} quer{} a sequence, {}\n",
              options.context, options.batch, options.heads, options.kvHeads, options.headDim, options.blockSize,
-             options.retrieval.topK, options.granularity, options.retrieval.window, options.queries,
+             options.retrieval.topK, nameOf(options.retrieval.granularity), options.retrieval.window, options.queries,
              options.queries == 1 ? "y" : "ies", name(*dtype));
-  fmt::print("on {}, {} kernels a step{}, cache of {:.1f} MiB filled in {:.0f} ms\n", tool::describe(*device),
-             result->launches, device->isHost() ? "" : " in a CUDA graph", double(result->cacheBytes) / (1 << 20),
-             result->fillMs);
+  fmt::print("on {}, {} kernels a step{}, cache of {:.1f} MiB, pages: {}, filled in {:.0f} ms; checksum {:016x}\n",
+             tool::describe(*device), result->launches, device->isHost() ? "" : " in a CUDA graph",
+             double(result->cacheBytes) / (1 << 20), options.pages, result->fillMs, result->checksum);
   fmt::print("median {:.2f} us, fastest {:.2f} us of {}: {:.1f} MB that must be read, {:.1f} GB/s\n", result->medianUs,
              result->minUs, options.repeats, double(result->bytes) * 1e-6,
              double(result->bytes) * 1e-3 / result->medianUs);
+  if (result->steps)
+    print(*result->steps, options.steps);
   if (!options.json.empty())
-    if (auto written = writeJson(options, *dtype, *device, *result); !written)
+    if (auto written = writeJson(options, *device, *result); !written)
       return written;
   return judge(result->errors, "the float64 oracle for the blocks chosen", *dtype, *device);
 }
@@ -348,46 +282,44 @@ Command addBenchDecode(CLI::App &app) {
   CLI::App *command =
       app.add_subcommand("decode", "Measure a step of retrieval: score, select and attend over a long context");
   CLI::Range count(int64_t(1), int64_t(1) << 16);
-  std::vector<std::string> names;
-  for (const auto &[name, value] : granularities)
-    names.push_back(name);
-  command->add_option("--context,-N", options->context, "Tokens of each sequence")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 30))
-      ->capture_default_str();
+  options->addTo(*command);
   command->add_option("--batch,-B", options->batch, "Sequences")->check(count)->capture_default_str();
-  command->add_option("--heads,-H", options->heads, "Query heads")->check(count)->capture_default_str();
-  command->add_option("--kv-heads,-G", options->kvHeads, "Key/value heads; must divide the query heads")
-      ->check(count)
-      ->capture_default_str();
-  command->add_option("--head-dim,-D", options->headDim, "Head dimension: a multiple of 8 from 16 to 256")
-      ->capture_default_str();
-  command->add_option("--block-size,-L", options->blockSize, "Tokens of a block, its landmark included: 2 to 256")
-      ->capture_default_str();
   command->add_option("--top-k,-k", options->retrieval.topK, "Blocks to choose: 1 to 128")->capture_default_str();
   command->add_option("--window,-W", options->retrieval.window, "Blocks before a query's own that it always sees")
       ->capture_default_str();
   command->add_option("--queries,-M", options->queries, "Queries of each sequence, its last tokens")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
       ->capture_default_str();
-  command->add_option("--granularity", options->granularity, "Which rows share a choice")
-      ->check(CLI::IsMember(names))
+  addGranularity(*command, options->retrieval.granularity);
+  command
+      ->add_option("--pages", options->pages,
+                   "Where keys and values lie: device, host (pinned memory), or pool (the same, hot ones on the device)")
+      ->check(CLI::IsMember({"device", "host", "pool"}))
       ->capture_default_str();
-  command->add_option("--dtype", options->dtype, "bf16, f16 or f32")->capture_default_str();
+  command->add_option("--pool-bytes", options->poolBytes, "Size of the pool")->capture_default_str();
+  command
+      ->add_option("--steps", options->steps,
+                   "Also measure so many calls one by one, each with other queries, waiting for each")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str();
+  command
+      ->add_option("--hit-rate", options->hitRate, "Of the queries of those, the share that the call before had too")
+      ->check(CLI::Range(0.0, 0.99))
+      ->capture_default_str();
   command->add_option("--score-splits", options->retrieval.scoreSplits,
                       "Parts of the landmarks, for as many programs: 1 to 64 (default: by the device)");
   command->add_option("--attend-splits", options->retrieval.attendSplits,
                       "Parts of the blocks that a row attends to: 1 to 64 (default: by the device)");
-  addDevice(*command, options->device);
   command->add_option("--repeats", options->repeats, "Launches to time; the median counts")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
-  command->add_option("--seed", options->seed, "Seed of the inputs")->capture_default_str();
   command->add_option("--json", options->json, "File to write the result to, as JSON");
   command->footer(fmt::format(
       "Keys, values and queries are normal numbers. On a GPU {} steps are captured in a CUDA graph, and the graph's "
       "launches are timed. The last sequence's\n"
       "first heads are compared with the float64 oracle (exit code 3 above the tolerance).\n\nExamples:\n"
       "  landmark bench decode --context 1048576 --batch 1 --heads 32 --kv-heads 8 --top-k 4 --json decode.json\n"
+      "  landmark bench decode --context 4194304 --pages pool --steps 200 --hit-rate 0.9\n"
       "  landmark bench decode --device host --context 16384 --heads 8 --kv-heads 2 --head-dim 64",
       stepsOfGraph));
   return {command, [options] { return bench(*options); }};

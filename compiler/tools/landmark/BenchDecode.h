@@ -8,6 +8,8 @@ namespace landmark::tool {
 
 /// landmark bench decode, a subcommand of bench.
 Command addBenchDecode(CLI::App &bench);
+/// landmark bench prefill, another.
+Command addBenchPrefill(CLI::App &bench);
 
 } // namespace landmark::tool
 #endif

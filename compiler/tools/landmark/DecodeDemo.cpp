@@ -26,7 +26,7 @@ constexpr int64_t shownBytes = 48;
 
 struct Options {
   std::string text = "/usr/include", dtype = "bf16", device = "auto";
-  std::string needle = "The vault opens with Zq7#kV=8", prompt = "The vault opens with Zq7#";
+  std::string needle = "The vault opens with Zq7^kV~8", prompt = "The vault opens with Zq7^";
   int64_t tokens = 1000000, steps = 4, blockSize = 64, headDim = 192, heads = 4, kvHeads = 2, topK = 8;
   double depth = 0.37;
   uint64_t seed = 1;
@@ -130,7 +130,7 @@ public:
     for (int64_t first = from; first < all; first += appendedAtOnce) {
       HostTensor k, v;
       text.embed(first, std::min(appendedAtOnce, all - first), k, v, pool);
-      auto kThere = upload(k), vThere = upload(v);
+      auto kThere = upload(device, k), vThere = upload(device, v);
       if (!kThere)
         return kThere.error();
       if (!vThere)
@@ -157,7 +157,8 @@ public:
   /// The last token's query against all that the cache holds, `repeats` times.
   Expected<Step> attend(Retrieval &retrieval, int repeats) {
     HostTensor q = text.query();
-    auto qThere = upload(q), oThere = upload(q), lseThere = upload(HostTensor::zeros(DType::F32, {options.heads}));
+    auto qThere = upload(device, q), oThere = upload(device, q),
+         lseThere = upload(device, HostTensor::zeros(DType::F32, {options.heads}));
     for (auto *buffer : {&qThere, &oThere, &lseThere})
       if (!*buffer)
         return buffer->error();
@@ -203,16 +204,6 @@ public:
   InductionText text;
   std::unique_ptr<LandmarkCache> cache;
   int64_t sequence = 0;
-
-private:
-  Expected<DeviceBuffer> upload(const HostTensor &tensor) {
-    auto buffer = DeviceBuffer::allocate(device, tensor.bytes.size());
-    if (!buffer)
-      return buffer;
-    if (auto done = buffer->upload(tensor.bytes.data(), tensor.bytes.size()); !done)
-      return done.error();
-    return buffer;
-  }
 };
 
 /// Blocks in the order of how many heads chose them.

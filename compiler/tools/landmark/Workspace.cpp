@@ -17,15 +17,6 @@ Expected<void> checkRank(const char *name, const HostTensor &tensor) {
                                                        name, fmt::join(tensor.shape, ", "))};
 }
 
-Expected<DeviceBuffer> upload(const Device &device, const HostTensor &tensor) {
-  auto buffer = DeviceBuffer::allocate(device, tensor.bytes.size());
-  if (!buffer)
-    return buffer;
-  if (auto done = buffer->upload(tensor.bytes.data(), tensor.bytes.size()); !done)
-    return done.error();
-  return buffer;
-}
-
 ForwardArguments argumentsOf(const Inputs &inputs) {
   ForwardArguments call{viewOf(inputs.q), viewOf(inputs.k), viewOf(inputs.v), {}, {}, inputs.blockSize,
                         inputs.phase,     inputs.scale,     inputs.qOffset};
@@ -37,6 +28,15 @@ ForwardArguments argumentsOf(const Inputs &inputs) {
 }
 
 } // namespace
+
+Expected<DeviceBuffer> upload(const Device &device, const HostTensor &tensor) {
+  auto buffer = DeviceBuffer::allocate(device, tensor.bytes.size());
+  if (!buffer)
+    return buffer;
+  if (auto done = buffer->upload(tensor.bytes.data(), tensor.bytes.size()); !done)
+    return done.error();
+  return buffer;
+}
 
 TensorView viewOf(const HostTensor &tensor) {
   const auto &shape = tensor.shape;

@@ -27,6 +27,8 @@ struct Outputs {
 TensorView viewOf(const HostTensor &tensor);
 RowsView rowsOf(const HostTensor &tensor);
 
+Expected<DeviceBuffer> upload(const Device &device, const HostTensor &tensor);
+
 /// What the oracle needs to know of the inputs.
 ForwardSemantics semanticsOf(const Inputs &inputs);
 

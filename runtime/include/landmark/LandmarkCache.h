@@ -21,6 +21,20 @@ enum class Placement {
   Host,
 };
 
+/// What an append does that finds no room: the sequence would grow beyond maxTokens, or memory beyond budgetBytes or
+/// what device and host have.
+enum class Eviction {
+  None, ///< it fails
+  /// The sequence drops its oldest complete blocks, 64 at a time (those of a page of landmark keys), as few as make
+  /// room: a sliding context. An append of at most maxTokens - 64 L tokens always fits into maxTokens; one that finds no
+  /// room even so fails and drops nothing. Blocks that a fork shares stay with the fork.
+  ///
+  /// Tokens and blocks are counted from the first that the sequence holds, here, in read() and in selections alike:
+  /// dropped() tells how many tokens lay before it, and block id + dropped() / L numbers blocks for good. Rotary
+  /// positions, which keys have when they are appended, do not change.
+  Ring,
+};
+
 struct CacheOptions {
   int64_t blockSize = 64; ///< L: tokens of a page, the landmark last; 2 to 256
   int64_t kvHeads = 1;
@@ -31,10 +45,13 @@ struct CacheOptions {
   int64_t budgetBytes = 0;               ///< for keys, values and landmark keys together
   int64_t slabBytes = int64_t(64) << 20; ///< memory is taken in steps of about this
   Placement placement = Placement::Device;
-  /// With Placement::Host: device memory for pages in use again and again; 0 for none. A step then waits for its
-  /// selection, copies the pages that it lacks in place of those not used for the longest time, none of its own among
-  /// them, and goes on; it cannot be captured in a graph.
+  /// With Placement::Host: device memory for copies of blocks in use again and again, of one key/value head each; 0 for
+  /// none. The blocks that a call's last queries chose are copied while the next call scores landmarks, in place of
+  /// those not chosen for the longest time, never of others chosen by the same call or still being read; that call's
+  /// attention finds them there. A block that is not there is read over the bus, so nothing ever waits, and a pool may
+  /// be of any size. Steps replayed from a graph use the pool as it is and leave it so.
   int64_t hotBytes = 0;
+  Eviction eviction = Eviction::None;
 };
 
 /// What a cache holds. Pages shared by forks count once.
@@ -49,9 +66,10 @@ struct CacheUsage {
   int64_t bytesInUse = 0;
   int64_t bytesAllocated = 0; ///< at most budgetBytes
   int64_t budgetBytes = 0;
-  int64_t hotPages = 0; ///< in the pool of hot pages
+  int64_t hotPages = 0; ///< blocks of a head in the pool of hot pages
   int64_t hotCapacity = 0;
-  int64_t hotHits = 0, hotMisses = 0; ///< pages that steps found there, and that they had to copy
+  int64_t hotHits = 0, hotMisses = 0; ///< blocks of a head that the last queries of calls found there, and did not
+  int64_t evictedTokens = 0;          ///< dropped by appends, of all sequences there ever were
 };
 
 /// The cache of one layer. Sequences are named by ids that are never used twice. An object is used from one thread at a
@@ -85,6 +103,8 @@ public:
   Expected<void> close(int64_t sequence);
 
   Expected<int64_t> length(int64_t sequence) const;
+  /// Tokens that a ring dropped before those that the sequence holds; a multiple of 64 L.
+  Expected<int64_t> dropped(int64_t sequence) const;
   CacheUsage usage() const;
 
   /// Copies tokens [first, first + n) into `k` and `v` [1, key/value heads, n, D] on the cache's device.

@@ -73,8 +73,8 @@ struct SelectionView {
 ///
 /// A step belongs to one cache, which must outlive it, and to one thread and stream at a time. On a GPU `attend`
 /// launches a fixed number of kernels and does nothing else: no allocation, no copy, no wait; lengths and tables are
-/// read by the kernels. So it may be captured in a graph, replayed after later appends. A pool of hot pages
-/// (CacheOptions::hotBytes) is the exception: it waits and copies.
+/// read by the kernels. So it may be captured in a graph, replayed after later appends. With a pool of hot pages
+/// (CacheOptions::hotBytes) a call that is not captured also copies, and still waits for nothing.
 class LANDMARK_API Retrieval {
 public:
   static Expected<Retrieval> create(Runtime &runtime, const LandmarkCache &cache, const RetrievalOptions &options);
