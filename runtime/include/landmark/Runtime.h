@@ -9,6 +9,7 @@
 #include "landmark/Device.h"
 #include "landmark/RuntimeOptions.h"
 #include "landmark/Tensor.h"
+#include "landmark/Tuning.h"
 
 #include <cstdint>
 #include <memory>
@@ -203,6 +204,11 @@ public:
   Expected<void> backward(const BackwardArguments &arguments, void *stream = nullptr);
   Expected<PreparedForward> prepare(const ForwardArguments &arguments, const CompileOptions &options = {});
   Expected<PreparedBackward> prepare(const BackwardArguments &arguments, const CompileOptions &options = {});
+
+  /// Finds the fastest schedule for a problem on this device by measurement and keeps it beside the cache
+  /// (docs/tuning.md): later requests that name no config get it, of this Runtime too. Takes as long as many
+  /// compilations do. CompileFailed where no config computes what the oracle does.
+  Expected<TuneResult> tune(const Problem &problem, const TuneOptions &options = {});
 
 private:
   friend class Retrieval;
