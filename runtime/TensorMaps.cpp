@@ -48,6 +48,9 @@ Expected<void> checkView(const TensorView &view, const char *name) {
 } // namespace
 
 Expected<void> checkTensorMaps(const ForwardArguments &arguments) {
+  // The first tile of keys is fetched in any case.
+  if (arguments.k.shape[2] == 0)
+    return Error{ErrorCode::Unsupported, "k: has no rows; a kernel that loads by tensor maps takes at least 1"};
   if (auto fits = checkView(arguments.q, "q"); !fits)
     return fits;
   if (auto fits = checkView(arguments.k, "k"); !fits)

@@ -9,7 +9,7 @@
 
 namespace landmark {
 
-/// Whether tensor maps can describe q, k and v: their rows start on 16 bytes, and no stride is negative or 0. The error names the view.
+/// Whether tensor maps can describe q, k and v: there are keys, rows start on 16 bytes, and no stride is negative or 0. The error names the view.
 Expected<void> checkTensorMaps(const ForwardArguments &arguments);
 
 /// Encodes `map` for the arguments of one launch. A view without the rows that the map is of leaves it blank: nobody reads it.

@@ -1,8 +1,8 @@
 // Landmark attention, forward, for blocks that fit a key tile.                                       (SPEC: docs/spec.md, section 2)
 //
-// One program computes one tile of query rows of one head, in two phases. Phase A finds every row's log-sum-exp: from the keys of its own
-// block and, of the past, from landmark keys alone, one key in L. With it known, phase B treats every block on its own: no running maximum, no
-// rescaling of the accumulator, no division at the end, any order of blocks.
+// One program computes one tile of query rows of one head, in two phases. Phase A scores landmarks alone, one key in L: what a row's past adds to its
+// log-sum-exp. Phase B takes blocks from the last to the first, every one on its own. A row's own block is the first that it sees; it completes the row's
+// log-sum-exp before any weight of the row is computed. So there is no running maximum, no rescaling of the accumulator, and no division at the end.
 //
 // Specialisation supplies the type aliases and the parameters:
 //   !view, !rows_view   global memory, [batch, head, row, D] and [batch, head, row]
@@ -43,56 +43,57 @@ gpu.module @kernels {
     %m0 = arith.constant dense<0xFF800000> : !row
     %l0 = arith.constant dense<0.0> : !row
 
-    // Phase A. Blocks that are some row's own: their tokens, and their landmarks for the rows of later blocks.
-    %m1, %l1 = scf.for %b = %past to %end step %step iter_args(%m = %m0, %l = %l0) -> (!row, !row) {
-      %block_row = arith.muli %b, %L : index
-      %key = arith.subi %block_row, %phase : index
-      %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
-      %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
-      %own = landmark.own %row_block at %b : !row_index -> !own
-      %own_key = tile.broadcast %own to [0, 1] : !own -> !seen
-      %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !row_index, !row_index -> !seen
-      %gates = landmark.gates rows(%row_block) at %b keys(%keys) phase(%phase) block(%L) : !row_index -> !seen
-      %own_tokens = arith.andi %own_key, %tokens : !seen
-      %seen = arith.ori %own_tokens, %gates : !seen
-      %m_next, %l_next = landmark.stats %m, %l add %s seen %seen factor %c : !row, !s_tile, !seen
-      scf.yield %m_next, %l_next : !row, !row
-    }
-    // Blocks that are past for all rows: landmarks only.
-    %m2, %l2 = scf.for %b = %zero to %past step %gate_step iter_args(%m = %m1, %l = %l1) -> (!row, !row) {
+    // Phase A. Landmarks of the blocks that a row has behind it.
+    %places = arith.addi %keys, %phase : index
+    %complete = arith.divui %places, %L : index
+    %gates_end = arith.minsi %end, %complete : index
+    %m, %l = scf.for %b = %zero to %gates_end step %gate_step iter_args(%m_in = %m0, %l_in = %l0) -> (!row, !row) {
       %next = arith.addi %b, %one : index
       %block_row = arith.muli %next, %L : index
       %landmark_row = arith.subi %block_row, %one : index
       %key = arith.subi %landmark_row, %phase : index
       %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !gate_tile
       %s = tile.dot %q, %k transpose into %g0 : !q_tile, !gate_tile -> !g_tile
-      %seen = landmark.past_gates at %b below %past phase(%phase) block(%L) : !gates
-      %m_next, %l_next = landmark.stats %m, %l add %s seen %seen factor %c : !row, !g_tile, !gates
+      %seen = landmark.gates rows(%row_block) at %b keys(%keys) phase(%phase) block(%L) : !row_index -> !gates
+      %m_next, %l_next = landmark.stats %m_in, %l_in add %s seen %seen factor %c : !row, !g_tile, !gates
       scf.yield %m_next, %l_next : !row, !row
     }
-    %lse = landmark.log_sum_exp %m2, %l2 factor %c : !row
+    %lse_past = landmark.log_sum_exp %m, %l factor %c : !row
 
-    // Phase B: every block on its own. Only at the edges of [begin, past) does a row see less than whole blocks.
-    %o = scf.for %b = %zero to %end step %step iter_args(%acc = %o0) -> !o_tile {
-      %edge = tile.edge %b interior(%begin, %past)
+    // Phase B. Iteration i stands for the tile that ends i blocks before the last one. The first is always an edge; between `from` and `to` every row sees whole
+    // blocks, none of them its own.
+    %step_less_one = arith.subi %step, %one : index
+    %end_up = arith.addi %end, %step_less_one : index
+    %tiles = arith.divui %end_up, %step : index
+    %some_tiles = arith.maxsi %tiles, %one : index
+    %all = arith.muli %some_tiles, %step : index
+    %past_from = arith.subi %all, %past : index
+    %from = arith.maxsi %past_from, %step : index
+    %past_to = arith.subi %all, %begin : index
+    %to = arith.maxsi %past_to, %from : index
+    %last_tile = arith.subi %all, %step : index
+    %o, %lse = scf.for %i = %zero to %all step %step iter_args(%acc = %o0, %lse_in = %lse_past) -> (!o_tile, !row) {
+      %edge = tile.edge %i interior(%from, %to)
+      %b = arith.subi %last_tile, %i : index
       %block_row = arith.muli %b, %L : index
       %key = arith.subi %block_row, %phase : index
       %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
       %v = tile.load %V[%batch, %kv_head, %key] stride %L count %ordinary in [%zero, %keys) : !view -> !kv_tile
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
-      %seen, %own = scf.if %edge -> (!seen, !own) {
+      %seen, %own, %lse_out = scf.if %edge -> (!seen, !own, !row) {
         %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !row_index, !row_index -> !seen
         %own_block = landmark.own %row_block at %b : !row_index -> !own
-        scf.yield %tokens, %own_block : !seen, !own
+        %with_own = landmark.add_own %lse_in add %s seen %tokens own %own_block factor %c : !row, !s_tile, !seen, !own
+        scf.yield %tokens, %own_block, %with_own : !seen, !own, !row
       } else {
         %tokens = landmark.ordinary block(%L) : !seen
         %own_block = arith.constant dense<false> : !own
-        scf.yield %tokens, %own_block : !seen, !own
+        scf.yield %tokens, %own_block, %lse_in : !seen, !own, !row
       }
-      %w = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : !s_tile, !seen, !own, !row
+      %w = landmark.weights %s seen %seen own %own lse %lse_out factor %c block(%L) : !s_tile, !seen, !own, !row
       %p = tile.cast %w : !s_tile -> !p_tile
       %acc_next = tile.dot %p, %v into %acc : !p_tile, !kv_tile -> !o_tile
-      scf.yield %acc_next : !o_tile
+      scf.yield %acc_next, %lse_out : !o_tile, !row
     }
 
     %out = tile.cast %o : !o_tile -> !q_tile

@@ -99,7 +99,7 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
     if (problem.headDim <= 96 || (problem.headDim <= 128 && paddedBlock(problem) == 128))
       candidates.push_back({192, near128, 12, 2, MatrixUnit::Wgmma, Loads::Tma, false, false, false});
     candidates.push_back({128, near128, 8, 2, MatrixUnit::Wgmma, Loads::Tma, false, true, true});
-    candidates.push_back({128, near64, 8, 2, MatrixUnit::Wgmma, Loads::Tma, false, problem.headDim <= 192, problem.headDim <= 192});
+    candidates.push_back({128, near64, 8, 2, MatrixUnit::Wgmma, Loads::Tma, false, true, problem.headDim <= 192});
     candidates.push_back({128, near64, 8, 1, MatrixUnit::Wgmma, Loads::Tma});
   }
   if (problem.headDim > 64 && problem.headDim <= 128)

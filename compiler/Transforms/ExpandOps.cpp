@@ -195,6 +195,8 @@ SmallVector<Value> expandGates(ir::GatesOp op, TileBuilder &b) {
   auto [number, rowBlock] = blocksByRow(b, op.getRowBlocks(), blockNumbers(b, op.getBlock(), type.getDimSize(1)));
   Value past = completePast(b, number, rowBlock, op.getKeys(), op.getPhase(), op.getBlockSize());
   Value counted = andNot(b, past, isBare(b, number, op.getPhase(), op.getBlockSize()));
+  if (type.getRank() == 2)
+    return {counted};
   Value token = tokenNumbers(b, type.getDimSize(2), op.getFirstToken());
   Value landmark = b.compare(CmpIPredicate::eq, token, b.splatLike(b.toI32(b.sub(op.getBlockSize(), b.index(1))), token));
   return {arith::AndIOp::create(b, b.broadcast(counted, type, {0, 1}), b.broadcast(landmark, type, {2}))};
@@ -230,25 +232,45 @@ SmallVector<Value> expandLogSumExp(ir::LogSumExpOp op, TileBuilder &b) {
   return {b.addf(b.mulf(finite(b, op.getMax()), b.splatLike(op.getFactor(), op.getMax())), b.log2(op.getSum()))};
 }
 
-/// Own block: exp2(m - lse). Past block: exp2(gate - lse) / sum, the division as a difference of logarithms. 0 where nothing was seen.
+/// Own block: exp2(m - lse). Past block: exp2(gate - lse) / sum, where the exponential need not wait for the sum. 0 where nothing was seen.
 Value blockFactor(TileBuilder &b, Value maximum, Value sum, Value own, Value gate, Value lse, Value factor) {
   Value logit = b.select(own, finite(b, maximum), gate);
-  Value divisor = b.select(own, b.floatSplatLike(0.0f, sum), b.log2(sum));
-  Value exponent = b.subf(b.subf(b.mulf(logit, b.splatLike(factor, logit)), lse), divisor);
+  Value weight = b.exp2(b.subf(b.mulf(logit, b.splatLike(factor, logit)), lse));
+  Value share = b.select(own, b.floatSplatLike(1.0f, sum), b.reciprocal(sum));
   Value unseen = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
-  return b.select(unseen, b.floatSplatLike(0.0f, maximum), b.exp2(exponent));
+  return b.select(unseen, b.floatSplatLike(0.0f, maximum), b.mulf(weight, share));
+}
+
+/// Softmax of every block of a tile on its own, not yet divided by its sum.
+struct BlockSoftmax {
+  Value maximum, offset, inner, sum;
+
+  BlockSoftmax(TileBuilder &b, Value seen, Value allLogits, Value factor) {
+    Value logits = seenLogits(b, seen, allLogits);
+    maximum = b.reduce(tile::ReductionKind::Max, logits, {2});
+    Value shift = finite(b, maximum);
+    offset = b.mulf(shift, b.splatLike(factor, shift));
+    inner = exponentials(b, logits, offset, factor);
+    sum = b.reduce(tile::ReductionKind::Sum, inner, {2});
+  }
+};
+
+SmallVector<Value> expandAddOwn(ir::AddOwnOp op, TileBuilder &b) {
+  BlockSoftmax block(b, op.getSeen(), op.getLogits(), op.getFactor());
+  Value blockLse = b.addf(block.offset, b.log2(block.sum));
+  Value own = b.reduce(tile::ReductionKind::Max, b.select(op.getOwn(), blockLse, b.floatSplatLike(-INFINITY, blockLse)), {1});
+  Value shift = finite(b, b.maxf(op.getLse(), own));
+  // Nothing added leaves exactly what was there: log2(1 + 0) is 0.
+  Value sum = b.addf(b.exp2(b.subf(op.getLse(), shift)), b.exp2(b.subf(own, shift)));
+  return {b.addf(shift, b.log2(sum))};
 }
 
 SmallVector<Value> expandWeights(ir::WeightsOp op, TileBuilder &b) {
   int64_t landmark = *getConstantIntValue(op.getBlockSize()) - 1;
-  Value logits = seenLogits(b, op.getSeen(), op.getLogits());
-  Value maximum = b.reduce(tile::ReductionKind::Max, logits, {2});
-  Value shift = finite(b, maximum);
-  Value inner = exponentials(b, logits, b.mulf(shift, b.splatLike(op.getFactor(), shift)), op.getFactor());
-  Value sum = b.reduce(tile::ReductionKind::Sum, inner, {2});
-  Value weight = blockFactor(b, maximum, sum, op.getOwn(), b.column(op.getLogits(), landmark), b.broadcastLeading(op.getLse(), maximum),
+  BlockSoftmax block(b, op.getSeen(), op.getLogits(), op.getFactor());
+  Value weight = blockFactor(b, block.maximum, block.sum, op.getOwn(), b.column(op.getLogits(), landmark), b.broadcastLeading(op.getLse(), block.maximum),
                              op.getFactor());
-  return {b.mulf(inner, b.broadcastLeading(weight, inner))};
+  return {b.mulf(block.inner, b.broadcastLeading(weight, block.inner))};
 }
 
 SmallVector<Value> expandGateLogit(ir::GateLogitOp op, TileBuilder &b) {
@@ -268,9 +290,6 @@ SmallVector<Value> expandSpread(ir::SpreadOp op, TileBuilder &b) {
 
 //===-- Gradients ---------------------------------------------------------------------------------------------------===//
 
-/// 1 / x; infinite for 0.
-Value reciprocal(TileBuilder &b, Value x) { return b.exp2(b.subf(b.floatSplatLike(0.0f, x), b.log2(x))); }
-
 /// What the gradients of a row's logits in a block need, each one number a row and block.
 struct BlockGradient {
   Value weight;   ///< of the exponentials: P = inner * weight
@@ -283,7 +302,7 @@ BlockGradient blockGradient(TileBuilder &b, Value maximum, Value sum, Value tota
                             Value factor) {
   Value zero = b.floatSplatLike(0.0f, maximum);
   Value unseen = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
-  Value share = b.select(unseen, zero, reciprocal(b, sum));
+  Value share = b.select(unseen, zero, b.reciprocal(sum));
   Value gate = b.exp2(b.subf(b.mulf(gateLogit, b.splatLike(factor, gateLogit)), lse));
   Value mean = b.mulf(total, share);
   Value landmark = b.mulf(gate, b.subf(mean, delta));
@@ -303,16 +322,13 @@ SmallVector<Value> gradients(TileBuilder &b, Value inner, Value products, const 
 
 SmallVector<Value> expandGradients(ir::GradientsOp op, TileBuilder &b) {
   int64_t landmark = *getConstantIntValue(op.getBlockSize()) - 1;
-  Value logits = seenLogits(b, op.getSeen(), op.getLogits());
-  Value maximum = b.reduce(tile::ReductionKind::Max, logits, {2});
-  Value shift = finite(b, maximum), scaled = b.mulf(shift, b.splatLike(op.getFactor(), shift));
-  Value inner = exponentials(b, logits, scaled, op.getFactor());
-  Value sum = b.reduce(tile::ReductionKind::Sum, inner, {2});
-  Value total = b.reduce(tile::ReductionKind::Sum, b.mulf(inner, op.getProducts()), {2});
-  Value lse = b.broadcastLeading(finite(b, op.getLse()), maximum), delta = b.broadcastLeading(op.getDelta(), maximum);
-  Value ownWeight = b.exp2(b.subf(scaled, lse));
-  BlockGradient block = blockGradient(b, maximum, sum, total, op.getOwn(), ownWeight, b.column(op.getLogits(), landmark), lse, delta, op.getFactor());
-  return gradients(b, inner, op.getProducts(), block, op.getBlockSize(), Value());
+  BlockSoftmax softmax(b, op.getSeen(), op.getLogits(), op.getFactor());
+  Value total = b.reduce(tile::ReductionKind::Sum, b.mulf(softmax.inner, op.getProducts()), {2});
+  Value lse = b.broadcastLeading(finite(b, op.getLse()), softmax.maximum), delta = b.broadcastLeading(op.getDelta(), softmax.maximum);
+  Value ownWeight = b.exp2(b.subf(softmax.offset, lse));
+  BlockGradient block = blockGradient(b, softmax.maximum, softmax.sum, total, op.getOwn(), ownWeight, b.column(op.getLogits(), landmark), lse, delta,
+                                      op.getFactor());
+  return gradients(b, softmax.inner, op.getProducts(), block, op.getBlockSize(), Value());
 }
 
 SmallVector<Value> expandProductStats(ir::ProductStatsOp op, TileBuilder &b) {
@@ -364,7 +380,7 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
     patterns.add<Expansion<ir::ProgramOp, expandProgram>, Expansion<ir::BlockRangeOp, expandBlockRange>, Expansion<ir::LocateOp, expandLocate>,
                  Expansion<ir::OwnOp, expandOwn>, Expansion<ir::TokensOp, expandTokens>, Expansion<ir::OrdinaryOp, expandOrdinary>,
                  Expansion<ir::GatesOp, expandGates>, Expansion<ir::PastGatesOp, expandPastGates>, Expansion<ir::StatsOp, expandStats>,
-                 Expansion<ir::LogSumExpOp, expandLogSumExp>, Expansion<ir::WeightsOp, expandWeights>, Expansion<ir::GateLogitOp, expandGateLogit>,
+                 Expansion<ir::LogSumExpOp, expandLogSumExp>, Expansion<ir::AddOwnOp, expandAddOwn>, Expansion<ir::WeightsOp, expandWeights>, Expansion<ir::GateLogitOp, expandGateLogit>,
                  Expansion<ir::BlockFactorOp, expandBlockFactor>, Expansion<ir::SpreadOp, expandSpread>,
                  Expansion<ir::KeyProgramOp, expandKeyProgram>, Expansion<ir::RowRangeOp, expandRowRange>, Expansion<ir::GroupTileOp, expandGroupTile>,
                  Expansion<ir::GradientsOp, expandGradients>, Expansion<ir::ProductStatsOp, expandProductStats>,

@@ -7,7 +7,13 @@
 //       for i = 1 ..:   begin first(i);   begin second(i-1);   wait for first(i);   work(i);   wait for second(i-1)
 //       second(last)
 //
-// so that the matrix units have the second product to do while other units work.
+// so that the matrix units have the second product to do while other units work. Where the loop's bounds say that it runs, nothing is asked. Of two loops of the same
+// form that follow each other, the accumulator of the one going on in the other, the first leaves its last second product to the second:
+//
+//     first(0);   work(0)
+//     for i = 1 ..:    as above
+//     for i' = 0 ..:   as above, second(i-1) of the other loop to begin with
+//     second(last)
 //
 // Two things keep the order that is written here when the assembler schedules instructions, which takes waits for products for something to get over with early:
 // the loop's wait for the operand of the next first product, a loop of its own, stands before the wait for the second one; and what the second product of the next
@@ -17,6 +23,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -37,21 +44,55 @@ public:
   /// Nothing where the loop has not the form.
   static std::optional<Rotation> of(scf::ForOp loop) {
     SmallVector<tile::DotOp> dots(loop.getBody()->getOps<tile::DotOp>());
-    if (loop->hasAttr(tile::edgesName) || dots.size() != 2 || dots[1].getUnit() != tile::MatrixUnit::Wgmma)
+    if (dots.size() != 2 || dots[1].getUnit() != tile::MatrixUnit::Wgmma)
       return std::nullopt;
     Rotation rotation{loop, dots[0], dots[1]};
     return rotation.split() ? std::optional<Rotation>(rotation) : std::nullopt;
   }
 
+  /// Whether the loop's bounds say that it runs: it begins at a constant and ends at a maximum of at least one more.
+  bool runs() {
+    std::optional<int64_t> begin = getConstantIntValue(loop.getLowerBound());
+    return begin && isAtLeast(loop.getUpperBound(), *begin + 1);
+  }
+
+  /// Whether `next` can go on with what this loop leaves behind.
+  bool leadsTo(Rotation &next) {
+    Value accumulator = loop.getResult(carried);
+    return loop->getBlock() == next.loop->getBlock() && accumulator.hasOneUse() && next.loop.getInitArgs()[next.carried] == accumulator &&
+           TypeRange(ValueRange(passed)) == TypeRange(ValueRange(next.passed));
+  }
+
   void apply() {
     ImplicitLocOpBuilder b(loop.getLoc(), loop);
+    if (runs()) {
+      loop.replaceAllUsesWith(emit(b));
+      loop.erase();
+      return;
+    }
     Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, loop.getLowerBound(), loop.getUpperBound());
     auto branch = scf::IfOp::create(b, loop.getResultTypes(), exists, /*withElseRegion=*/true);
     OpBuilder otherwise = OpBuilder::atBlockEnd(branch.elseBlock());
     scf::YieldOp::create(otherwise, loop.getLoc(), loop.getInitArgs());
     ImplicitLocOpBuilder body = ImplicitLocOpBuilder::atBlockEnd(loop.getLoc(), branch.thenBlock());
-    emit(body);
+    scf::YieldOp::create(body, emit(body));
     loop.replaceAllUsesWith(branch.getResults());
+    loop.erase();
+  }
+
+  /// For a loop that runs and leads to `next`.
+  void applyWith(Rotation &next) {
+    ImplicitLocOpBuilder b(loop.getLoc(), loop);
+    scf::ForOp rotated = emitFrom(b, emitFirst(b));
+    SmallVector<Value> results = carriedOf(rotated);
+    loop.replaceAllUsesWith(results); // the accumulator's is what `next` begins with
+    b.setInsertionPoint(next.loop);
+    SmallVector<Value> inits(next.loop.getInitArgs());
+    next.awaitNext(b, next.loop.getLowerBound(), inits);
+    llvm::append_range(inits, rotated.getResults().take_back(passed.size()));
+    scf::ForOp last = next.emitLoop(b, next.loop.getLowerBound(), inits);
+    next.loop.replaceAllUsesWith(next.emitLast(b, last));
+    next.loop.erase();
     loop.erase();
   }
 
@@ -78,6 +119,13 @@ private:
       return false;
     carried = accumulator.getArgNumber() - loop.getNumInductionVars();
     return second.getResult().hasOneUse() && loop.getYieldedValues()[carried] == second.getResult();
+  }
+
+  static bool isAtLeast(Value value, int64_t least) {
+    if (auto constant = getConstantIntValue(value))
+      return *constant >= least;
+    auto maximum = value.getDefiningOp<arith::MaxSIOp>();
+    return maximum && (isAtLeast(maximum.getLhs(), least) || isAtLeast(maximum.getRhs(), least));
   }
 
   /// What rounds the weights to the type of the second product's operand.
@@ -143,30 +191,49 @@ private:
     return llvm::map_to_vector(passed, [&](Value value) { return now.lookupOrDefault(value); });
   }
 
-  void emit(ImplicitLocOpBuilder &b) {
-    // Iteration 0, first stage.
+  /// Iteration 0, first stage. Yields what iteration 1 begins with.
+  SmallVector<Value> emitFirst(ImplicitLocOpBuilder &b) {
     IRMapping start;
     start.map(loop.getInductionVar(), loop.getLowerBound());
     start.map(loop.getRegionIterArgs(), loop.getInitArgs());
     clone(b, earlier.getArrayRef(), start);
     SmallVector<Value> inits = handOver(start, loop.getInitArgs()[carried]);
-    Value from = arith::AddIOp::create(b, loop.getLowerBound(), loop.getStep());
-    awaitNext(b, from, inits);
     llvm::append_range(inits, passOn(start));
+    return inits;
+  }
 
+  /// The iterations from 1 on.
+  scf::ForOp emitFrom(ImplicitLocOpBuilder &b, ArrayRef<Value> inits) {
+    Value from = arith::AddIOp::create(b, loop.getLowerBound(), loop.getStep());
+    awaitNext(b, from, inits.drop_back(passed.size()));
+    return emitLoop(b, from, inits);
+  }
+
+  scf::ForOp emitLoop(ImplicitLocOpBuilder &b, Value from, ValueRange inits) {
     auto rotated = scf::ForOp::create(b, from, loop.getUpperBound(), loop.getStep(), inits);
     ImplicitLocOpBuilder body = ImplicitLocOpBuilder::atBlockEnd(loop.getLoc(), rotated.getBody());
     emitIteration(body, rotated);
-
-    // The last iteration, second stage.
     b.setInsertionPointAfter(rotated);
+    return rotated;
+  }
+
+  /// What the loop itself carries.
+  SmallVector<Value> carriedOf(scf::ForOp rotated) { return SmallVector<Value>(rotated.getResults().take_front(loop.getNumResults())); }
+
+  /// The last iteration, second stage. Yields the loop's results.
+  SmallVector<Value> emitLast(ImplicitLocOpBuilder &b, scf::ForOp rotated) {
     IRMapping end;
     end.map(passed, rotated.getResults().take_back(passed.size()));
     end.map(second.getAcc(), rotated.getResult(carried));
     clone(b, later.getArrayRef(), end);
-    SmallVector<Value> results(rotated.getResults().take_front(loop.getNumResults()));
+    SmallVector<Value> results = carriedOf(rotated);
     results[carried] = end.lookup(second.getResult());
-    scf::YieldOp::create(b, results);
+    return results;
+  }
+
+  SmallVector<Value> emit(ImplicitLocOpBuilder &b) {
+    scf::ForOp rotated = emitFrom(b, emitFirst(b));
+    return emitLast(b, rotated);
   }
 
   void emitIteration(ImplicitLocOpBuilder &b, scf::ForOp rotated) {
@@ -218,8 +285,13 @@ struct OverlapProducts : landmark::impl::TileOverlapProductsBase<OverlapProducts
       if (auto rotation = Rotation::of(loop))
         rotations.push_back(*rotation);
     });
-    for (Rotation &rotation : rotations)
-      rotation.apply();
+    for (size_t i = 0; i < rotations.size(); ++i)
+      if (i + 1 < rotations.size() && rotations[i].runs() && rotations[i].leadsTo(rotations[i + 1])) {
+        rotations[i].applyWith(rotations[i + 1]);
+        ++i;
+      } else {
+        rotations[i].apply();
+      }
   }
 };
 

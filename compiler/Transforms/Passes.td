@@ -28,7 +28,7 @@ def TilePeelEdges : Pass<"tile-peel-edges"> {
   let summary = "Split loops into an interior without masks and its edges";
   let description = [{
     A loop that asks `tile.edge` becomes two: one over the interior, where the answer is false, and one over what is left of the range on
-    both sides, where it is true. The edge iterations run first; their loop is marked `tile.at_edges`.
+    both sides, where it is true. The edge iterations run first.
 
     With `peel` off the loop stays one, and the question becomes a comparison. Where its answer chooses a mask, selections by that mask move into the branches, so that an
     iteration computes one of the masks and none is kept.
@@ -101,8 +101,7 @@ def TileOverlapProducts : Pass<"tile-overlap-products"> {
   let summary = "Multiply the next tile's logits beside this tile's values";
   let description = [{
     Rotates loops of two `wgmma` products that tile-specialize-warps made: the second product of an iteration is begun together with the first one of the next, and runs
-    under the softmax of that one. Other loops stay as they are, and those marked `tile.at_edges` too: of one iteration, mostly, they have nothing to overlap with, and
-    twice their code takes a fifth of the assembler's time.
+    under the softmax of that one. Other loops stay as they are.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }

@@ -46,8 +46,9 @@ void split(scf::ForOp loop, tile::EdgeOp edge) {
   // The edges as one loop: its iterations jump over the interior.
   Value interior = arith::SubIOp::create(b, end, begin);
   Value edgesEnd = arith::SubIOp::create(b, loop.getUpperBound(), interior);
+  // No less than the edges before the interior, which a reader of the bounds alone would not know.
+  edgesEnd = arith::MaxSIOp::create(b, edgesEnd, begin);
   scf::ForOp edges = createLoop(b, loop.getLowerBound(), edgesEnd, loop, loop.getInitArgs());
-  edges->setAttr(tile::edgesName, b.getUnitAttr());
   {
     ImplicitLocOpBuilder body(loop.getLoc(), b.getContext());
     body.setInsertionPointToEnd(edges.getBody());

@@ -90,6 +90,7 @@ public:
     b.setInsertionPointToStart(branch.thenBlock());
     if (failed(emitProducer(b, thread)))
       return failure();
+    prefetchMaps();
     b.setInsertionPointToStart(branch.elseBlock());
     setRegisters(b, NVVM::SetMaxRegisterAction::increase, consumerRegisters());
     for (Operation *op : program)
@@ -160,7 +161,7 @@ private:
       ring.barriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), ring.type.getStages()), IntegerAttr());
     }
     Value thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
-    scf::IfOp::create(b, compare(b, arith::CmpIPredicate::eq, thread, 0), [&](OpBuilder &builder, Location loc) {
+    firstThread = scf::IfOp::create(b, compare(b, arith::CmpIPredicate::eq, thread, 0), [&](OpBuilder &builder, Location loc) {
       for (Ring &ring : rings)
         tile::InitBarriersOp::create(builder, loc, ring.barriers, consumers);
       scf::YieldOp::create(builder, loc);
@@ -172,6 +173,14 @@ private:
     }
     tile::FenceOp::create(b);
     gpu::BarrierOp::create(b);
+  }
+
+  /// Brings the maps near while the producer still computes addresses: the first fetch would wait for its own.
+  void prefetchMaps() {
+    OpBuilder b = OpBuilder::atBlockBegin(firstThread.thenBlock());
+    for (Value map : kernel.getArguments().take_back(maps.size()))
+      NVVM::PrefetchOp::create(b, kernel.getLoc(), NVVM::PrefetchCacheLevelAttr(), NVVM::CacheEvictionPriorityAttr(), map, /*predicate=*/Value(),
+                               /*tensormap=*/true, /*uniform=*/false, /*in_param_space=*/false);
   }
 
   /// Rows of one block of the tile, of all of it where it has no blocks.
@@ -210,9 +219,7 @@ private:
           return next;
         };
         rewriter.setInsertionPoint(loop);
-        DictionaryAttr marks = loop->getDiscardableAttrDictionary();
         auto replaced = loop.replaceWithAdditionalYields(rewriter, inits, /*replaceInitOperandUsesInLoop=*/false, yieldNext);
-        (*replaced)->setDiscardableAttrs(marks);
         for (auto [ring, result] : llvm::zip(used, (*replaced)->getResults().take_back(used.size())))
           turns[ring] = result;
       }
@@ -369,6 +376,7 @@ private:
   llvm::DenseMap<tile::LoadOp, Value> turnOf;
   llvm::SetVector<Operation *> program; ///< the kernel's operations but for the set-up
   SmallVector<tile::TensorMapAttr> maps;
+  scf::IfOp firstThread; ///< what one thread sets up
 };
 
 struct SpecializeWarps : landmark::impl::TileSpecializeWarpsBase<SpecializeWarps> {

@@ -32,6 +32,9 @@ Expected<Template> readTemplate(const std::filesystem::path &path) {
 /// Blocks side by side in a key tile; 1 for a part of a long block.
 int64_t tileBlocks(const Problem &problem, const Config &config) { return config.keyTile / tileTokens(problem, config); }
 
+/// Landmarks in a tile of them: no more than a sequence of some thousand tokens has.
+int64_t tileLandmarks(const Config &config) { return std::min<int64_t>(config.keyTile, 64); }
+
 } // namespace
 
 std::string templateName(const Problem &problem, const Config &config) {
@@ -60,7 +63,7 @@ std::string typeAliases(const Problem &problem, const Config &config) {
   if (isRetrieval(problem.operation))
     return retrievalAliases(problem, config);
   int64_t rows = config.queryTile, blocks = tileBlocks(problem, config), tokens = config.keyTile / blocks;
-  int64_t gates = config.keyTile, dim = problem.headDim;
+  int64_t gates = tileLandmarks(config), dim = problem.headDim;
   std::string_view type = name(problem.dtype), gradient = name(problem.gradientType());
   auto tile = [](std::string_view element, std::initializer_list<int64_t> shape) {
     return fmt::format("tensor<{}x{}>", fmt::join(shape, "x"), element);
@@ -100,7 +103,7 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"query_tile", config.queryTile},
       {"key_tile", config.keyTile},
       {"tile_blocks", tileBlocks(problem, config)},
-      {"tile_landmarks", config.keyTile},
+      {"tile_landmarks", tileLandmarks(config)},
       {"tile_tokens", tileTokens(problem, config)},
       {"passes", passes},
       {"top_k", problem.topK},

@@ -37,13 +37,15 @@ struct TileBuilder : mlir::ImplicitLocOpBuilder {
   }
   Value select(Value condition, Value a, Value b) { return mlir::arith::SelectOp::create(*this, condition, a, b); }
 
-  // Tiles of floats. exp2 and log2 may be the target's approximations.
+  // Tiles of floats. exp2, log2 and reciprocal may be the target's approximations.
   Value mulf(Value a, Value b) { return mlir::arith::MulFOp::create(*this, a, b); }
   Value addf(Value a, Value b) { return mlir::arith::AddFOp::create(*this, a, b); }
   Value subf(Value a, Value b) { return mlir::arith::SubFOp::create(*this, a, b); }
   Value maxf(Value a, Value b) { return mlir::arith::MaxNumFOp::create(*this, a, b); }
   Value equals(Value a, Value b) { return mlir::arith::CmpFOp::create(*this, mlir::arith::CmpFPredicate::OEQ, a, b); }
   Value exp2(Value a) { return mlir::math::Exp2Op::create(*this, a, mlir::arith::FastMathFlags::afn); }
+  /// 1 / a; infinite for 0.
+  Value reciprocal(Value a) { return mlir::arith::DivFOp::create(*this, floatSplatLike(1.0f, a), a, mlir::arith::FastMathFlags::afn); }
   Value log2(Value a) { return mlir::math::Log2Op::create(*this, a, mlir::arith::FastMathFlags::afn); }
 
   // Shapes.

@@ -110,10 +110,13 @@ LogicalResult OrdinaryOp::verify() {
 }
 
 LogicalResult GatesOp::verify() {
+  auto type = getResult().getType();
   if (!isI32Row(getRowBlocks().getType()))
     return emitOpError("takes the block of every row, an i32");
-  if (!extends(getResult().getType(), getRowBlocks().getType(), 3) || !getResult().getType().getElementType().isInteger(1))
-    return emitOpError("yields an i1 for every row, block and token");
+  if (type.getRank() < 2 || type.getRank() > 3 || !extends(type, getRowBlocks().getType(), type.getRank()) || !type.getElementType().isInteger(1))
+    return emitOpError("yields an i1 for every row, block and token, or every row and landmark");
+  if (type.getRank() == 2 && getFirstToken())
+    return emitOpError("has no first token where columns are landmarks");
   return success();
 }
 
@@ -151,6 +154,7 @@ template <typename Op> static LogicalResult verifyBlockLogits(Op op, const char 
 
 LogicalResult StatsOp::verify() { return verifyRowStats(*this); }
 LogicalResult ProductStatsOp::verify() { return verifyRowStats(*this); }
+LogicalResult AddOwnOp::verify() { return verifyBlockLogits(*this, "the log-sum-exp of every row"); }
 LogicalResult WeightsOp::verify() { return verifyBlockLogits(*this, "the log-sum-exp of every row"); }
 LogicalResult GradientsOp::verify() { return verifyBlockLogits(*this, "a log-sum-exp and a delta for every row"); }
 

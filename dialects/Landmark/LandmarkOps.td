@@ -205,7 +205,8 @@ def Landmark_OrdinaryOp : Landmark_Op<"ordinary", [Pure]> {
 def Landmark_GatesOp : Landmark_Op<"gates", [Pure]> {
   let summary = "which landmarks of a tile of blocks a row sees";
   let description = [{
-    True for the landmark, token `L - 1`, of a complete past block that has an ordinary key (C6).
+    True for the landmark, token `L - 1`, of a complete past block that has an ordinary key (C6). With a result of rank 2 the columns are the landmarks of blocks
+    `block`, `block + 1`, ... and nothing else.
 
     Example: `%seen = landmark.gates rows(%blocks) at %b keys(%nk) phase(%phase) block(%L) : tensor<128xi32> -> tensor<128x1x64xi1>`
   }];
@@ -263,6 +264,22 @@ def Landmark_LogSumExpOp : Landmark_Op<"log_sum_exp", [Pure, AllTypesMatch<["max
   let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, F32:$factor);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = "$max `,` $sum `factor` $factor attr-dict `:` type($max)";
+  let hasVerifier = 1;
+}
+
+def Landmark_AddOwnOp : Landmark_Op<"add_own", [Pure, AllTypesMatch<["lse", "result"]>]> {
+  let summary = "add a row's own block to its log-sum-exp";
+  let description = [{
+    `lse` is the log-sum-exp, in base 2, of what a row sees beyond its own block, -inf for nothing. For rows whose own block is one of the tile's the `seen` logits of
+    that block are added; for others `lse` stays as it is. `factor` must be positive.
+
+    Example: `%lse1 = landmark.add_own %lse0 add %s seen %seen own %own factor %c : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>`
+  }];
+  let arguments = (ins Tile_Tile:$lse, Tile_Tile:$logits, Tile_Tile:$seen, Tile_Tile:$own, F32:$factor);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $lse `add` $logits `seen` $seen `own` $own `factor` $factor attr-dict `:` type($lse) `,` type($logits) `,` type($seen) `,` type($own)
+  }];
   let hasVerifier = 1;
 }
 

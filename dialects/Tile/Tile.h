@@ -21,8 +21,6 @@ bool isTile(mlir::Type type);
 
 /// Attribute of a kernel: the tensor maps that are its last arguments, in order.
 constexpr llvm::StringLiteral tensorMapsName = "tile.tensor_maps";
-/// Attribute of a loop over the edges of a range, of few iterations.
-constexpr llvm::StringLiteral edgesName = "tile.at_edges";
 constexpr int64_t tensorMapBytes = 128;
 } // namespace landmark::tile
 

@@ -6,8 +6,10 @@
 #include "Random.h"
 #include "Safetensors.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <limits>
 
 using namespace landmark;
 using landmark::test::OnDevice;
@@ -101,6 +103,31 @@ TEST_CASE("repeated launches give the same bits") {
       REQUIRE(again.oBuffer.bytes == first.oBuffer.bytes);
       REQUIRE(again.lseBuffer.bytes == first.lseBuffer.bytes);
     }
+  }
+}
+
+TEST_CASE("rows without keys, and with nothing but ordinary keys, get what the oracle says") {
+  Runtime runtime(gpu());
+  for (int64_t keys : {0, 1, 63}) {
+    HostTensor host[] = {randomTensor(DType::BF16, 5, 64, 1), randomTensor(DType::BF16, keys, 64, 2), randomTensor(DType::BF16, keys, 64, 3)};
+    auto buffer = DeviceBuffer::allocate(runtime.device(), 1 << 20);
+    REQUIRE(buffer);
+    REQUIRE_DONE(buffer->fill(0xff));
+    auto *base = static_cast<std::byte *>(buffer->data());
+    auto there = [&](int64_t place, int64_t rows) { return denseView(base + (place << 16), DType::BF16, {1, 1, rows, 64}); };
+    for (int64_t i = 0; i < 3; ++i)
+      REQUIRE_DONE(buffer->upload(host[i].bytes.data(), host[i].bytes.size(), i << 16));
+    ForwardArguments arguments{there(0, 5), there(1, keys), there(2, keys), there(3, 5),
+                               denseRows(reinterpret_cast<float *>(base + (4 << 16)), {1, 1, 5}), 64};
+    arguments.qOffset = 70; // beyond the keys: no row sees itself
+    REQUIRE_DONE(runtime.forward(arguments));
+    HostTensor o = HostTensor::zeros(DType::BF16, {1, 1, 5, 64});
+    std::vector<float> lse(5);
+    REQUIRE_DONE(buffer->download(o.bytes.data(), o.bytes.size(), 3 << 16));
+    REQUIRE_DONE(buffer->download(lse.data(), lse.size() * sizeof(float), 4 << 16));
+    for (float value : lse)
+      CHECK(value == -std::numeric_limits<float>::infinity());
+    CHECK(std::all_of(o.bytes.begin(), o.bytes.end(), [](std::byte b) { return b == std::byte(0); }));
   }
 }
 

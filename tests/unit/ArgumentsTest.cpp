@@ -77,6 +77,7 @@ TEST_CASE("views that tensor maps cannot describe are told apart") {
   CHECK_FALSE(fits([](ForwardArguments &a) { a.v.strides[0] = 0; }));
   CHECK_FALSE(fits([](ForwardArguments &a) { a.v.strides[0] = int64_t(1) << 40; }));
   CHECK_FALSE(fits([](ForwardArguments &a) { a.q.data = static_cast<char *>(a.q.data) + 2; }));
+  CHECK_FALSE(fits([](ForwardArguments &a) { a.k.shape[2] = a.v.shape[2] = 0; }));
   // The stride of a dimension of one element leads nowhere.
   CHECK(fits([](ForwardArguments &a) {
     a.k.shape[0] = 1;

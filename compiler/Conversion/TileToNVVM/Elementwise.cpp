@@ -129,6 +129,21 @@ template <typename Op> struct LowerApproximation : TilePattern<Op> {
   StringRef intrinsic;
 };
 
+/// Quotients that may be approximated, by the reciprocal of the same unit (PTX ISA, "rcp.approx.ftz").
+struct LowerDivision : TilePattern<arith::DivFOp> {
+  using TilePattern::TilePattern;
+  FailureOr<SmallVector<Value>> lower(arith::DivFOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
+    if (!cast<RankedTensorType>(op.getType()).getElementType().isF32() || !bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::afn))
+      return failure();
+    SmallVector<Value> values;
+    for (auto [left, right] : llvm::zip(adaptor.getLhs(), adaptor.getRhs())) {
+      Value reciprocal = LLVM::CallIntrinsicOp::create(b, b.getF32Type(), b.getStringAttr("llvm.nvvm.rcp.approx.ftz.f"), right).getResult(0);
+      values.push_back(arith::MulFOp::create(b, left, reciprocal));
+    }
+    return values;
+  }
+};
+
 /// max.f32 rather than the call that the upstream lowering makes of it.
 struct LowerMaximum : TilePattern<arith::MaxNumFOp> {
   using TilePattern::TilePattern;
@@ -304,7 +319,7 @@ struct LowerColumn : TilePattern<tile::ColumnOp> {
 void populateElementwisePatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
   patterns.add<LowerApproximation<math::Exp2Op>>(converter, patterns.getContext(), "llvm.nvvm.ex2.approx.ftz.f32");
   patterns.add<LowerApproximation<math::Log2Op>>(converter, patterns.getContext(), "llvm.nvvm.lg2.approx.ftz.f");
-  patterns.add<LowerMaximum>(converter, patterns.getContext(), /*benefit=*/2);
+  patterns.add<LowerMaximum, LowerDivision>(converter, patterns.getContext(), /*benefit=*/2);
   patterns.add<LowerColumnCompare, LowerElementwise, LowerConstant, LowerSplat, LowerIota, LowerCast, LowerBroadcast, LowerReduce, LowerColumn>(converter,
                                                                                                                        patterns.getContext());
 }

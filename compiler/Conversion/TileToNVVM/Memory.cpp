@@ -285,6 +285,26 @@ struct LowerLoad : OpConversionPattern<tile::LoadOp> {
   }
 };
 
+/// Four words of a lane, one of each of four column tiles, for the four words of one of those tiles: lane t of a quad gets tile t, 16 bytes side by side. Two
+/// exchanges, with the lane whose number differs in bit 0 and in bit 1.
+SmallVector<Value> transposeQuad(ThreadBuilder &b, ArrayRef<Value> words) {
+  SmallVector<Value> result(words);
+  for (int64_t distance : {1, 2}) {
+    Value isUpper = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, b.bitAnd(b.inQuad(), b.i32(distance)), b.i32(0));
+    for (int64_t low = 0; low < 4; ++low) {
+      int64_t high = low + distance;
+      if (low & distance)
+        continue;
+      Value given = arith::SelectOp::create(b, isUpper, result[low], result[high]);
+      Value taken = NVVM::ShflOp::create(b, b.getI32Type(), b.i32(-1), given, b.i32(distance), b.i32(31), NVVM::ShflKind::bfly, UnitAttr());
+      Value kept = arith::SelectOp::create(b, isUpper, result[high], result[low]);
+      result[low] = arith::SelectOp::create(b, isUpper, taken, kept);
+      result[high] = arith::SelectOp::create(b, isUpper, kept, taken);
+    }
+  }
+  return result;
+}
+
 /// Rows and columns of a tile from registers to global memory.
 struct LowerStore : OpConversionPattern<tile::StoreOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -300,15 +320,52 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     Value writes = layout.columns ? Value() : arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.inQuad(), b.i32(0));
     Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
     int64_t perRow = adaptor.getValue().size() / layout.rowRegisters();
-    for (int64_t i = 0; i < layout.rowRegisters(); ++i) {
-      auto [row, isThere] = locate(b, op, b.add(b.firstRow(layout), b.i32(FragmentLayout::rowConstant(i))));
-      auto branch = scf::IfOp::create(b, both(b, writes, isThere));
+    auto storeRows = [&](ThreadBuilder &b, auto store) {
+      for (int64_t i = 0; i < layout.rowRegisters(); ++i)
+        store(b.add(b.firstRow(layout), b.i32(FragmentLayout::rowConstant(i))), adaptor.getValue().slice(i * perRow, perRow));
+    };
+    auto storeNarrow = [&](ThreadBuilder &b) {
+      storeRows(b, [&](Value inTile, ValueRange values) {
+        auto [row, isThere] = locate(b, op, inTile);
+        guarded(b, both(b, writes, isThere), [&] { storeRow(b, rows, row, layout, values, pairsFit); });
+      });
+    };
+    if (pairsFit && perRow % 4 == 0) {
+      auto branch = scf::IfOp::create(b, rows.alignedTo(b, 16), /*withElseRegion=*/true);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
-      storeRow(b, rows, row, layout, adaptor.getValue().slice(i * perRow, perRow), pairsFit);
+      storeRows(b, [&](Value inTile, ValueRange values) { storeWideRow(b, op, rows, inTile, values); });
+      b.setInsertionPointToStart(branch.elseBlock());
+      storeNarrow(b);
+    } else {
+      storeNarrow(b);
     }
     rewriter.eraseOp(op);
     return success();
+  }
+
+  template <typename Body> static void guarded(ThreadBuilder &b, Value condition, Body body) {
+    auto branch = scf::IfOp::create(b, condition);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    body();
+  }
+
+  /// A row whose pairs of columns go out in pieces of 16 bytes. All lanes take part in the exchange, whether their row is there or not.
+  static void storeWideRow(ThreadBuilder &b, tile::StoreOp op, GlobalRows &rows, Value inTile, ValueRange pairs) {
+    SmallVector<Value> pieces;
+    for (size_t first = 0; first < pairs.size(); first += 4) {
+      SmallVector<Value> words;
+      for (Value pair : pairs.slice(first, 4))
+        words.push_back(LLVM::BitcastOp::create(b, b.getI32Type(), pair));
+      pieces.push_back(vector::FromElementsOp::create(b, VectorType::get({4}, b.getI32Type()), transposeQuad(b, words)));
+    }
+    auto [row, isThere] = locate(b, op, inTile);
+    guarded(b, isThere, [&, row = row] {
+      Value column = b.shiftLeft(b.inQuad(), 3);
+      for (auto [number, piece] : llvm::enumerate(pieces))
+        LLVM::StoreOp::create(b, piece, rows.pointer(b, row, b.add(column, b.i32(32 * number))), 16);
+    });
   }
 
   /// Row of the view that row `row` of the tile goes to, and whether it is there.

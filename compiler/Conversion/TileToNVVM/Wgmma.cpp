@@ -8,6 +8,7 @@
 // nothing can use them before. (The nvvm dialect's wgmma takes no left operand from registers.)
 #include "compiler/Conversion/TileToNVVM/Lowering.h"
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "llvm/ADT/StringExtras.h"
 
 #include <fmt/format.h>
@@ -152,11 +153,18 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
     return success();
   }
 
+  /// Number of the group of four warps, from the warp's first lane: so the assembler sees that a warp's lanes agree and keeps descriptors in uniform registers. Made
+  /// where the kernel begins, since an exchange between lanes is not moved out of loops.
+  static Value groupOf(ThreadBuilder &b, tile::DotOp op) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&op->getParentOfType<gpu::GPUFuncOp>().getBody().front());
+    return NVVM::ShflOp::create(b, b.getI32Type(), b.i32(-1), b.shiftRight(b.warp(), 2), b.i32(0), b.i32(31), NVVM::ShflKind::idx, UnitAttr());
+  }
+
   /// Queries from shared memory, 64 rows for each group of four warps.
   static SmallVector<Instruction> multiplyKeys(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor, PanelDescriptor &right) {
     tile::BufferType type = cast<tile::SlotType>(op.getA().getType()).getBuffer();
-    Value group = b.shiftRight(b.warp(), 2);
-    Value slot = b.sharedOffset(adaptor.getA().front(), b.mul(group, b.i32(64 * type.getSwizzle().getPanel() * 16)));
+    Value slot = b.sharedOffset(adaptor.getA().front(), b.mul(groupOf(b, op), b.i32(64 * type.getSwizzle().getPanel() * 16)));
     PanelDescriptor left(b, slot, type, false);
     SmallVector<Instruction> instructions;
     for (int64_t step = 0; step < type.getColumns() / 16; ++step)

@@ -76,10 +76,12 @@ gpu.module @kernels {
 
 // -----
 
-// The target's own exponential and logarithm, and its maximum, which knows no NaN.
+// The target's own exponential and logarithm, its maximum, which knows no NaN, and its reciprocal for quotients that may be approximated.
 // CHECK-LABEL: @functions(
 // CHECK-COUNT-2: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f32"
 // CHECK-COUNT-2: llvm.call_intrinsic "llvm.nvvm.lg2.approx.ftz.f"
+// CHECK-COUNT-2: llvm.call_intrinsic "llvm.nvvm.rcp.approx.ftz.f"
+// CHECK-COUNT-2: arith.divf
 // CHECK-COUNT-2: llvm.intr.maxnum
 !s = tensor<32x2x8xf32, #tile.fragment<[row, block, column], 2>>
 !b = tensor<32x2xf32, #tile.fragment<[row, block], 2>>
@@ -90,7 +92,9 @@ gpu.module @kernels {
     %x = tensor.splat %v : !r
     %e = math.exp2 %x : !r
     %l = math.log2 %e : !r
-    %m = arith.maxnumf %e, %l : !r
+    %d = arith.divf %l, %e fastmath<afn> : !r
+    %exact = arith.divf %d, %e : !r
+    %m = arith.maxnumf %exact, %l : !r
     gpu.return
   }
 }

@@ -71,6 +71,33 @@ gpu.module @kernels {
 
 // -----
 
+// Where rows start on 16 bytes four lanes exchange their pairs of four column tiles, whether their rows are there or not, and each writes 16 bytes of a row.
+// CHECK-LABEL: @store_pieces(
+// CHECK: arith.constant 15 : i64
+// CHECK: scf.if
+// CHECK-COUNT-2: nvvm.shfl.sync{{ +}}bfly
+// CHECK-NOT: scf.if
+// CHECK-COUNT-2: nvvm.shfl.sync
+// CHECK: scf.if
+// CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// CHECK-COUNT-4: nvvm.shfl.sync
+// CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
+// CHECK: } else {
+// CHECK-NOT: nvvm.shfl.sync
+// CHECK-COUNT-4: llvm.store %{{.*}}, %{{.*}} {alignment = 4 : i64} : vector<2xbf16>, !llvm.ptr<1>
+!view = memref<?x?x?x32xbf16, strided<[?, ?, ?, 1]>>
+!tile = tensor<32x32xbf16, #tile.fragment<[row, column], 2>>
+gpu.module @kernels {
+  gpu.func @store_pieces(%O: !view, %row: index, %high: index) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %x = arith.constant dense<1.0> : !tile
+    tile.store %x, %O[%zero, %zero, %row] below %high : !tile, !view
+    gpu.return
+  }
+}
+
+// -----
+
 // Four lanes hold copies of a row's value: the first writes it.
 // CHECK-LABEL: @store_rows(
 // CHECK: %[[FIRST:.*]] = arith.cmpi eq, %{{.*}}, %{{.*}} : i32

@@ -123,6 +123,21 @@ func.func @gates(%blocks: tensor<64xi32>, %b: index, %keys: index, %phase: index
 
 // -----
 
+// Columns that are landmarks, and nothing else, need no comparison with the place of one.
+// CHECK-LABEL: @row_gates
+// CHECK: %[[PAST:.*]] = arith.cmpi slt, %{{.*}} : tensor<64x16xi32>
+// CHECK: %[[COMPLETE:.*]] = arith.cmpi slt, %{{.*}} : tensor<64x16xi32>
+// CHECK: arith.andi %[[PAST]], %[[COMPLETE]]
+// CHECK: arith.xori %{{.*}} : tensor<64x16xi1>
+// CHECK: %[[COUNTED:.*]] = arith.andi
+// CHECK: return %[[COUNTED]] : tensor<64x16xi1>
+func.func @row_gates(%blocks: tensor<64xi32>, %b: index, %keys: index, %phase: index, %L: index) -> tensor<64x16xi1> {
+  %seen = landmark.gates rows(%blocks) at %b keys(%keys) phase(%phase) block(%L) : tensor<64xi32> -> tensor<64x16xi1>
+  return %seen : tensor<64x16xi1>
+}
+
+// -----
+
 // CHECK-LABEL: @past_gates
 // CHECK: arith.cmpi slt, %{{.*}} : tensor<16xi32>
 // CHECK: arith.xori %{{.*}} : tensor<16xi1>
@@ -162,6 +177,24 @@ func.func @log_sum_exp(%m: tensor<64xf32>, %l: tensor<64xf32>, %c: f32) -> tenso
 
 // -----
 
+// The own block's log-sum-exp, -inf where no block of the tile is the row's own, and the sum of two powers.
+// CHECK-LABEL: @add_own
+// CHECK-SAME: %[[LSE:[^:]*]]: tensor<64xf32>, %{{[^:]*}}: tensor<64x2x8xf32>, %{{[^:]*}}: tensor<64x2x8xi1>, %[[OWN:[^:]*]]: tensor<64x2xi1>
+// CHECK: %[[SUM:.*]] = tile.reduce{{ +}}sum %{{.*}} along [2] : tensor<64x2x8xf32> -> tensor<64x2xf32>
+// CHECK: %[[LOG:.*]] = math.log2 %[[SUM]]
+// CHECK: %[[BLOCK:.*]] = arith.addf %{{.*}}, %[[LOG]]
+// CHECK: %[[CHOSEN:.*]] = arith.select %[[OWN]], %[[BLOCK]], %{{.*}} : tensor<64x2xi1>, tensor<64x2xf32>
+// CHECK: %[[ROW:.*]] = tile.reduce{{ +}}max %[[CHOSEN]] along [1] : tensor<64x2xf32> -> tensor<64xf32>
+// CHECK: arith.maxnumf %[[LSE]], %[[ROW]]
+// CHECK-COUNT-2: math.exp2 %{{.*}} : tensor<64xf32>
+// CHECK: math.log2 %{{.*}} : tensor<64xf32>
+func.func @add_own(%lse: tensor<64xf32>, %s: tensor<64x2x8xf32>, %seen: tensor<64x2x8xi1>, %own: tensor<64x2xi1>, %c: f32) -> tensor<64xf32> {
+  %next = landmark.add_own %lse add %s seen %seen own %own factor %c : tensor<64xf32>, tensor<64x2x8xf32>, tensor<64x2x8xi1>, tensor<64x2xi1>
+  return %next : tensor<64xf32>
+}
+
+// -----
+
 // One factor a row and block: from the maximum in the own block, from the landmark's column and the sum in a past one.
 // CHECK-LABEL: @weights
 // CHECK-SAME: %[[S:[^:]*]]: tensor<64x2x8xf32>, %{{[^:]*}}: tensor<64x2x8xi1>, %[[OWN:[^:]*]]: tensor<64x2xi1>
@@ -170,8 +203,8 @@ func.func @log_sum_exp(%m: tensor<64xf32>, %l: tensor<64xf32>, %c: f32) -> tenso
 // CHECK: tile.reduce{{ +}}sum %[[INNER]] along [2]
 // CHECK: %[[GATE:.*]] = tile.column %[[S]] at 5 : tensor<64x2x8xf32> -> tensor<64x2xf32>
 // CHECK: arith.select %[[OWN]], %{{.*}}, %[[GATE]]
-// CHECK: math.log2
 // CHECK: math.exp2 %{{.*}} : tensor<64x2xf32>
+// CHECK: arith.divf %{{.*}} fastmath<afn> : tensor<64x2xf32>
 // CHECK: %[[FACTOR:.*]] = tile.broadcast %{{.*}} to [0, 1] : tensor<64x2xf32> -> tensor<64x2x8xf32>
 // CHECK: arith.mulf %[[INNER]], %[[FACTOR]]
 func.func @weights(%s: tensor<64x2x8xf32>, %seen: tensor<64x2x8xi1>, %own: tensor<64x2xi1>, %lse: tensor<64xf32>, %c: f32) -> tensor<64x2x8xf32> {
@@ -197,8 +230,8 @@ func.func @gate_logit(%s: tensor<64x1x8xf32>) -> tensor<64xf32> {
 // CHECK-LABEL: @block_factor
 // CHECK-SAME: %{{[^:]*}}: tensor<64xf32>, %[[SUM:[^:]*]]: tensor<64xf32>, %[[OWN:[^:]*]]: tensor<64xi1>, %[[GATE:[^:]*]]: tensor<64xf32>
 // CHECK: arith.select %[[OWN]], %{{.*}}, %[[GATE]]
-// CHECK: math.log2 %[[SUM]]
 // CHECK: math.exp2
+// CHECK: arith.divf %{{.*}}, %[[SUM]] fastmath<afn>
 func.func @block_factor(%m: tensor<64xf32>, %n: tensor<64xf32>, %own: tensor<64xi1>, %g: tensor<64xf32>, %lse: tensor<64xf32>, %c: f32) -> tensor<64xf32> {
   %w = landmark.block_factor %m, %n own %own gate %g lse %lse factor %c : tensor<64xf32>, tensor<64xi1>
   return %w : tensor<64xf32>

@@ -161,32 +161,6 @@ gpu.module @kernels {
 !p = tensor<64x1x64xbf16, #tile.fragment<[row, block, column], 4>>
 !o = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
 
-// Edges have few iterations, of which the last overlaps with nothing.
-// CHECK-LABEL: gpu.func @edges(
-// CHECK-NOT: scf.if
-// CHECK: scf.for
-// CHECK-NOT: async
-// CHECK: gpu.return
-gpu.module @kernels {
-  gpu.func @edges(%q: !tile.slot<!q_tile>, %k: !tile.slot<!kv_tile>, %s0: !s, %o0: !o, %low: index, %high: index, %step: index) kernel {
-    %o = scf.for %iv = %low to %high step %step iter_args(%acc = %o0) -> !o {
-      %s = tile.dot %q, %k transpose into %s0 by wgmma : !tile.slot<!q_tile>, !tile.slot<!kv_tile> -> !s
-      %p = tile.cast %s : !s -> !p
-      %next = tile.dot %p, %k into %acc by wgmma : !p, !tile.slot<!kv_tile> -> !o
-      scf.yield %next : !o
-    } {tile.at_edges}
-    gpu.return
-  }
-}
-
-// -----
-
-!q_tile = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
-!kv_tile = !tile.buffer<2, [1, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
-!s = tensor<64x1x64xf32, #tile.fragment<[row, block, column], 4>>
-!p = tensor<64x1x64xbf16, #tile.fragment<[row, block, column], 4>>
-!o = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
-
 // Where the accumulator is worked on before it is added to, the second product would have to be over by then.
 // CHECK-LABEL: gpu.func @rescaled(
 // CHECK-NOT: scf.if
@@ -202,6 +176,56 @@ gpu.module @kernels {
       %next = tile.dot %p, %k into %scaled by wgmma : !p, !tile.slot<!kv_tile> -> !o
       scf.yield %next : !o
     }
+    gpu.return
+  }
+}
+
+// -----
+
+!q_tile = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!kv_tile = !tile.buffer<2, [1, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!q = !tile.slot<!q_tile>
+!kv = !tile.slot<!kv_tile>
+!s = tensor<64x1x64xf32, #tile.fragment<[row, block, column], 4>>
+!p = tensor<64x1x64xbf16, #tile.fragment<[row, block, column], 4>>
+!o = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
+
+// A loop that runs, as it ends at no less than 1, leaves its last second product to the loop behind it: nothing is asked, and two products are multiplied alone,
+// the first one of all and the last.
+// CHECK-LABEL: gpu.func @chained(
+// CHECK: %[[END:.*]] = arith.maxsi
+// CHECK: tile.dot {{.*}} transpose {{.*}} by wgmma :
+// CHECK: %[[P:.*]] = tile.cast
+// CHECK: %[[EDGES:.*]]:3 = scf.for %{{.*}} = %{{.*}} to %[[END]] {{.*}} iter_args(%{{.*}} = %{{.*}}, %{{.*}} = %[[P]], %{{.*}} = %{{.*}})
+// CHECK-COUNT-2: tile.dot {{.*}} by wgmma async
+// CHECK-NOT: tile.dot {{.*}} by wgmma
+// CHECK: %[[ALL:.*]]:3 = scf.for {{.*}} iter_args(%{{.*}} = %[[EDGES]]#0, %{{.*}} = %[[EDGES]]#1, %{{.*}} = %[[EDGES]]#2)
+// CHECK-COUNT-2: tile.dot {{.*}} by wgmma async
+// CHECK: %[[O:.*]] = tile.dot %[[ALL]]#1, %[[ALL]]#2 into %[[ALL]]#0 by wgmma :
+// CHECK-NOT: tile.dot
+// CHECK: "test.use"(%[[O]])
+gpu.module @kernels {
+  gpu.func @chained(%q: !q, %s0: !s, %o0: !o, %edges: index, %high: index, %k: !kv) kernel {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %ring = tile.alloc : !kv_tile
+    %end = arith.maxsi %edges, %one : index
+    %o1 = scf.for %iv = %zero to %end step %one iter_args(%acc = %o0) -> !o {
+      %s = tile.dot %q, %k transpose into %s0 by wgmma : !q, !kv -> !s
+      %e = math.exp2 %s : !s
+      %p = tile.cast %e : !s -> !p
+      %v = tile.slot %ring[%iv] : !kv_tile -> !kv
+      %sum = tile.dot %p, %v into %acc by wgmma : !p, !kv -> !o
+      scf.yield %sum : !o
+    }
+    %o2 = scf.for %iv = %end to %high step %one iter_args(%acc = %o1) -> !o {
+      %s = tile.dot %q, %k transpose into %s0 by wgmma : !q, !kv -> !s
+      %p = tile.cast %s : !s -> !p
+      %v = tile.slot %ring[%iv] : !kv_tile -> !kv
+      %sum = tile.dot %p, %v into %acc by wgmma : !p, !kv -> !o
+      scf.yield %sum : !o
+    }
+    "test.use"(%o2) : (!o) -> ()
     gpu.return
   }
 }

@@ -4,18 +4,17 @@
 // CHECK-LABEL: @carried
 // CHECK-SAME: %[[LOW:[^:]*]]: index, %[[HIGH:[^:]*]]: index, %[[STEP:[^:]*]]: index, %[[BEGIN:[^:]*]]: index, %[[END:[^:]*]]: index, %[[X:[^:]*]]: f32
 // CHECK: %[[INTERIOR:.*]] = arith.subi %[[END]], %[[BEGIN]]
-// CHECK: %[[EDGES_END:.*]] = arith.subi %[[HIGH]], %[[INTERIOR]]
+// CHECK: %[[NO_INTERIOR:.*]] = arith.subi %[[HIGH]], %[[INTERIOR]]
+// CHECK: %[[EDGES_END:.*]] = arith.maxsi %[[NO_INTERIOR]], %[[BEGIN]]
 // CHECK: %[[EDGES:.*]] = scf.for %[[I:.*]] = %[[LOW]] to %[[EDGES_END]] step %[[STEP]] iter_args(%{{.*}} = %[[X]])
 // CHECK:   %[[BEFORE:.*]] = arith.cmpi slt, %[[I]], %[[BEGIN]]
 // CHECK:   %[[AFTER:.*]] = arith.addi %[[I]], %[[INTERIOR]]
 // CHECK:   %[[IV:.*]] = arith.select %[[BEFORE]], %[[I]], %[[AFTER]]
 // CHECK:   %[[TRUE:.*]] = arith.constant true
 // CHECK:   "test.use"(%[[IV]], %[[TRUE]],
-// CHECK: } {tile.at_edges}
 // CHECK: %[[RESULT:.*]] = scf.for %[[J:.*]] = %[[BEGIN]] to %[[END]] step %[[STEP]] iter_args(%{{.*}} = %[[EDGES]])
 // CHECK:   %[[FALSE:.*]] = arith.constant false
 // CHECK:   "test.use"(%[[J]], %[[FALSE]],
-// CHECK-NOT: tile.at_edges
 // CHECK: return %[[RESULT]]
 func.func @carried(%low: index, %high: index, %step: index, %begin: index, %end: index, %x: f32) -> f32 {
   %y = scf.for %iv = %low to %high step %step iter_args(%carried = %x) -> f32 {

@@ -23,11 +23,15 @@
 // CHECK: %[[V:.*]] = tile.alloc : <3, [1, 64, 64], bf16,
 // CHECK: %[[V_BARRIERS:.*]] = tile.alloc_barriers : <3>
 // CHECK-NOT: tile.alloc
-// One thread makes the barriers.
+// One thread brings the maps near and makes the barriers.
 // CHECK: %[[THREAD:.*]] = gpu.thread_id x
 // CHECK: %[[ZERO:.*]] = arith.constant 0 : index
 // CHECK: %[[FIRST:.*]] = arith.cmpi eq, %[[THREAD]], %[[ZERO]]
 // CHECK: scf.if %[[FIRST]] {
+// CHECK:   nvvm.prefetch tensormap, %[[Q_MAP]]
+// CHECK:   nvvm.prefetch tensormap, %[[L_MAP]]
+// CHECK:   nvvm.prefetch tensormap, %[[K_MAP]]
+// CHECK:   nvvm.prefetch tensormap, %[[V_MAP]]
 // CHECK:   tile.init_barriers %[[Q_BARRIERS]] consumers 8
 // CHECK:   tile.init_barriers %[[K_BARRIERS]] consumers 8
 // CHECK:   tile.init_barriers %[[V_BARRIERS]] consumers 8

@@ -152,8 +152,48 @@ func.func @tokens_rank(%r: tensor<64xi32>, %t: tensor<64xi32>, %i: index) {
 // -----
 
 func.func @gates_rank(%r: tensor<64xi32>, %i: index) {
-  // expected-error @below {{yields an i1 for every row, block and token}}
-  %s = landmark.gates rows(%r) at %i keys(%i) phase(%i) block(%i) : tensor<64xi32> -> tensor<64x8xi1>
+  // expected-error @below {{yields an i1 for every row, block and token, or every row and landmark}}
+  %s = landmark.gates rows(%r) at %i keys(%i) phase(%i) block(%i) : tensor<64xi32> -> tensor<64xi1>
+  return
+}
+
+// -----
+
+func.func @gates_first_token(%r: tensor<64xi32>, %i: index) {
+  // expected-error @below {{has no first token where columns are landmarks}}
+  %s = landmark.gates rows(%r) at %i keys(%i) phase(%i) block(%i) from %i : tensor<64xi32> -> tensor<64x8xi1>
+  return
+}
+
+// -----
+
+func.func @add_own_logits(%e: tensor<64xf32>, %s: tensor<64x8xf32>, %p: tensor<64x8xi1>, %o: tensor<64x1xi1>, %c: f32) {
+  // expected-error @below {{takes logits by row, block and token, in f32}}
+  %n = landmark.add_own %e add %s seen %p own %o factor %c : tensor<64xf32>, tensor<64x8xf32>, tensor<64x8xi1>, tensor<64x1xi1>
+  return
+}
+
+// -----
+
+func.func @add_own_seen(%e: tensor<64xf32>, %s: tensor<64x1x8xf32>, %p: tensor<64x1x16xi1>, %o: tensor<64x1xi1>, %c: f32) {
+  // expected-error @below {{takes an i1 for every logit}}
+  %n = landmark.add_own %e add %s seen %p own %o factor %c : tensor<64xf32>, tensor<64x1x8xf32>, tensor<64x1x16xi1>, tensor<64x1xi1>
+  return
+}
+
+// -----
+
+func.func @add_own_blocks(%e: tensor<64xf32>, %s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tensor<64x2xi1>, %c: f32) {
+  // expected-error @below {{takes an i1 for every row and block}}
+  %n = landmark.add_own %e add %s seen %p own %o factor %c : tensor<64xf32>, tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x2xi1>
+  return
+}
+
+// -----
+
+func.func @add_own_rows(%e: tensor<32xf32>, %s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tensor<64x1xi1>, %c: f32) {
+  // expected-error @below {{takes the log-sum-exp of every row}}
+  %n = landmark.add_own %e add %s seen %p own %o factor %c : tensor<32xf32>, tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>
   return
 }
 

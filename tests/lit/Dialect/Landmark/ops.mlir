@@ -28,6 +28,8 @@ func.func @forms(%Q: !view, %K: !view, %rows: index, %section: index, %keys: ind
   %ordinary = landmark.ordinary block(%L) : tensor<128x1x64xi1>
   // CHECK: landmark.gates rows(%{{.*}}) at %{{.*}} keys(%{{.*}}) phase(%{{.*}}) block(%{{.*}}) : tensor<128xi32> -> tensor<128x1x64xi1>
   %gates = landmark.gates rows(%blocks) at %begin keys(%keys) phase(%phase) block(%L) : tensor<128xi32> -> tensor<128x1x64xi1>
+  // CHECK: landmark.gates rows(%{{.*}}) at %{{.*}} keys(%{{.*}}) phase(%{{.*}}) block(%{{.*}}) : tensor<128xi32> -> tensor<128x64xi1>
+  %row_gates = landmark.gates rows(%blocks) at %begin keys(%keys) phase(%phase) block(%L) : tensor<128xi32> -> tensor<128x64xi1>
   // CHECK: landmark.past_gates at %{{.*}} below %{{.*}} phase(%{{.*}}) block(%{{.*}}) : tensor<128x64xi1>
   %past_gates = landmark.past_gates at %begin below %past phase(%phase) block(%L) : tensor<128x64xi1>
   // CHECK: landmark.stats %{{.*}}, %{{.*}} add %{{.*}} seen %{{.*}} factor %{{.*}} : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>
@@ -36,6 +38,8 @@ func.func @forms(%Q: !view, %K: !view, %rows: index, %section: index, %keys: ind
   %m2, %l2 = landmark.stats %m1, %l1 add %g seen %past_gates factor %factor : tensor<128xf32>, tensor<128x64xf32>, tensor<128x64xi1>
   // CHECK: landmark.log_sum_exp %{{.*}}, %{{.*}} factor %{{.*}} : tensor<128xf32>
   %lse = landmark.log_sum_exp %m2, %l2 factor %factor : tensor<128xf32>
+  // CHECK: landmark.add_own %{{.*}} add %{{.*}} seen %{{.*}} own %{{.*}} factor %{{.*}} : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>
+  %with_own = landmark.add_own %lse add %s seen %seen own %own factor %factor : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>
   // CHECK: landmark.weights %{{.*}} seen %{{.*}} own %{{.*}} lse %{{.*}} factor %{{.*}} block(%{{.*}}) : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>, tensor<128xf32>
   %w = landmark.weights %s seen %seen own %own lse %lse factor %factor block(%L) : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>, tensor<128xf32>
   // The forms for blocks longer than a tile.
