@@ -139,7 +139,6 @@ TEST_CASE("schedules that are shipped as data are legal, whole, and the default 
       CHECK_THAT(std::string(shipped.measured), Catch::Contains(" ms ") && Catch::Contains("NVIDIA") && Catch::Contains("20"));
       CHECK(defaultConfig(*problem, target(name), Loads::Async).loads == Loads::Async);
     }
-  CHECK_FALSE(shippedConfigs("sm_90a").empty());
 }
 
 TEST_CASE("wgmma is refused where it does not fit, by name", "[config]") {
