@@ -347,12 +347,18 @@ landmark_error *landmark_runtime_device(const landmark_runtime *runtime, landmar
 
 namespace {
 
-template <typename Arguments> void setDefaults(Arguments *arguments) {
-  if (!arguments)
+/// All zero but for the size.
+template <typename Struct> void setSize(Struct *made) {
+  if (!made)
     return;
-  *arguments = {};
-  arguments->size = sizeof(*arguments);
-  arguments->q_offset = LANDMARK_Q_OFFSET_DEFAULT;
+  *made = {};
+  made->size = sizeof(*made);
+}
+
+template <typename Arguments> void setDefaults(Arguments *arguments) {
+  setSize(arguments);
+  if (arguments)
+    arguments->q_offset = LANDMARK_Q_OFFSET_DEFAULT;
 }
 
 /// `launch` takes the arguments as C++ has them.
@@ -450,12 +456,7 @@ landmark_error *landmark_prepared_launch_on(const landmark_prepared *prepared, v
   return guarded([&] { return launchPreparedOn<PreparedForward>(prepared, ForwardPointers{q, k, v, o, lse}, stream); });
 }
 
-void landmark_backward_pointers_init(landmark_backward_pointers *pointers) {
-  if (!pointers)
-    return;
-  *pointers = {};
-  pointers->size = sizeof(*pointers);
-}
+void landmark_backward_pointers_init(landmark_backward_pointers *pointers) { setSize(pointers); }
 landmark_error *landmark_prepared_backward_on(const landmark_prepared *prepared,
                                               const landmark_backward_pointers *pointers, void *stream) {
   return guarded([&]() -> Expected<void> {
@@ -515,13 +516,6 @@ landmark_error *landmark_backward_load(landmark_runtime *runtime, const landmark
 }
 
 namespace {
-
-template <typename Struct> void setSize(Struct *made) {
-  if (!made)
-    return;
-  *made = {};
-  made->size = sizeof(*made);
-}
 
 /// Fills as much of a result as the caller's version of it holds.
 Expected<void> copyTo(landmark_tune_result *result, const TuneResult &found) {
