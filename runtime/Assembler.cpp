@@ -6,6 +6,7 @@
 #include "compiler/Driver/Ptxas.h"
 #include "cuda/Assemble.h"
 
+#include <charconv>
 #include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -44,6 +45,28 @@ Expected<Cubin> assembleByDriver(const Kernel &kernel, const Device &device, con
 } // namespace
 
 bool movesRegisters(const Kernel &kernel) { return kernel.ptx.find("setmaxnreg") != std::string::npos; }
+
+Expected<void> checkRegisters(const Kernel &kernel, int64_t registers) {
+  constexpr int64_t producers = 128, unit = 8; // threads of the group that gives registers away; a thread's come in eights
+  auto countOf = [&](std::string_view instruction) -> int64_t {
+    std::size_t found = kernel.ptx.find(instruction);
+    if (found == std::string::npos)
+      return 0;
+    std::size_t digits = kernel.ptx.find_first_of("0123456789;", found + instruction.size());
+    int64_t count = 0;
+    std::from_chars(kernel.ptx.data() + digits, kernel.ptx.data() + kernel.ptx.size(), count);
+    return count;
+  };
+  int64_t kept = countOf("setmaxnreg.dec.sync.aligned.u32"), wanted = countOf("setmaxnreg.inc.sync.aligned.u32");
+  int64_t needed = wanted * (kernel.threads - producers) + kept * producers;
+  int64_t there = (registers + unit - 1) / unit * unit * kernel.threads;
+  if (wanted == 0 || needed <= there)
+    return {};
+  return Error{ErrorCode::Unsupported,
+               fmt::format("{} with {}: its warps would wait for registers forever: they ask for {}, and the assembler has "
+                           "a block start with {}; a larger key_tile, or fewer warps, makes it start with more",
+                           describe(kernel.problem), describe(kernel.config), needed, there)};
+}
 
 Expected<Cubin> assembleByPtxas(const Kernel &kernel, const CompileOptions &options) {
   auto assembled = assemble(kernel.ptx, kernel.target.chip, options.ptxas);

@@ -20,5 +20,9 @@ std::function<Expected<Cubin>(const Kernel &)> assemblerOf(const Device &device,
 /// Whether warps of a kernel hand registers to others.
 bool movesRegisters(const Kernel &kernel);
 
+/// Whether a block that starts with so many registers a thread has those that its warps ask for later. They would wait
+/// for the others forever: how many it starts with is the assembler's choice.
+Expected<void> checkRegisters(const Kernel &kernel, int64_t registers);
+
 } // namespace landmark
 #endif

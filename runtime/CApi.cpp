@@ -350,12 +350,18 @@ landmark_error *landmark_runtime_device(const landmark_runtime *runtime, landmar
 
 namespace {
 
-template <typename Arguments> void setDefaults(Arguments *arguments) {
-  if (!arguments)
+/// All zero but for the size.
+template <typename Struct> void setSize(Struct *made) {
+  if (!made)
     return;
-  *arguments = {};
-  arguments->size = sizeof(*arguments);
-  arguments->q_offset = LANDMARK_Q_OFFSET_DEFAULT;
+  *made = {};
+  made->size = sizeof(*made);
+}
+
+template <typename Arguments> void setDefaults(Arguments *arguments) {
+  setSize(arguments);
+  if (arguments)
+    arguments->q_offset = LANDMARK_Q_OFFSET_DEFAULT;
 }
 
 /// `launch` takes the arguments as C++ has them.
@@ -477,12 +483,7 @@ landmark_error *landmark_prepared_launch_on(const landmark_prepared *prepared, v
   return guarded([&] { return launchPreparedOn<PreparedForward>(prepared, ForwardPointers{q, k, v, o, lse}, stream); });
 }
 
-void landmark_backward_pointers_init(landmark_backward_pointers *pointers) {
-  if (!pointers)
-    return;
-  *pointers = {};
-  pointers->size = sizeof(*pointers);
-}
+void landmark_backward_pointers_init(landmark_backward_pointers *pointers) { setSize(pointers); }
 landmark_error *landmark_prepared_backward_on(const landmark_prepared *prepared,
                                               const landmark_backward_pointers *pointers, void *stream) {
   return guarded([&]() -> Expected<void> {
@@ -539,4 +540,48 @@ landmark_error *landmark_forward_load(landmark_runtime *runtime, const landmark_
 }
 landmark_error *landmark_backward_load(landmark_runtime *runtime, const landmark_problem *problem) {
   return loadOn(runtime, problem, [&](const Problem &wanted) { return runtime->runtime.backward(wanted); });
+}
+
+namespace {
+
+/// Fills as much of a result as the caller's version of it holds.
+Expected<void> copyTo(landmark_tune_result *result, const TuneResult &found) {
+  landmark_tune_result whole;
+  landmark_tune_result_init(&whole);
+  std::string config = describe(found.config);
+  if (result->size < sizeof(std::size_t) || result->size > sizeof(whole) || config.size() >= sizeof(whole.config))
+    return refuse("landmark_tune_result: got a structure of {} bytes; landmark_tune_result_init sets its size", result->size);
+  std::memcpy(whole.config, config.c_str(), config.size() + 1);
+  whole.milliseconds = found.milliseconds;
+  whole.measured = found.measured;
+  whole.legal = found.legal;
+  whole.seconds = found.seconds;
+  whole.kept = found.kept;
+  whole.size = result->size;
+  std::memcpy(result, &whole, whole.size);
+  return {};
+}
+
+} // namespace
+
+void landmark_tune_options_init(landmark_tune_options *options) { setSize(options); }
+void landmark_tune_result_init(landmark_tune_result *result) { setSize(result); }
+
+landmark_error *landmark_tune(landmark_runtime *runtime, const landmark_problem *problem,
+                              const landmark_tune_options *options, landmark_tune_result *result) {
+  return guarded([&]() -> Expected<void> {
+    if (auto complete = given({{"runtime", runtime}, {"problem", problem}}); !complete)
+      return complete;
+    auto wanted = problemOf(problem);
+    if (!wanted)
+      return wanted.error();
+    auto sizes = completed(options, landmark_tune_options_init, "landmark_tune_options");
+    if (!sizes)
+      return sizes.error();
+    auto found = runtime->runtime.tune(*wanted, {sizes->batch, sizes->heads, sizes->kv_heads, sizes->query_length,
+                                                 sizes->key_length, sizes->exhaustive != 0, sizes->seconds});
+    if (!found)
+      return found.error();
+    return result ? copyTo(result, *found) : Expected<void>();
+  });
 }

@@ -33,7 +33,7 @@ constexpr KnobInfo knobs[] = {
     {"LANDMARK_DUMP", "a folder", "", false,
      "Receives every stage of every kernel; kernels are then compiled even where the cache holds them."},
     {"LANDMARK_REPRODUCER_DIR", "a folder", "LANDMARK_DUMP, else reproducers in the cache", false,
-     "Receives a file that landmark-opt replays when a pass fails."},
+     "Receives a file that replays the failure of a pass, a code generator or an assembler; the error says how."},
     {"LANDMARK_PTXAS", "a file, off", "ptxas of PATH or of /usr/local/cuda/bin", false,
      "Assembles PTX. Without it the GPU's driver does, whose machine code for kernels that move registers between warps "
      "is not kept on disk, but by the driver."},

@@ -57,6 +57,9 @@ Expected<void> LoadedKernel::load() {
       done = driver.check(
           driver.funcSetAttribute(handle, cuda::MaxDynamicSharedBytes, int(function.sharedBytes)),
           fmt::format("cuFuncSetAttribute of {} bytes of dynamic shared memory", function.sharedBytes));
+    int registers = 0;
+    if (done && movesRegisters(kernel) && driver.funcGetAttribute(&registers, cuda::Registers, handle) == cuda::success)
+      done = checkRegisters(kernel, registers);
     if (!done)
       return done;
     functions.push_back(handle);

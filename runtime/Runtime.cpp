@@ -73,17 +73,37 @@ struct Runtime::State {
     tune::Options how;
     how.workload = tune::defaultWorkload(device);
     how.compile = options;
+    auto result = measure(problem, how);
+    return result ? result->config : defaultConfig(problem, device.target());
+  }
+
+  /// Tunes, and keeps what was found.
+  Expected<TuneResult> measure(const Problem &problem, const tune::Options &how) {
     auto result = tune::tune(device, problem, how, knobs, pool);
     if (!result) {
       Log::get().write("tuning.failed", {{"problem", describe(problem)}, {"reason", result.error().message}});
-      return defaultConfig(problem, device.target());
+      return result.error();
     }
-    auto saved = tune::save(knobs.cacheDir, device, *result);
+    auto saved = knobs.cacheDir.empty() ? Error{ErrorCode::NotFound, "the cache is switched off"}
+                                        : tune::save(knobs.cacheDir, device, *result);
     Log::get().write("tuned", {{"problem", describe(problem)},
                                {"config", describe(result->best)},
                                {"seconds", result->seconds},
                                {"not_saved", saved ? "" : saved.error().message}});
-    return result->best;
+    return TuneResult{result->best,       result->timings.front().medianMs, int64_t(result->timings.size()),
+                      result->candidates, result->seconds,                  bool(saved)};
+  }
+
+  Expected<TuneResult> tune(const Problem &problem, const TuneOptions &options) {
+    tune::Options how;
+    how.workload = tune::workloadOf(options, device);
+    how.exhaustive = options.exhaustive;
+    how.seconds = options.seconds;
+    how.compile = knobs.complete({});
+    auto result = measure(problem, how);
+    if (result)
+      kernels.forget([&](const Request &request) { return request.problem == problem && !request.config; });
+    return result;
   }
 
   const Device device;
@@ -119,6 +139,10 @@ Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOp
 
 Expected<BackwardKernel> Runtime::backward(const Problem &problem, const CompileOptions &options) {
   return state->get<BackwardKernel>(Operation::Backward, problem, options);
+}
+
+Expected<TuneResult> Runtime::tune(const Problem &problem, const TuneOptions &options) {
+  return state->tune(problem, options);
 }
 
 Expected<std::shared_ptr<const LoadedKernel>> Runtime::kernelFor(const Problem &problem,

@@ -44,12 +44,24 @@ public:
         forgotten.splice(forgotten.end(), flights, failed);
     for (auto last = flights.end(); flights.size() > capacity && last != flights.begin();) {
       auto candidate = std::prev(last);
-      if (candidate->second.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
+      if (isMade(*candidate))
         forgotten.splice(forgotten.end(), flights, candidate);
       else
         last = candidate;
     }
     return made;
+  }
+
+  /// Forgets what is made and has a key that `matches`.
+  template <typename Matches> void forget(Matches matches) {
+    std::list<Flight> forgotten;
+    std::lock_guard lock(mutex);
+    for (auto flight = flights.begin(); flight != flights.end();) {
+      auto next = std::next(flight);
+      if (matches(flight->first) && isMade(*flight))
+        forgotten.splice(forgotten.end(), flights, flight);
+      flight = next;
+    }
   }
 
   std::size_t size() const {
@@ -60,6 +72,9 @@ public:
 private:
   using Flight = std::pair<Key, std::shared_future<Expected<Value>>>;
 
+  static bool isMade(const Flight &flight) {
+    return flight.second.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
   auto find(const Key &key) {
     return std::find_if(flights.begin(), flights.end(), [&](const Flight &flight) { return flight.first == key; });
   }

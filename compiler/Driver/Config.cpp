@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "landmark/Config.h"
 #include "compiler/Driver/RetrievalConfig.h"
+#include "compiler/Driver/Shipped.h"
 
 #include <fmt/format.h>
 
@@ -220,6 +221,9 @@ int64_t threads(const Config &config, const Target &target) {
 }
 
 Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
+  if (most == Loads::Tma)
+    if (std::optional<Config> measured = shippedConfig(problem, target))
+      return *measured;
   if (problem.operation == Operation::Backward)
     return defaultBackward(problem, target, most);
   if (isRetrieval(problem.operation))

@@ -122,8 +122,11 @@ private:
     return arith::CmpIOp::create(b, predicate, value, arith::ConstantIndexOp::create(b, with));
   }
 
-  /// Registers are handed out in eights to a thread; a multiprocessor has 64 Ki, no thread more than 240 here.
-  int64_t consumerRegisters() const { return std::min<int64_t>(240, (65536 / groupThreads - producerRegisters) / (consumers / 4) / 8 * 8); }
+  /// What the block starts with is there to be handed out, in eights to a thread: 64 Ki, rounded down to eights as well. No thread has more than 240 here.
+  int64_t consumerRegisters() const {
+    int64_t groups = consumers / 4 + 1, atStart = 65536 / (groupThreads * groups) / 8 * 8;
+    return std::min<int64_t>(240, (atStart * groups - producerRegisters) / (groups - 1) / 8 * 8);
+  }
   /// One group of consumers has registers enough as it is.
   void setRegisters(ImplicitLocOpBuilder &b, NVVM::SetMaxRegisterAction action, int64_t count) {
     if (consumers >= 8)

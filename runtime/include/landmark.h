@@ -429,6 +429,30 @@ LANDMARK_C_EXPORT size_t landmark_text_size(const landmark_text *text);      /* 
 LANDMARK_C_EXPORT landmark_error *landmark_forward_load(landmark_runtime *runtime, const landmark_problem *problem);
 LANDMARK_C_EXPORT landmark_error *landmark_backward_load(landmark_runtime *runtime, const landmark_problem *problem);
 
+/* Sizes that a problem is measured with; 0: the device's defaults. */
+typedef struct landmark_tune_options {
+  size_t size;
+  int64_t batch, heads, kv_heads, query_length, key_length;
+  int32_t exhaustive; /* 1: every legal config, not those that promise most */
+  double seconds;     /* nothing more is tried after this time; 0: no limit */
+} landmark_tune_options;
+
+typedef struct landmark_tune_result {
+  size_t size;
+  char config[256];    /* the fastest, as landmark_compile_options takes it */
+  double milliseconds; /* the median of its launches */
+  int64_t measured, legal;
+  double seconds;
+  int32_t kept; /* whether later processes use it */
+} landmark_tune_result;
+
+LANDMARK_C_EXPORT void landmark_tune_options_init(landmark_tune_options *options);
+LANDMARK_C_EXPORT void landmark_tune_result_init(landmark_tune_result *result);
+/* Finds the fastest schedule of a forward or backward for a runtime's device by measurement, each checked first. Later
+ * requests that name no config get it. Takes as long as many compilations do. `options` and `result` may be NULL. */
+LANDMARK_C_EXPORT landmark_error *landmark_tune(landmark_runtime *runtime, const landmark_problem *problem,
+                                                const landmark_tune_options *options, landmark_tune_result *result);
+
 #if defined(__cplusplus)
 }
 #endif

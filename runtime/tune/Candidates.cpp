@@ -80,6 +80,17 @@ double hostCost(const Config &config) {
 
 Workload defaultWorkload(const Device &device) { return device.isHost() ? Workload{1, 4, 4, 1024, 1024} : Workload{}; }
 
+Workload workloadOf(const TuneOptions &options, const Device &device) {
+  Workload sizes = defaultWorkload(device);
+  auto take = [](int64_t &size, int64_t wanted) { size = wanted > 0 ? wanted : size; };
+  take(sizes.batch, options.batch);
+  take(sizes.heads, options.heads);
+  take(sizes.kvHeads, options.kvHeads > 0 ? options.kvHeads : options.heads);
+  take(sizes.keyLength, options.keyLength);
+  take(sizes.queryLength, options.queryLength > 0 ? options.queryLength : options.keyLength);
+  return sizes;
+}
+
 std::vector<Config> legalConfigs(const Problem &problem, const Target &target) {
   std::vector<Config> configs;
   (target.isHost() ? addHostConfigs : addDeviceConfigs)(problem, configs);

@@ -6,6 +6,7 @@
 
 #include "landmark/Config.h"
 #include "landmark/Device.h"
+#include "landmark/Tuning.h"
 
 #include <vector>
 
@@ -24,6 +25,7 @@ struct Workload {
 
 /// What a device is measured with by default: enough work to fill it, no more than a moment of it.
 Workload defaultWorkload(const Device &device);
+Workload workloadOf(const TuneOptions &options, const Device &device);
 
 /// Every legal config of a grid over all fields: powers of two and what lies between them where the hardware has use
 /// for it.

@@ -370,6 +370,37 @@ static void compile_text(void) {
   refused("operation", landmark_compile(&problem, "sm_80", "ptx", NULL, &text), LANDMARK_INVALID_ARGUMENT, "sideward");
 }
 
+static void tune(const char *cache) {
+  landmark_device *device = NULL;
+  landmark_runtime *runtime = NULL;
+  landmark_runtime_options options;
+  landmark_problem problem;
+  landmark_tune_options sizes;
+  landmark_tune_result result;
+  done("host", landmark_device_open("host", &device));
+  landmark_runtime_options_init(&options);
+  options.cache_dir = cache;
+  done("runtime", landmark_runtime_create(device, &options, &runtime));
+  landmark_problem_init(&problem);
+  problem.block_size = 8;
+  problem.head_dim = 16;
+  problem.dtype = LANDMARK_F32;
+  landmark_tune_options_init(&sizes);
+  landmark_tune_result_init(&result);
+  sizes.heads = 2;
+  sizes.key_length = 64;
+  sizes.seconds = 60;
+  done("tune", landmark_tune(runtime, &problem, &sizes, &result));
+  check("tuned", strncmp(result.config, "query_tile=", 11) == 0 && result.milliseconds > 0 && result.measured > 0 &&
+                     result.legal >= result.measured && result.kept == 1);
+  sizes.kv_heads = 3;
+  refused("heads", landmark_tune(runtime, &problem, &sizes, NULL), LANDMARK_INVALID_ARGUMENT, "heads");
+  problem.operation = "attend";
+  refused("operation", landmark_tune(runtime, &problem, NULL, NULL), LANDMARK_INVALID_ARGUMENT, "");
+  landmark_runtime_free(runtime);
+  landmark_device_free(device);
+}
+
 static void stay_strict(const char *cache) {
   landmark_device *device = NULL;
   landmark_runtime *runtime = NULL;
@@ -403,6 +434,7 @@ int main(int argc, char **argv) {
   run_on("host", argv[1]);
   if (landmark_device_count() > 0)
     run_on("cuda", argv[1]);
+  tune(argv[1]);
   stay_strict(argv[1]);
   printf("landmark %s: passed\n", landmark_version());
   return 0;

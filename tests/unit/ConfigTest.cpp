@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Schedules: what is refused, with a way out that works; what is shipped; their text.
+#include "compiler/Driver/Shipped.h"
 #include "landmark/Config.h"
 
 #include <catch2/catch.hpp>
@@ -29,6 +30,18 @@ std::string refusal(const Config &config, const Problem &problem, const Target &
   CHECK(valid.error().code == ErrorCode::InvalidArgument);
   CHECK_THAT(valid.error().message, Catch::Contains(field + " = "));
   return valid.error().message;
+}
+
+/// The problem that describe() says so, of a grid.
+std::optional<Problem> problemNamed(std::string_view text) {
+  for (Operation operation : {Operation::Forward, Operation::Backward})
+    for (DType dtype : {DType::BF16, DType::F16, DType::F32})
+      for (bool floatGradients : {false, true})
+        for (int64_t headDim = 16; headDim <= 256; headDim += 8)
+          for (int64_t blockSize = 2; blockSize <= 512; ++blockSize)
+            if (Problem problem{operation, blockSize, headDim, dtype, floatGradients}; describe(problem) == text)
+              return problem;
+  return std::nullopt;
 }
 
 int64_t *fieldOf(Config &config, std::string_view message) {
@@ -110,6 +123,22 @@ TEST_CASE("a config that does not fit the device is refused", "[config]") {
   CHECK_THAT(refusal({64, 64, 4, 2}, wide, target("sm_86"), "stages"), Catch::Contains("sm_86"));
   Config overlapped{128, 128, 8, 1, MatrixUnit::Wgmma, Loads::Tma, /*persistent=*/false, /*overlap=*/true, /*pingPong=*/true};
   CHECK_THAT(refusal(overlapped, {Operation::Forward, 64, 128, DType::BF16}, target("sm_90a"), "stages"), Catch::Contains("value is 2"));
+}
+
+TEST_CASE("schedules that are shipped as data are legal, whole, and the default of their problem", "[config]") {
+  for (const char *name : targetNames)
+    for (const ShippedConfig &shipped : shippedConfigs(name)) {
+      INFO(name << ": " << shipped.problem);
+      std::optional<Problem> problem = problemNamed(shipped.problem);
+      REQUIRE(problem);
+      auto config = parseConfig(shipped.config, {});
+      REQUIRE(config);
+      CHECK(describe(*config) == shipped.config);
+      CHECK(validate(*config, *problem, target(name)));
+      CHECK(defaultConfig(*problem, target(name)) == *config);
+      CHECK_THAT(std::string(shipped.measured), Catch::Contains(" ms ") && Catch::Contains("NVIDIA") && Catch::Contains("20"));
+      CHECK(defaultConfig(*problem, target(name), Loads::Async).loads == Loads::Async);
+    }
 }
 
 TEST_CASE("wgmma is refused where it does not fit, by name", "[config]") {

@@ -261,3 +261,17 @@ TEST_CASE("an assembler is found, refused or switched off, and leaves what it re
   CHECK(refused.error().notes[1] == "to replay it: ptxas -arch=sm_80 '" + left.string() + "'");
   CHECK(readWhole(left) == kernel->ptx);
 }
+
+TEST_CASE("a kernel whose warps would wait for registers forever is refused") {
+  Kernel kernel;
+  kernel.threads = 384;
+  kernel.ptx = "setmaxnreg.dec.sync.aligned.u32 \t24;\n setmaxnreg.inc.sync.aligned.u32 \t240;";
+  CHECK(checkRegisters(kernel, 168));
+  CHECK(checkRegisters(kernel, 161)); // 168 are set aside
+  auto refused = checkRegisters(kernel, 143);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::Unsupported);
+  CHECK_THAT(refused.error().message, Contains("ask for 64512") && Contains("start with 55296"));
+  kernel.ptx = "no registers are moved";
+  CHECK(checkRegisters(kernel, 10));
+}

@@ -113,6 +113,32 @@ TEST_CASE("tuning measures some configs, names the reason for the others, and is
   CHECK(kernel->kernel().config == result->best);
 }
 
+TEST_CASE("a runtime tunes, and gives what it found from then on") {
+  TemporaryFolder folder;
+  RuntimeOptions runtimeOptions;
+  runtimeOptions.cacheDir = folder.path;
+  Runtime runtime(Device::host(), runtimeOptions);
+  auto before = runtime.forward(problem);
+  REQUIRE(before);
+  CHECK(before->kernel().config == defaultConfig(problem, Target{}));
+  TuneOptions options;
+  options.heads = 2;
+  options.keyLength = 64;
+  auto result = runtime.tune(problem, options);
+  REQUIRE(result);
+  CHECK(result->kept);
+  CHECK(result->milliseconds > 0);
+  CHECK(result->measured > 0);
+  CHECK(result->measured < result->legal);
+  auto after = runtime.forward(problem);
+  REQUIRE(after);
+  CHECK(after->kernel().config == result->config);
+  CHECK(Runtime(Device::host(), runtimeOptions).forward(problem)->kernel().config == result->config);
+  options.keyLength = -1; // the default
+  options.kvHeads = 3;
+  CHECK_FALSE(runtime.tune(problem, options));
+}
+
 TEST_CASE("tuning ends when its time is up") {
   TemporaryFolder folder;
   Options options = quick();

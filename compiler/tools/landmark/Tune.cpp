@@ -14,21 +14,10 @@ namespace {
 struct Options {
   ProblemOptions problem;
   std::string device = "auto", templateFile, templateDir;
-  std::optional<int64_t> batch, heads, kvHeads, length, queryLength;
-  bool exhaustive = false, dry = false;
+  TuneOptions measured;
+  bool dry = false;
   int repeats = 20, top = 5;
-  double seconds = 0;
 };
-
-tune::Workload workloadOf(const Options &options, const Device &device) {
-  tune::Workload workload = tune::defaultWorkload(device);
-  workload.batch = options.batch.value_or(workload.batch);
-  workload.heads = options.heads.value_or(workload.heads);
-  workload.kvHeads = options.kvHeads.value_or(options.heads.value_or(workload.kvHeads));
-  workload.keyLength = options.length.value_or(workload.keyLength);
-  workload.queryLength = options.queryLength.value_or(options.length.value_or(workload.queryLength));
-  return workload;
-}
 
 void print(const tune::Result &result, const Device &device, int top) {
   const tune::Workload &sizes = result.workload;
@@ -56,10 +45,10 @@ Expected<void> tuneProblem(const Options &options) {
     return device.error();
   Knobs knobs = Knobs::fromEnvironment();
   tune::Options how;
-  how.workload = workloadOf(options, *device);
-  how.exhaustive = options.exhaustive;
+  how.workload = tune::workloadOf(options.measured, *device);
+  how.exhaustive = options.measured.exhaustive;
   how.repeats = options.repeats;
-  how.seconds = options.seconds;
+  how.seconds = options.measured.seconds;
   how.compile.templateFile = options.templateFile;
   how.compile.templateDir = options.templateDir;
   how.compile = knobs.complete(how.compile);
@@ -91,18 +80,18 @@ Command addTune(CLI::App &app) {
   CLI::Range count(int64_t(1), int64_t(1) << 20), length(int64_t(1), int64_t(1) << 30);
   options->problem.addTo(*command);
   addDevice(*command, options->device);
-  command->add_option("--batch,-B", options->batch, "Batch (default: 1)")->check(count);
-  command->add_option("--heads,-H", options->heads, "Query heads (default: 16, on the host 4)")->check(count);
-  command->add_option("--kv-heads,-G", options->kvHeads, "Key/value heads (default: as many)")->check(count);
-  command->add_option("--length,-N", options->length, "Keys (default: 4096, on the host 1024)")->check(length);
-  command->add_option("--query-length,-M", options->queryLength, "Queries (default: as many as keys)")->check(length);
+  command->add_option("--batch,-B", options->measured.batch, "Batch (default: 1)")->check(count);
+  command->add_option("--heads,-H", options->measured.heads, "Query heads (default: 16, on the host 4)")->check(count);
+  command->add_option("--kv-heads,-G", options->measured.kvHeads, "Key/value heads (default: as many)")->check(count);
+  command->add_option("--length,-N", options->measured.keyLength, "Keys (default: 4096, on the host 1024)")->check(length);
+  command->add_option("--query-length,-M", options->measured.queryLength, "Queries (default: as many as keys)")->check(length);
   command->add_option("--repeats", options->repeats, "Launches to time of a config; the median counts")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   command->add_option("--top", options->top, "Configs to print")->check(CLI::Range(1, 10000))->capture_default_str();
-  command->add_option("--seconds", options->seconds, "Try nothing more after this time (default: no limit)")
+  command->add_option("--seconds", options->measured.seconds, "Try nothing more after this time (default: no limit)")
       ->check(CLI::Range(0.0, 1e6));
-  command->add_flag("--exhaustive", options->exhaustive, "Measure every legal config, not those that promise most");
+  command->add_flag("--exhaustive", options->measured.exhaustive, "Measure every legal config, not those that promise most");
   command->add_flag("--dry-run", options->dry, "Keep no result");
   command->add_option("--template", options->templateFile, "Template file to compile in place of the built-in one");
   command->add_option("--template-dir", options->templateDir,

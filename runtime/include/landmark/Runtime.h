@@ -9,6 +9,7 @@
 #include "landmark/Device.h"
 #include "landmark/RuntimeOptions.h"
 #include "landmark/Tensor.h"
+#include "landmark/Tuning.h"
 
 #include <cstdint>
 #include <memory>
@@ -231,6 +232,11 @@ public:
   /// As ForwardKernel's, of the kernel that forward(arguments) runs.
   Expected<int64_t> gateScratchBytes(const ForwardArguments &arguments);
   Expected<GatedTiles> gatedTiles(const ForwardArguments &arguments);
+
+  /// Finds the fastest schedule for a problem on this device by measurement and keeps it beside the cache
+  /// (docs/tuning.md): later requests that name no config get it, of this Runtime too. Takes as long as many
+  /// compilations do. CompileFailed where no config computes what the oracle does.
+  Expected<TuneResult> tune(const Problem &problem, const TuneOptions &options = {});
 
 private:
   friend class Retrieval;

@@ -1,6 +1,7 @@
 // RUN: landmark-opt %s --tile-specialize-warps="stages=3 consumers=8" -split-input-file | FileCheck %s --implicit-check-not=tile.load
 // RUN: landmark-opt %s --tile-specialize-warps="stages=3 left-stages=2 consumers=4" -split-input-file | FileCheck %s --check-prefix=FOUR --implicit-check-not=setmaxregister
 // RUN: landmark-opt %s --tile-specialize-warps="consumers=12" -split-input-file | FileCheck %s --check-prefix=TWELVE
+// RUN: landmark-opt %s --tile-specialize-warps="consumers=16" -split-input-file | FileCheck %s --check-prefix=SIXTEEN
 
 !view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
 !out = memref<?x?x?x64xf32, strided<[?, ?, ?, 1]>>
@@ -132,6 +133,12 @@
 // TWELVE-SAME: known_block_size = array<i32: 512, 1, 1>
 // TWELVE: nvvm.setmaxregister decrease 24
 // TWELVE: nvvm.setmaxregister increase 160
+
+// A block of 640 threads starts with 96 registers a thread, not with the 102.4 that a multiprocessor has for each: four groups get 112.
+// SIXTEEN-LABEL: gpu.func @kernel(
+// SIXTEEN-SAME: known_block_size = array<i32: 640, 1, 1>
+// SIXTEEN: nvvm.setmaxregister decrease 24
+// SIXTEEN: nvvm.setmaxregister increase 112
 gpu.module @kernels {
   gpu.func @kernel(%Q: !view, %K: !view, %V: !view, %O: !out, %n: index, %from: index) kernel {
     %zero = arith.constant 0 : index
