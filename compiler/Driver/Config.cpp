@@ -136,8 +136,8 @@ int64_t backwardSharedBytes(const Config &config, const Problem &problem, const 
 /// The first that fits of what wgmma and tensor maps can do; none where they do not serve.
 std::optional<Config> defaultBackwardWgmma(const Problem &problem, const Target &target) {
   for (int64_t warps : {8, 4})
-    for (int64_t stages : {2, 1}) {
-      Config config{16 * warps, 16 * warps, warps, stages, MatrixUnit::Wgmma, Loads::Tma};
+    for (int64_t stages : {3, 2, 1}) {
+      Config config{16 * warps, 16 * warps, warps, stages, MatrixUnit::Wgmma, Loads::Tma, /*persistent=*/false, /*overlap=*/true, /*pingPong=*/false};
       if (validate(config, problem, target) && accumulatorRegisters(config, problem) <= 200)
         return config;
     }

@@ -115,18 +115,32 @@ private:
   SmallVector<tile::ReleaseOp> releases;
 };
 
+/// The last wait for an operand before the product. Its stage is still held at the product's wait.
+Operation *lastAwait(tile::DotOp dot) {
+  Operation *op = dot->getPrevNode();
+  while (op && !isa<tile::AwaitOp>(op))
+    op = op->getPrevNode();
+  return op;
+}
+
+bool isWork(Operation &op) { return !isa<tile::DotOp, tile::DotWaitOp>(op) && llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>); }
+
 struct DeferWaits : landmark::impl::TileDeferWaitsBase<DeferWaits> {
   static void defer(tile::DotOp dot) {
     Operation *use = firstUse(dot);
     SmallVector<Operation *> releases;
     int64_t pending = 0;
+    bool runsUnderWork = false;
     for (Operation *op = dot->getNextNode(); op != use; op = op->getNextNode()) {
       pending += isBegun(*op);
+      runsUnderWork |= isWork(*op);
       if (isa<tile::ReleaseOp>(op))
         releases.push_back(op);
     }
     dot.setAsync(true);
     OpBuilder builder(use);
+    if (Operation *await = lastAwait(dot); await && runsUnderWork && pending == 0 && use != dot->getBlock()->getTerminator())
+      builder.clone(*await); // a loop: the assembler, which moves waits in front of other work, moves none across it
     auto wait = tile::DotWaitOp::create(builder, dot.getLoc(), dot.getResult(), pending);
     dot.getResult().replaceAllUsesExcept(wait.getResult(), wait);
     for (Operation *release : releases)

@@ -26,7 +26,7 @@ struct Config {
   MatrixUnit unit = MatrixUnit::Mma;
   Loads loads = Loads::Async;
   bool persistent = false; ///< a thread block for each multiprocessor, which runs programs in turn
-  bool overlap = false;    ///< with tma: logits of the next tile are multiplied beside the values of this one
+  bool overlap = false;    ///< with tma: products run beside other work: the next tile's logits beside this one's values, a backward's until they are used
   bool pingPong = false;   ///< with tma: warp groups multiply in turns, so that one's softmax runs under the other's products
 
   auto operator<=>(const Config &) const = default;

@@ -6,7 +6,8 @@
 !s = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
 !p = tensor<64x64xbf16, #tile.fragment<[row, column], 4>>
 
-// Two products begin together; each is waited for where it is used, and what it reads is given back behind its wait. The sum is waited for behind the first product of the
+// Two products begin together; each is waited for where it is used, and what it reads is given back behind its wait. A wait for
+// the last of them has a wait for a barrier before it, which keeps it behind the work. The sum is waited for behind the first product of the
 // next iteration, where its operand of the iteration before is given back, if there was one, and after the loop.
 // CHECK-LABEL: gpu.func @gradients(
 // CHECK: %[[LOOP:.*]]:3 = scf.for %[[IV:.*]] = %[[FROM:.*]] to %[[TO:.*]] step %{{.*}} iter_args(%[[ACC:.*]] = %{{.*}}, %[[TURN:.*]] = %{{.*}}, %[[LAST:.*]] = %{{.*}})
@@ -23,7 +24,8 @@
 // CHECK:   %[[LOGITS:.*]] = tile.dot_wait %[[S]] pending 1
 // CHECK:   math.exp2 %[[LOGITS]]
 // CHECK-NOT: tile.release
-// CHECK:   %[[PRODUCTS:.*]] = tile.dot_wait %[[A]] pending 0
+// CHECK:   tile.await %[[VALUES]][%[[TURN]]]
+// CHECK-NEXT: %[[PRODUCTS:.*]] = tile.dot_wait %[[A]] pending 0
 // CHECK:   tile.release %[[VALUES]][%[[TURN]]]
 // CHECK:   arith.mulf %{{.*}}, %[[PRODUCTS]]
 // CHECK:   %[[NEXT:.*]] = tile.dot %{{.*}}, %{{.*}} into %[[SUM]] by wgmma async
