@@ -320,13 +320,14 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
   if (!done || !isPart)
     return done;
   RowOrder merged{true, heads, queries, queries};
+  int64_t rows = heads * queries, dim = plan.headDim;
   KernelArguments merging;
-  add(merging, partView, merged);
-  add(merging, partRows, merged);
+  merging.view(parts.data(), {batch(), rows, splits, dim}, {splits * rows * dim, dim, rows * dim, 1});
+  merging.view(partLse.data(), {batch(), rows, splits}, {splits * rows, 1, rows});
   add(merging, o, merged);
   add(merging, lse, merged);
   merging.numbers({splits});
-  return launch(Operation::Merge, programs(Operation::Merge, merged, 1), merging, stream);
+  return launch(Operation::Merge, batch() * rows, merging, stream);
 }
 
 Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, const RowsView &lse, void *stream) {

@@ -78,10 +78,11 @@ Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const Ret
   plan.scoreSplits = std::min(plan.scoreSplits, plan.tiles);
   plan.listStride =
       ceilDiv(plan.scoreSplits * plan.list, std::lcm(columns, plan.list)) * (std::lcm(columns, plan.list) / plan.list);
-  int64_t blocks = options.topK + options.window + 1,
-          programs = options.maxBatch * options.queryHeads * ceilDiv(options.maxQueries, fewQueries);
-  int64_t helpful = blocks > 8 ? std::min(ceilDiv(blocks, 8), device.multiprocessors() / programs) : 1;
-  plan.attendSplits = options.attendSplits.value_or(std::clamp<int64_t>(helpful, 1, mostSplits));
+  // A block for each program, while there are programs to be had: reading blocks one after the other takes longer than
+  // joining parts.
+  int64_t programs = options.maxBatch * plan.attendOrder(1).spans() * options.maxQueries;
+  plan.attendSplits =
+      options.attendSplits.value_or(std::clamp<int64_t>(wanted / programs, 1, std::min(mostSplits, plan.blocks())));
 
   plan.partQueries = 1;
   auto bytes = [&] {
@@ -141,6 +142,10 @@ Config RetrievalPlan::config(Operation step, const Target &target) const {
     config.queryTile = std::min<int64_t>(order.span, 32);
     return config;
   }
+  int64_t steps = scores ? ceilDiv(tiles, scoreSplits) : ceilDiv(blocks(), attendSplits);
+  config.stages = std::min(config.stages, steps); // no more than a program has tiles
+  if (order.span <= 8)
+    config.queryTile = 8; // half of what a matrix instruction takes: half the work on its results
   if (order.span < 64)
     return config;
   Config large = config;

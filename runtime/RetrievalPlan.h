@@ -49,6 +49,8 @@ struct RetrievalPlan {
     return granularity == Granularity::KvHead ? kvHeads : granularity == Granularity::Query ? 1 : queryHeads;
   }
   int64_t selectionQueries(int64_t queries) const { return sharesChunk() ? 1 : queries; }
+  /// That a row attends to: those selected, the window, and its own.
+  int64_t blocks() const { return topK + window + 1; }
   int64_t candidateColumns() const { return listStride * list; } ///< of a row's lists, side by side
   /// Queries that one launch of attention takes.
   int64_t attendQueries() const { return sharesChunk() ? maxQueries : partQueries; }

@@ -53,6 +53,7 @@ gpu.module @kernels {
     %begin, %stop = landmark.part %split of %splits to %blocks step %one
 
     %q = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
+    tile.grid_wait // for the table alone
     %s0 = arith.constant dense<0.0> : !s_tile
     %o0 = arith.constant dense<0.0> : !o_tile
     %m0 = arith.constant dense<0xFF800000> : !row

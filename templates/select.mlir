@@ -27,6 +27,7 @@ gpu.module @kernels {
     %rounded = arith.addi %candidates, %short : index
     %end = arith.divui %rounded, %columns : index
 
+    tile.grid_wait
     %v0 = arith.constant dense<0xFF800000> : !list
     %i0 = arith.constant dense<2147483647> : !list_ids
     %v, %i = scf.for %piece = %zero to %end step %pieces iter_args(%v = %v0, %i = %i0) -> (!list, !list_ids) {

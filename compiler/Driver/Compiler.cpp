@@ -12,6 +12,7 @@
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 
 #include <fmt/format.h>
@@ -158,8 +159,10 @@ public:
       if (!ptx)
         return ptx.error();
       kernel.ptx = std::move(*ptx);
-      for (Kernel::Function &function : kernel.functions)
+      for (Kernel::Function &function : kernel.functions) {
         function.sharedBytes = std::max(sharedBytesAtLeast, sharedBytesOf[function.name]);
+        function.waitsForGrid = waitingKernels.contains(function.name);
+      }
       kernel.threads = threads(config, target);
       kernel.tensorMaps = tensorMaps;
       return kernel;
@@ -222,10 +225,19 @@ private:
     module->walk([&](tile::AllocOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
     module->walk([&](tile::AllocBarriersOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
     readTensorMaps();
+    readGridWaits();
     if (!target.isHost() && sharedBytesUsed > target.maxSharedBytes())
       return Error{ErrorCode::CompileFailed, fmt::format("the kernel takes {} bytes of shared memory, {} has {}", sharedBytesUsed, target.chip,
                                                          target.maxSharedBytes())};
     return {};
+  }
+
+  void readGridWaits() {
+    if (stage == Stage::Scheduled) // what the target does not need is dropped there
+      module->walk([&](tile::GridWaitOp op) {
+        if (auto kernel = op->getParentOfType<mlir::gpu::GPUFuncOp>())
+          waitingKernels.insert(kernel.getName());
+      });
   }
 
   void readTensorMaps() {
@@ -255,6 +267,7 @@ private:
       schedule.specialize = config.loads == Loads::Tma;
       schedule.queryStages = queryStages(config, problem, target);
       schedule.persistent = config.persistent;
+      schedule.launchAhead = target.computeCapability() >= 90;
       schedule.overlap = config.overlap;
       schedule.pingPong = config.pingPong;
       if (problem.operation == Operation::Backward)
@@ -313,6 +326,7 @@ private:
   DiagnosticCollector diagnostics;
   int64_t sharedBytesAtLeast; ///< of every function
   llvm::StringMap<int64_t> sharedBytesOf;
+  llvm::StringSet<> waitingKernels; ///< which may be launched ahead
   std::vector<TensorMap> tensorMaps;
   Stage stage = Stage::Landmark;
   mlir::OwningOpRef<mlir::ModuleOp> module;

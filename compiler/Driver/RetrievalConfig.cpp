@@ -35,6 +35,8 @@ Config defaultRetrievalConfig(const Problem &problem, const Target &target) {
   if (target.isHost())
     return {attends(problem) || scores(problem) ? 8 : 16, retrievalColumns(problem), 1, 1};
   Config config{16, retrievalColumns(problem), 1, scores(problem) || attends(problem) ? 3 : 1};
+  if (isSelect(problem) || problem.operation == Operation::Merge)
+    config.queryTile = 8; // one row, in pieces
   auto fits = [&](int64_t programs) {
     return programs * (retrievalSharedBytes(config, problem) + 1024) <= target.sharedBytesPerMultiprocessor();
   };
@@ -82,8 +84,8 @@ Expected<void> validateRetrieval(const Config &config, const Problem &problem, c
   if (config.warps < 1 || config.warps > mostWarps)
     return illegal("warps", config.warps, fmt::format("must be 1 to {}", mostWarps),
                    std::clamp<int64_t>(config.warps, 1, mostWarps));
-  if (config.queryTile != 16 * config.warps)
-    return illegal("query_tile", config.queryTile, "must be 16 rows a warp", 16 * config.warps);
+  if (config.queryTile != 16 * config.warps && !(config.queryTile == 8 && config.warps == 1))
+    return illegal("query_tile", config.queryTile, "must be 16 rows a warp, or 8 of one warp", 16 * config.warps);
   if (config.stages < 1 || config.stages > 8)
     return illegal("stages", config.stages, "must be 1 to 8", std::clamp<int64_t>(config.stages, 1, 8));
   if (int64_t bytes = retrievalSharedBytes(config, problem); bytes > target.maxSharedBytes()) {

@@ -46,6 +46,7 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   // wgmma reads queries from shared memory as fast as from registers.
   int64_t residentRegisters = options.unit == "wgmma" ? 0 : options.maxResidentRegisters;
   manager.addPass(createTileLoopPrograms({options.persistent}));
+  manager.addPass(createTileOverlapLaunches({options.launchAhead}));
   if (options.specialize) {
     manager.addPass(createTileSpecializeWarps({options.stages, options.queryStages, options.warps}));
     manager.addPass(createCanonicalizerPass());

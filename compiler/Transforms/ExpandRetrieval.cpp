@@ -24,8 +24,8 @@ Value intSplatLike(TileBuilder &b, int32_t value, Value tile) {
       b, DenseElementsAttr::get(cast<RankedTensorType>(TileBuilder::typeOf(tile).clone(b.getI32Type())), value));
 }
 
-/// A value for every row, repeated along `like`'s columns.
-Value byRow(TileBuilder &b, Value row, Value like) { return b.broadcast(row, TileBuilder::typeOf(like), {0}); }
+/// A value for every row, or one number for all, repeated along `like`'s columns.
+Value byRow(TileBuilder &b, Value row, Value like) { return b.broadcastLeading(row, like); }
 
 //===-- Geometry
 //----------------------------------------------------------------------------------------------------===//
@@ -94,14 +94,9 @@ struct Candidates {
     Value held = b.select(b.equals(values, byRow(b, wanted, values)), ids, intSplatLike(b, noBlock, ids));
     return combine(b, ReductionKind::Min, held);
   }
-  /// Along columns, and along rows first where all are one.
+  /// For every row, or one number where all rows are one.
   Value combine(TileBuilder &b, ReductionKind kind, Value tile) const {
-    if (!across)
-      return b.reduce(kind, tile, {1});
-    Value columns = b.broadcast(b.reduce(kind, tile, {0}), TileBuilder::typeOf(tile), {1});
-    // What the columns hold is at least as good as the tile; saying so names the layout.
-    Value all = kind == ReductionKind::Max ? b.maxf(columns, tile) : b.min(columns, tile);
-    return b.reduce(kind, all, {1});
+    return across ? b.reduce(kind, tile, {0, 1}) : b.reduce(kind, tile, {1});
   }
   void take(TileBuilder &b, Value id) {
     Value taken = b.compare(CmpIPredicate::eq, ids, byRow(b, id, ids));

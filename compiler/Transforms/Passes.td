@@ -64,6 +64,14 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
                            "::landmark::tile::TileDialect"];
 }
 
+def TileOverlapLaunches : Pass<"tile-overlap-launches"> {
+  let summary = "Say whether kernels wait for one another by themselves";
+  let description = [{
+    Keeps every `tile.grid_wait`, or, with `available` off, drops them: where a kernel begins only after the one before it has ended there is nothing to wait for.
+  }];
+  let options = [Option<"available", "available", "bool", /*default=*/"false", "The target launches kernels ahead">];
+}
+
 def TilePipelineLoads : Pass<"tile-pipeline-loads"> {
   let summary = "Turn loads of dot operands into rings of shared-memory stages";
   let description = [{

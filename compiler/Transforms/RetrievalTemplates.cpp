@@ -62,6 +62,7 @@ Aliases tileAliases(const Problem &problem, const Config &config) {
   return {
       {"q_tile", tile({rows, dim}, type)},
       {"o_tile", tile({rows, dim}, "f32")},
+      {"o_row", tile({dim}, "f32")},
       {"out_tile", tile({rows, dim}, problem.operation == Operation::AttendPart ? "f32" : type)},
       {"kv_tile", tile({1, columns, dim}, type)},
       {"gate_tile", tile({columns, dim}, type)},
@@ -77,6 +78,8 @@ Aliases tileAliases(const Problem &problem, const Config &config) {
       {"list_ids", tile({rows, list}, "i32")},
       {"row", tile({rows}, "f32")},
       {"row_index", tile({rows}, "i32")},
+      {"number", "tensor<f32>"},
+      {"id", "tensor<i32>"},
   };
 }
 

@@ -92,8 +92,13 @@ LogicalResult FinishOp::verify() {
   return isF32Row(getMax().getType()) ? success() : emitOpError("takes one f32 a row");
 }
 
-LogicalResult JoinOp::verify() { return isF32Row(getA().getType()) ? success() : emitOpError("takes one f32 a row"); }
+/// One number for every row, or one at all.
+static LogicalResult verifyNumbers(Operation *op, RankedTensorType type) {
+  return isF32Row(type) || (type.getRank() == 0 && type.getElementType().isF32()) ? success() : op->emitOpError("takes one f32 a row, or one");
+}
+
+LogicalResult JoinOp::verify() { return verifyNumbers(*this, getA().getType()); }
 
 LogicalResult ShareOp::verify() {
-  return isF32Row(getPart().getType()) ? success() : emitOpError("takes one f32 a row");
+  return verifyNumbers(*this, getPart().getType());
 }

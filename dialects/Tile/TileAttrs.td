@@ -32,19 +32,20 @@ def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment", [DeclareAttrInterfaceM
     The layout of matrix accumulators of the `mma` family, and of everything derived from one by reducing or broadcasting. `roles` names,
     for every dimension of the tile, what it is in the accumulator. Within a warp, with lane = 4*g + t:
 
-        row    = 16*(warp*rowTiles + i) + g + 8*h     i < rowTiles, h in {0, 1}
+        row    = 16*(warp*rowTiles + i) + g + 8*h     i < rowTiles, h in {0, 1}, or h = 0 alone in a tile of 8 rows
         column = 8*n + 2*t + e                        e in {0, 1}
         block  = b
 
     A thread holds the elements (i, h) x b x (n, e) of the dimensions present, in that order, row-major. Threads that differ only in a
-    coordinate of an absent role hold copies: a tile of row sums is replicated over the four lanes of a quad.
+    coordinate of an absent role hold copies: a tile of row sums is replicated over the four lanes of a quad, a tile of
+    rank 0, one number, over all.
 
-    Constraints: rows are a multiple of `16 * warps`, columns of 8; a thread holds at most 1024 elements.
+    Constraints: rows are a multiple of `16 * warps`, or 8 of one warp, columns of 8; a thread holds at most 1024 elements.
 
     Example: `tensor<128x1x64xf32, #tile.fragment<[row, block, column], 4>>` spreads 128 rows over 4 warps, 64 elements a thread.
   }];
   let parameters = (ins ArrayRefParameter<"::landmark::tile::Role">:$roles, "int64_t":$warps);
-  let assemblyFormat = "`<` `[` custom<Roles>($roles) `]` `,` $warps `>`";
+  let assemblyFormat = "`<` custom<Roles>($roles) `,` $warps `>`";
   let genVerifyDecl = 1;
 }
 

@@ -22,7 +22,7 @@ bool landmark::tile::isTile(Type type) {
 
 /// `[row, block, column]`: parses and prints the roles of a fragment.
 static ParseResult parseRoles(AsmParser &parser, SmallVector<Role> &roles) {
-  return parser.parseCommaSeparatedList([&]() -> ParseResult {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&]() -> ParseResult {
     StringRef keyword;
     SMLoc loc = parser.getCurrentLocation();
     if (parser.parseKeyword(&keyword))
@@ -35,7 +35,9 @@ static ParseResult parseRoles(AsmParser &parser, SmallVector<Role> &roles) {
   });
 }
 static void printRoles(AsmPrinter &printer, ArrayRef<Role> roles) {
+  printer << '[';
   llvm::interleaveComma(roles, printer, [&](Role role) { printer << stringifyRole(role); });
+  printer << ']';
 }
 
 #include "dialects/Tile/TileDialect.cpp.inc"
@@ -62,7 +64,7 @@ void TileDialect::initialize() {
 
 LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Role> roles, int64_t warps) {
   // Strictly ascending.
-  if (roles.empty() || !llvm::is_sorted(roles, [](Role a, Role b) { return a <= b; }))
+  if (!llvm::is_sorted(roles, [](Role a, Role b) { return a <= b; }))
     return emitError() << "roles of a fragment must be distinct and in the order row, block, column";
   if (warps < 1 || warps > 32)
     return emitError() << "a fragment is spread over 1 to 32 warps, got " << warps;
@@ -74,7 +76,8 @@ LogicalResult FragmentAttr::verifyEncoding(ArrayRef<int64_t> shape, Type element
     return emitError() << "layout names " << getRoles().size() << " roles for a tile of rank " << shape.size();
   int64_t elements = 1;
   for (auto [size, role] : llvm::zip(shape, getRoles())) {
-    int64_t unit = role == Role::Row ? 16 * getWarps() : role == Role::Column ? 8 : 1;
+    int64_t rowUnit = getWarps() == 1 && size == 8 ? 8 : 16 * getWarps(); // one warp may have half a matrix tile
+    int64_t unit = role == Role::Row ? rowUnit : role == Role::Column ? 8 : 1;
     if (size < 1 || size > maxTileSize || size % unit != 0)
       return emitError() << "has a tile whose " << stringifyRole(role) << "s must be a multiple of " << unit << " up to " << maxTileSize << ", got "
                          << size;

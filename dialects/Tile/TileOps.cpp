@@ -2,6 +2,7 @@
 #include "dialects/Tile/Tile.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "llvm/ADT/SmallBitVector.h"
 
@@ -47,6 +48,15 @@ LogicalResult EdgeOp::verify() {
   auto loop = dyn_cast_if_present<LoopLikeOpInterface>((*this)->getParentOp());
   if (!loop || loop.getSingleInductionVar() != getIv())
     return emitOpError("must stand directly in the loop whose induction variable it asks about");
+  return success();
+}
+
+LogicalResult GridWaitOp::verify() {
+  auto kernel = dyn_cast_if_present<FunctionOpInterface>((*this)->getParentOp());
+  if (!kernel)
+    return emitOpError("must stand in the kernel's own block");
+  if (llvm::count_if((*this)->getBlock()->getOperations(), llvm::IsaPred<GridWaitOp>) > 1)
+    return emitOpError("stands once in a kernel");
   return success();
 }
 

@@ -52,6 +52,19 @@ def Tile_ProgramOp : Tile_Op<"program", [Pure]> {
   let assemblyFormat = "`of` $count attr-dict";
 }
 
+def Tile_GridWaitOp : Tile_Op<"grid_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait until the kernel before this one has ended, and let the next one begin";
+  let description = [{
+    A kernel that says this may be launched before the one before it in its stream has ended. What that one writes may be read, and what it reads be written, from here on; what
+    earlier ones wrote may be read before, as all of them wait here before they let the next one begin. Stands once, in the kernel's own block. Where kernels of a stream run one after the other (the host, and GPUs before
+    `sm_90`) it does nothing. Follows PTX ISA, "griddepcontrol".
+
+    Example: `tile.grid_wait`
+  }];
+  let assemblyFormat = "attr-dict";
+  let hasVerifier = 1;
+}
+
 //===-- Memory ------------------------------------------------------------------------------------------------------===//
 
 class Tile_ViewAccess<string mnemonic, list<Trait> traits> : Tile_Op<mnemonic, traits> {

@@ -65,6 +65,8 @@ private:
   static Type operandElement(tile::DotOp op) { return cast<tile::SlotType>(op.getB().getType()).getBuffer().getElementType(); }
   bool isTf32() const { return element.isF32(); }
   int64_t rowTiles() const { return accLayout.rowTiles(); }
+  /// Whether rows 8-15 of the only row tile are not there; the instruction multiplies zeros in their place.
+  bool isHalf() const { return accLayout.rowRegisters() == 1; }
 
   /// Turns a word that ldmatrix read into an operand of mma.
   Value asOperand(Value word) {
@@ -139,6 +141,14 @@ private:
       return takeLeft(chunk, depth);
     if (!leftSlot)
       leftSlot = b.sharedOffset(a.front(), b.mul(b.warp(), b.i32(16 * rowTiles() * leftType.getRowBytes())));
+    if (isHalf()) {
+      Lanes lanes = depth == 2 ? Lanes::Rows8Chunks2 : Lanes::Rows8;
+      SmallVector<Value> fragment;
+      for (Value half : loadMatrices(pointer(leftSlot, leftType, 0, chunk, lanes), depth, false))
+        fragment.append({half, zeroLike(half)});
+      left.push_back(fragment);
+      return;
+    }
     Lanes lanes = depth == 2 ? Lanes::Rows16Chunks2 : Lanes::Rows16;
     for (int64_t i = 0; i < rowTiles(); ++i)
       left.push_back(loadMatrices(pointer(leftSlot, leftType, 16 * i, chunk, lanes), 2 * depth, false));
@@ -188,12 +198,14 @@ private:
   /// gatherValues agrees.
   void takeLeft(int64_t tile, int64_t depth) {
     left.clear();
-    int64_t columns = a.size() / (2 * rowTiles()); // registers of one row
+    int64_t columns = a.size() / accLayout.rowRegisters(); // registers of one row
     for (int64_t i = 0; i < rowTiles(); ++i) {
       SmallVector<Value> fragment;
       for (int64_t d = 0; d < depth; ++d)
         for (int64_t h = 0; h < 2; ++h) {
-          if (isTf32())
+          if (h == 1 && isHalf())
+            fragment.push_back(zeroLike(fragment.back()));
+          else if (isTf32())
             fragment.push_back(roundToTf32(a[(2 * i + h) * columns + 2 * tile + d]));
           else
             fragment.push_back(pairOperand(a[(2 * i + h) * columns + tile + d]));
@@ -201,6 +213,7 @@ private:
       left.push_back(fragment);
     }
   }
+  Value zeroLike(Value operand) { return arith::ConstantOp::create(b, b.getZeroAttr(operand.getType())); }
   Value pairOperand(Value pair) { return element.isF16() ? pair : Value(LLVM::BitcastOp::create(b, b.getI32Type(), pair)); }
 
   /// Fragments of `width` column tiles from keys stored as rows, for each tile its chunks.
@@ -238,10 +251,12 @@ private:
     int64_t columns = accLayout.blockRegisters() * accLayout.columnRegisters();
     for (int64_t i = 0; i < rowTiles(); ++i) {
       int64_t upper = 2 * i * columns + 2 * tile, lower = upper + columns;
-      int64_t places[] = {upper, upper + 1, lower, lower + 1};
-      SmallVector<Value> acc;
-      for (int64_t place : places)
-        acc.push_back(accumulators[place]);
+      SmallVector<int64_t> places = {upper, upper + 1};
+      if (!isHalf())
+        places.append({lower, lower + 1});
+      SmallVector<Value> acc(4, arith::ConstantOp::create(b, b.getF32FloatAttr(0.0f)));
+      for (auto [number, place] : llvm::enumerate(places))
+        acc[number] = accumulators[place];
       Value product = NVVM::MmaOp::create(b, result, left[i], fragment, acc, ArrayRef<int64_t>{16, 8, depth}, std::nullopt, std::nullopt,
                                           std::array<NVVM::MMATypes, 2>{type, type},
                                           std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
@@ -304,10 +319,12 @@ struct LowerRead : OpConversionPattern<tile::ReadOp> {
       for (int64_t chunk = 0; chunk < chunks; ++chunk) {
         Value pointer = chunkPointer(b, slot, buffer, {16 * i, chunk, row16, Value()});
         Type word = b.getI32Type();
-        Value loaded = NVVM::LdMatrixOp::create(b, LLVM::LLVMStructType::getLiteral(b.getContext(), {word, word}), pointer, 2, NVVM::MMALayout::row,
+        bool isHalf = layout.rowRegisters() == 1;
+        Type result = isHalf ? word : LLVM::LLVMStructType::getLiteral(b.getContext(), {word, word});
+        Value loaded = NVVM::LdMatrixOp::create(b, result, pointer, isHalf ? 1 : 2, NVVM::MMALayout::row,
                                                 NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8), NVVM::LdStMatrixEltType::B16);
-        for (int64_t h = 0; h < 2; ++h)
-          values[(2 * i + h) * chunks + chunk] = LLVM::BitcastOp::create(b, pair, b.extract(loaded, h));
+        for (int64_t h = 0; h < (isHalf ? 1 : 2); ++h)
+          values[(2 * i + h) * chunks + chunk] = LLVM::BitcastOp::create(b, pair, isHalf ? loaded : b.extract(loaded, h));
       }
     rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
     return success();

@@ -164,6 +164,17 @@ struct LowerSplat : TilePattern<tensor::SplatOp> {
   }
 };
 
+/// A tile of rank 0 is the same number in all threads.
+struct LowerExtract : OpConversionPattern<tensor::ExtractOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tensor::ExtractOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    if (!op.getIndices().empty())
+      return op.emitOpError("takes the number of a tile of rank 0");
+    rewriter.replaceOp(op, adaptor.getTensor().front());
+    return success();
+  }
+};
+
 struct LowerIota : TilePattern<tile::IotaOp> {
   using TilePattern::TilePattern;
   FailureOr<SmallVector<Value>> lower(tile::IotaOp op, OneToNOpAdaptor, ThreadBuilder &b) const override {
@@ -305,7 +316,7 @@ void populateElementwisePatterns(RewritePatternSet &patterns, const FragmentType
   patterns.add<LowerApproximation<math::Exp2Op>>(converter, patterns.getContext(), "llvm.nvvm.ex2.approx.ftz.f32");
   patterns.add<LowerApproximation<math::Log2Op>>(converter, patterns.getContext(), "llvm.nvvm.lg2.approx.ftz.f");
   patterns.add<LowerMaximum>(converter, patterns.getContext(), /*benefit=*/2);
-  patterns.add<LowerColumnCompare, LowerElementwise, LowerConstant, LowerSplat, LowerIota, LowerCast, LowerBroadcast, LowerReduce, LowerColumn>(converter,
+  patterns.add<LowerColumnCompare, LowerElementwise, LowerConstant, LowerSplat, LowerExtract, LowerIota, LowerCast, LowerBroadcast, LowerReduce, LowerColumn>(converter,
                                                                                                                        patterns.getContext());
 }
 

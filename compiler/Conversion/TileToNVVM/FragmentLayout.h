@@ -7,6 +7,7 @@
 //      row g           t=0  t=0  t=1  t=1  t=2  t=2  t=3  t=3 | next n, same lanes
 //      row g + 8       the same lanes, h = 1
 //
+// A tile of 8 rows has h = 0 alone.
 #ifndef LANDMARK_COMPILER_CONVERSION_TILETONVVM_FRAGMENTLAYOUT_H
 #define LANDMARK_COMPILER_CONVERSION_TILETONVVM_FRAGMENTLAYOUT_H
 
@@ -20,11 +21,13 @@ namespace landmark {
 struct FragmentLayout {
   int64_t rows = 0, blocks = 0, columns = 0, warps = 1;
 
-  /// Whether the sizes fit: 16 rows for each warp, 8 columns.
-  static bool isLegal(int64_t rows, int64_t columns, int64_t warps) { return rows % (16 * warps) == 0 && columns % 8 == 0; }
+  /// Whether the sizes fit: 16 rows for each warp, or 8 of one; 8 columns.
+  static bool isLegal(int64_t rows, int64_t columns, int64_t warps) {
+    return (rows % (16 * warps) == 0 || (rows == 8 && warps == 1)) && columns % 8 == 0;
+  }
 
-  int64_t rowTiles() const { return rows / (16 * warps); } ///< 16-row tiles of one warp
-  int64_t rowRegisters() const { return rows ? 2 * rowTiles() : 1; }
+  int64_t rowTiles() const { return (rows + 8) / (16 * warps); } ///< 16-row tiles of one warp, the only one perhaps of 8 rows
+  int64_t rowRegisters() const { return rows ? rows / (8 * warps) : 1; }
   int64_t blockRegisters() const { return blocks ? blocks : 1; }
   int64_t columnRegisters() const { return columns ? columns / 4 : 1; }
   int64_t registers() const { return rowRegisters() * blockRegisters() * columnRegisters(); }

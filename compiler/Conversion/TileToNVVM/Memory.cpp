@@ -195,6 +195,18 @@ struct LowerWait : OpConversionPattern<tile::WaitOp> {
   }
 };
 
+/// As assembly, which no access to memory is moved across; upstream's operation says nothing of memory.
+struct LowerGridWait : OpConversionPattern<tile::GridWaitOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::GridWaitOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    LLVM::InlineAsmOp::create(rewriter, op.getLoc(), TypeRange(), ValueRange(), "griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;", "~{memory}",
+                              /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                              LLVM::AsmDialectAttr::get(op.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 struct LowerFence : OpConversionPattern<tile::FenceOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(tile::FenceOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
@@ -364,7 +376,7 @@ struct LowerReadRows : OpConversionPattern<tile::ReadRowsOp> {
 } // namespace
 
 void populateMemoryPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerLoad, LowerReadRows, LowerCopy, LowerCommit, LowerWait, LowerFence, LowerStore>(converter, patterns.getContext());
+  patterns.add<LowerLoad, LowerReadRows, LowerCopy, LowerCommit, LowerWait, LowerGridWait, LowerFence, LowerStore>(converter, patterns.getContext());
 }
 
 } // namespace landmark

@@ -122,7 +122,7 @@ func.func @finish(%m: tensor<16x8xf32>) {
 // -----
 
 func.func @join(%m: tensor<16xi32>) {
-  // expected-error @below {{takes one f32 a row}}
+  // expected-error @below {{takes one f32 a row, or one}}
   %both = landmark.join %m, %m : tensor<16xi32>
   return
 }
@@ -130,7 +130,7 @@ func.func @join(%m: tensor<16xi32>) {
 // -----
 
 func.func @share(%m: tensor<16xi32>) {
-  // expected-error @below {{takes one f32 a row}}
+  // expected-error @below {{takes one f32 a row, or one}}
   %part = landmark.share %m of %m : tensor<16xi32>
   return
 }
