@@ -147,11 +147,20 @@ Config RetrievalPlan::config(Operation step, const Target &target) const {
   if (order.span <= 8)
     config.queryTile = 8; // half of what a matrix instruction takes: half the work on its results
   if (order.span < 64)
-    return config;
+    return sliced(config, step, target);
   Config large = config;
   large.warps = 4;
   large.queryTile = 64;
   return validate(large, problem(step), target) ? large : config;
+}
+
+// Few rows: warps share them, for one alone takes long over a block.
+Config RetrievalPlan::sliced(Config config, Operation step, const Target &target) const {
+  Config sliced = config;
+  for (sliced.warps = 4; sliced.warps > 1; sliced.warps /= 2)
+    if (validate(sliced, problem(step), target))
+      return sliced;
+  return config;
 }
 
 int64_t RetrievalPlan::lists() const {

@@ -63,6 +63,7 @@ struct RetrievalPlan {
   std::vector<Operation> steps() const;
   Problem problem(Operation step) const;
   Config config(Operation step, const Target &target) const;
+  Config sliced(Config config, Operation step, const Target &target) const;
 
   // Elements of the memory between the kernels.
   int64_t lists() const;

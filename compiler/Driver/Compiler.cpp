@@ -3,6 +3,7 @@
 
 #include "compiler/Driver/Diagnostics.h"
 #include "compiler/Driver/Ptxas.h"
+#include "compiler/Driver/RetrievalConfig.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Target/Host/HostTarget.h"
 #include "compiler/Target/NVPTX/NVPTXTarget.h"
@@ -267,6 +268,7 @@ private:
       schedule.specialize = config.loads == Loads::Tma;
       schedule.queryStages = queryStages(config, problem, target);
       schedule.persistent = config.persistent;
+      schedule.slices = hasSlices(config, problem);
       schedule.launchAhead = target.computeCapability() >= 90;
       schedule.overlap = config.overlap;
       schedule.pingPong = config.pingPong;

@@ -51,10 +51,12 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
     manager.addPass(createTileSpecializeWarps({options.stages, options.queryStages, options.warps}));
     manager.addPass(createCanonicalizerPass());
   } else {
-    manager.addPass(createTilePipelineLoads({options.stages, options.warps, residentRegisters}));
+    manager.addPass(createTilePipelineLoads({options.stages, options.slices ? 1 : options.warps, residentRegisters}));
   }
   manager.addPass(createTileStageOperands());
-  manager.addPass(createTileAssignLayouts({options.warps, options.unit}));
+  if (options.slices)
+    manager.addPass(createTileShareProducts());
+  manager.addPass(createTileAssignLayouts({options.warps, options.unit, options.slices}));
   if (options.overlap)
     manager.addPass(createTileOverlapProducts());
   if (options.pingPong)

@@ -28,7 +28,8 @@ bool isCheap(Operation *op) { return isa<arith::ConstantOp, tile::IotaOp, tensor
 /// Roles of the dimensions of every tile of a kernel, found by propagation.
 class RoleSolver {
 public:
-  explicit RoleSolver(gpu::GPUFuncOp kernel) : kernel(kernel) {}
+  /// With `slices` every warp computes a part of the columns of a product.
+  RoleSolver(gpu::GPUFuncOp kernel, bool slices) : kernel(kernel), product(slices ? Role::Slice : Role::Column) {}
 
   /// Propagates until nothing is new. Fails where two roles meet, or none is found.
   LogicalResult solve() {
@@ -74,7 +75,8 @@ private:
 
   /// A tile of rank 3 is rows, blocks, tokens; that is what blocks are a dimension for.
   LogicalResult seed(Operation *op, Value value) {
-    if (isTile(value) && cast<RankedTensorType>(value.getType()).getRank() == 3)
+    bool isProduct = isa<tile::DotOp>(op) || (isCheap(op) && !op->use_empty() && isa<tile::DotOp>(*op->user_begin()));
+    if (!isProduct && isTile(value) && cast<RankedTensorType>(value.getType()).getRank() == 3)
       return set(op, value, {Role::Row, Role::Block, Role::Column});
     return success();
   }
@@ -86,10 +88,10 @@ private:
     if (auto dot = dyn_cast<tile::DotOp>(op))
       return visitDot(dot);
     if (auto store = dyn_cast<tile::StoreOp>(op))
-      return set(op, store.getValue(), store.getValue().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
+      return visitStore(store);
     if (auto read = dyn_cast<tile::ReadRowsOp>(op))
       return set(op, read.getResult(), read.getResult().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
-    if (auto read = dyn_cast<tile::ReadOp>(op))
+    if (auto read = dyn_cast<tile::ReadOp>(op); read && read.getResult().getType().getRank() == 2)
       return set(op, read.getResult(), matrix);
     if (auto load = dyn_cast<tile::LoadOp>(op))
       return load.getResult().getType().getRank() == 2 ? set(op, load.getResult(), matrix) : success();
@@ -123,7 +125,7 @@ private:
   }
 
   LogicalResult visitDot(tile::DotOp dot) {
-    Roles result = dot.getType().getRank() == 3 ? Roles{Role::Row, Role::Block, Role::Column} : Roles(matrix);
+    Roles result = dot.getType().getRank() == 3 ? Roles{Role::Row, Role::Block, product} : Roles{Role::Row, product};
     if (failed(set(dot, dot.getAcc(), result)) || failed(set(dot, dot.getResult(), result)))
       return failure();
     if (isTile(dot.getB()))
@@ -131,6 +133,14 @@ private:
     if (auto type = dyn_cast<RankedTensorType>(dot.getA().getType()); type && type.getRank() == 2)
       return set(dot, dot.getA(), matrix);
     return success();
+  }
+
+  /// Columns are stored by whoever has them.
+  LogicalResult visitStore(tile::StoreOp store) {
+    Value value = store.getValue();
+    if (store.getValue().getType().getRank() == 1)
+      return set(store, value, {Role::Row});
+    return roles.contains(value) && roles.find(value)->second.back() == Role::Slice ? success() : set(store, value, matrix);
   }
 
   LogicalResult visitDropped(Operation *op, Value source, Value result, ArrayRef<int64_t> dims) {
@@ -155,6 +165,7 @@ private:
   static constexpr Role matrixRoles[] = {Role::Row, Role::Column};
   const ArrayRef<Role> matrix = matrixRoles;
   gpu::GPUFuncOp kernel;
+  Role product; ///< of a product's columns
   llvm::MapVector<Value, Roles> roles;
   bool changed = false;
 };
@@ -178,7 +189,8 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
   LogicalResult setLayout(Operation *op, Value value, ArrayRef<Role> roles) {
     auto type = cast<RankedTensorType>(value.getType());
     auto emitError = [&] { return op->emitOpError(); };
-    auto layout = tile::FragmentAttr::getChecked(emitError, &getContext(), roles, static_cast<int64_t>(warps));
+    int64_t spread = slices && !llvm::is_contained(roles, Role::Slice) ? 1 : static_cast<int64_t>(warps);
+    auto layout = tile::FragmentAttr::getChecked(emitError, &getContext(), roles, spread);
     if (!layout || failed(layout.verifyEncoding(type.getShape(), type.getElementType(), emitError)))
       return failure();
     auto laidOut = type.cloneWithEncoding(layout);
@@ -215,7 +227,7 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
     }
     WalkResult result = getOperation()->walk([&](gpu::GPUFuncOp kernel) -> WalkResult {
       separateCheapTiles(kernel);
-      RoleSolver solver(kernel);
+      RoleSolver solver(kernel, slices);
       if (failed(solver.solve()))
         return failure();
       WalkResult assigned = kernel.walk([&](Operation *op) -> WalkResult {

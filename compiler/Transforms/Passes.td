@@ -95,6 +95,15 @@ def TileStageOperands : Pass<"tile-stage-operands"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
 }
 
+def TileShareProducts : Pass<"tile-share-products"> {
+  let summary = "Give every warp the logits that the others computed";
+  let description = [{
+    For schedules in which a warp has all rows, few as they are, and a slice of a product's columns: a product that is reduced along them, one of a transposed right operand,
+    goes through shared memory, and each warp reads it whole. The other products stay in slices.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
+}
+
 def TileAssignLayouts : Pass<"tile-assign-layouts"> {
   let summary = "Give every tile the layout that its dots, reductions and broadcasts ask for";
   let description = [{
@@ -102,7 +111,8 @@ def TileAssignLayouts : Pass<"tile-assign-layouts"> {
     directions. Constants, iotas and splats are made anew for each use, so that one may serve rows and columns.
   }];
   let options = [Option<"warps", "warps", "int64_t", /*default=*/"4", "Warps of a thread block">,
-                 Option<"unit", "unit", "std::string", /*default=*/"\"mma\"", "Instruction that multiplies: mma or wgmma">];
+                 Option<"unit", "unit", "std::string", /*default=*/"\"mma\"", "Instruction that multiplies: mma or wgmma">,
+                 Option<"slices", "slices", "bool", /*default=*/"false", "Every warp has all rows, and a part of a product's columns">];
 }
 
 def TileOverlapProducts : Pass<"tile-overlap-products"> {

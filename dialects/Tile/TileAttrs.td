@@ -21,7 +21,8 @@ def Tile_ReductionKindAttr : EnumAttr<Tile_Dialect, Tile_ReductionKind, "reducti
 }
 
 def Tile_Role : I32EnumAttr<"Role", "what a dimension of a tile is in the layout of a matrix accumulator", [
-    I32EnumAttrCase<"Row", 0, "row">, I32EnumAttrCase<"Block", 1, "block">, I32EnumAttrCase<"Column", 2, "column">]> {
+    I32EnumAttrCase<"Row", 0, "row">, I32EnumAttrCase<"Block", 1, "block">, I32EnumAttrCase<"Column", 2, "column">,
+    I32EnumAttrCase<"Slice", 3, "slice">]> {
   let cppNamespace = "::landmark::tile";
   let genSpecializedAttr = 0;
 }
@@ -36,15 +37,22 @@ def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment", [DeclareAttrInterfaceM
         column = 8*n + 2*t + e                        e in {0, 1}
         block  = b
 
+    Rows are spread over the warps. With `slice` in place of `column` every warp has all rows, and columns are spread: warp w has the w-th part of them.
+
     A thread holds the elements (i, h) x b x (n, e) of the dimensions present, in that order, row-major. Threads that differ only in a
     coordinate of an absent role hold copies: a tile of row sums is replicated over the four lanes of a quad, a tile of
-    rank 0, one number, over all.
+    rank 0, one number, over all. Spread over one warp, a tile is the same in all warps of a larger block.
 
-    Constraints: rows are a multiple of `16 * warps`, or 8 of one warp, columns of 8; a thread holds at most 1024 elements.
+    Constraints: rows are a multiple of `16 * warps`, or 8 of one warp, columns of 8, or of `8 * warps` where they are slices; a thread holds at most 1024 elements.
 
     Example: `tensor<128x1x64xf32, #tile.fragment<[row, block, column], 4>>` spreads 128 rows over 4 warps, 64 elements a thread.
   }];
   let parameters = (ins ArrayRefParameter<"::landmark::tile::Role">:$roles, "int64_t":$warps);
+  let extraClassDeclaration = [{
+    bool isSliced() const { return ::llvm::is_contained(getRoles(), Role::Slice); }
+    /// Over how many warps rows are spread.
+    int64_t getRowWarps() const { return isSliced() ? 1 : getWarps(); }
+  }];
   let assemblyFormat = "`<` custom<Roles>($roles) `,` $warps `>`";
   let genVerifyDecl = 1;
 }

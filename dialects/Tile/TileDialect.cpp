@@ -66,6 +66,8 @@ LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   // Strictly ascending.
   if (!llvm::is_sorted(roles, [](Role a, Role b) { return a <= b; }))
     return emitError() << "roles of a fragment must be distinct and in the order row, block, column";
+  if (llvm::is_contained(roles, Role::Column) && llvm::is_contained(roles, Role::Slice))
+    return emitError() << "columns of a fragment are whole or slices, not both";
   if (warps < 1 || warps > 32)
     return emitError() << "a fragment is spread over 1 to 32 warps, got " << warps;
   return success();
@@ -76,12 +78,12 @@ LogicalResult FragmentAttr::verifyEncoding(ArrayRef<int64_t> shape, Type element
     return emitError() << "layout names " << getRoles().size() << " roles for a tile of rank " << shape.size();
   int64_t elements = 1;
   for (auto [size, role] : llvm::zip(shape, getRoles())) {
-    int64_t rowUnit = getWarps() == 1 && size == 8 ? 8 : 16 * getWarps(); // one warp may have half a matrix tile
-    int64_t unit = role == Role::Row ? rowUnit : role == Role::Column ? 8 : 1;
+    int64_t rowUnit = getRowWarps() == 1 && size == 8 ? 8 : 16 * getRowWarps(); // one warp may have half a matrix tile
+    int64_t unit = role == Role::Row ? rowUnit : role == Role::Column ? 8 : role == Role::Slice ? 8 * getWarps() : 1;
     if (size < 1 || size > maxTileSize || size % unit != 0)
       return emitError() << "has a tile whose " << stringifyRole(role) << "s must be a multiple of " << unit << " up to " << maxTileSize << ", got "
                          << size;
-    elements *= role == Role::Row ? size / (8 * getWarps()) : role == Role::Column ? size / 4 : size;
+    elements *= role == Role::Row ? size / (8 * getRowWarps()) : role == Role::Column ? size / 4 : role == Role::Slice ? size / (4 * getWarps()) : size;
   }
   if (elements > maxElements)
     return emitError() << "has a tile of which a thread holds " << elements << " elements, at most " << maxElements << " are allowed";

@@ -31,15 +31,18 @@ static LogicalResult verifySameLayout(Operation *op, RankedTensorType whole, Ran
   if (wholeLayout)
     for (int64_t dim : dims)
       roles.push_back(wholeLayout.getRoles()[dim]);
-  if (!wholeLayout || !partLayout || partLayout.getRoles() != ArrayRef(roles) || partLayout.getWarps() != wholeLayout.getWarps())
+  int64_t warps = !wholeLayout ? 0 : llvm::is_contained(roles, Role::Slice) ? wholeLayout.getWarps() : wholeLayout.getRowWarps();
+  if (!wholeLayout || !partLayout || partLayout.getRoles() != ArrayRef(roles) || partLayout.getWarps() != warps)
     return op->emitOpError("needs its tiles in one layout, got ") << whole << " and " << part;
   return success();
 }
 
 /// Checks that a tile with a layout is one of rows and columns, as matrices and their accumulators are.
 static LogicalResult verifyMatrixLayout(Operation *op, RankedTensorType type) {
-  static constexpr Role matrix[] = {Role::Row, Role::Column}, blocks[] = {Role::Row, Role::Block, Role::Column};
-  if (FragmentAttr layout = layoutOf(type); layout && layout.getRoles() != (type.getRank() == 3 ? ArrayRef(blocks) : ArrayRef(matrix)))
+  FragmentAttr layout = layoutOf(type);
+  Role columns = layout && layout.isSliced() ? Role::Slice : Role::Column;
+  const Role matrix[] = {Role::Row, columns}, blocks[] = {Role::Row, Role::Block, columns};
+  if (layout && layout.getRoles() != (type.getRank() == 3 ? ArrayRef(blocks) : ArrayRef(matrix)))
     return op->emitOpError("needs rows, blocks and columns in this order, got ") << type;
   return success();
 }
@@ -187,7 +190,7 @@ LogicalResult DotOp::verify() {
   if (result.getShape() != ArrayRef<int64_t>(expected))
     return emitOpError("result has the wrong shape");
   if (auto left = dyn_cast<RankedTensorType>(getA().getType())) {
-    if (bool(layoutOf(left)) != bool(layoutOf(result)) || (layoutOf(left) && layoutOf(left).getWarps() != layoutOf(result).getWarps()))
+    if (bool(layoutOf(left)) != bool(layoutOf(result)) || (layoutOf(left) && layoutOf(left).getWarps() != layoutOf(result).getRowWarps()))
       return emitOpError("needs its tiles over the same warps, got ") << left << " and " << result;
     if (failed(verifyMatrixLayout(*this, left)))
       return failure();
@@ -356,11 +359,8 @@ LogicalResult WriteOp::verify() {
 LogicalResult ReadOp::verify() {
   BufferType buffer = getSlot().getType().getBuffer();
   auto result = getResult().getType();
-  if (result.getShape() != buffer.getShape() || result.getElementType() != buffer.getElementType())
-    return emitOpError("result must have the shape and the element type of the slot");
-  if (result.getRank() != 2)
-    return emitOpError("reads a matrix, got rank ") << result.getRank();
-  if (buffer.getElementType().getIntOrFloatBitWidth() != 16)
-    return emitOpError("reads 16-bit elements, got ") << buffer.getElementType();
+  if (result.getElementType() != buffer.getElementType() || result.getRank() < 2 || buffer.getShape().size() != 2 ||
+      result.getDimSize(0) != buffer.getRows() || result.getNumElements() != buffer.getRows() * buffer.getColumns())
+    return emitOpError("result must have the rows and the element type of the slot, and its columns in the other dimensions");
   return verifyMatrixLayout(*this, result);
 }

@@ -321,7 +321,7 @@ def Tile_WriteOp : Tile_Op<"write", [MemoryEffects<[MemWrite]>]> {
 def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
   let summary = "read a tile of a ring into registers";
   let description = [{
-    Follows PTX ISA, "ldmatrix". Only 16-bit elements: their operand fragments are those of an accumulator.
+    Rows are rows, a row's columns the tile's other dimensions. 16-bit elements follow PTX ISA, "ldmatrix": their operand fragments are those of an accumulator.
 
     Example: `%q = tile.read %slot : !tile.slot<...> -> tensor<128x128xbf16, #tile.fragment<[row, column], 4>>`
   }];

@@ -16,6 +16,15 @@ using namespace mlir;
 namespace landmark {
 namespace {
 
+/// Pointer to a chunk that only lane and warp know, `row` a multiple of 8.
+Value anyChunkPointer(ThreadBuilder &b, Value slot, tile::BufferType type, int64_t row, Value laneRow, Value chunk) {
+  tile::SwizzleAttr swizzle = type.getSwizzle();
+  Value order = b.bitAnd(b.shiftRight(laneRow, swizzle.getShift()), b.i32((int64_t(1) << swizzle.getBits()) - 1));
+  Value inRow = b.shiftLeft(b.bitXor(chunk, order), 4);
+  Value start = b.sharedOffset(slot, b.add(b.mul(laneRow, b.i32(type.getRowBytes())), inRow));
+  return b.sharedOffset(start, b.i32(row * type.getRowBytes()));
+}
+
 /// One product of a warp: operand fragments in, accumulators in place.
 class DotEmitter {
 public:
@@ -29,6 +38,10 @@ public:
   /// Rows of the right operand are columns of the result: keys as the transposed operand.
   SmallVector<Value> emitTransposed() {
     int64_t chunks = rightType.getRowBytes() / 16, tiles = rightType.getRows() / 8;
+    if (accLayout.isSliced) { // this warp's keys
+      tiles /= accLayout.warps;
+      right = b.sharedOffset(right, b.mul(b.warp(), b.i32(8 * tiles * rightType.getRowBytes())));
+    }
     for (int64_t chunk = 0; chunk < chunks; chunk += 2) {
       int64_t depth = std::min<int64_t>(2, chunks - chunk);
       loadLeft(chunk, depth);
@@ -44,7 +57,7 @@ public:
 
   /// Columns of the right operand are columns of the result: weights times values. With `transposed` the left operand's rows are contracted too.
   SmallVector<Value> emitPlain(bool transposed) {
-    int64_t tiles = rightType.getColumns() / 8, rows = rightType.getRows(), step = isTf32() ? 8 : 16;
+    int64_t tiles = rightType.getColumns() / (accLayout.isSliced ? 8 * accLayout.warps : 8), rows = rightType.getRows(), step = isTf32() ? 8 : 16;
     for (int64_t row = 0; row < rows; row += step) {
       int64_t depth = isTf32() ? 2 : std::min<int64_t>(2, (rows - row) / 8);
       if (transposed)
@@ -140,7 +153,7 @@ private:
     if (!leftType)
       return takeLeft(chunk, depth);
     if (!leftSlot)
-      leftSlot = b.sharedOffset(a.front(), b.mul(b.warp(), b.i32(16 * rowTiles() * leftType.getRowBytes())));
+      leftSlot = b.warpRows(a.front(), accLayout, leftType.getRowBytes());
     if (isHalf()) {
       Lanes lanes = depth == 2 ? Lanes::Rows8Chunks2 : Lanes::Rows8;
       SmallVector<Value> fragment;
@@ -173,13 +186,7 @@ private:
   }
 
   /// Pointer to a chunk of the left operand that only the warp knows.
-  Value columnPointer(int64_t row, Value laneRow, Value chunk) {
-    tile::SwizzleAttr swizzle = leftType.getSwizzle();
-    Value order = b.bitAnd(b.shiftRight(laneRow, swizzle.getShift()), b.i32((int64_t(1) << swizzle.getBits()) - 1));
-    Value inRow = b.shiftLeft(b.bitXor(chunk, order), 4);
-    Value start = b.sharedOffset(a.front(), b.add(b.mul(laneRow, b.i32(leftType.getRowBytes())), inRow));
-    return b.sharedOffset(start, b.i32(row * leftType.getRowBytes()));
-  }
+  Value columnPointer(int64_t row, Value laneRow, Value chunk) { return anyChunkPointer(b, a.front(), leftType, row, laneRow, chunk); }
 
   /// 32-bit elements cannot be transposed by ldmatrix: each lane reads rows 2t and 2t + 1 of columns g and g + 8, to which gatherValues agrees.
   SmallVector<Value> gatherColumns(int64_t row, Value chunk) {
@@ -225,8 +232,16 @@ private:
   /// Fragments of `width` column tiles from values stored as rows, transposed on the way.
   SmallVector<Value> loadValues(int64_t row, int64_t depth, int64_t chunk, int64_t width) {
     Lanes lanes = depth == 1 ? (width == 1 ? Lanes::Rows8 : Lanes::Rows8Chunks2) : width == 1 ? Lanes::Rows16 : Lanes::Rows16Chunks2;
-    return loadMatrices(pointer(right, rightType, row, chunk, lanes), width * depth, true);
+    if (!accLayout.isSliced)
+      return loadMatrices(pointer(right, rightType, row, chunk, lanes), width * depth, true);
+    ChunkAddress address = laneAddress(row, 0, lanes);
+    Value sliced = sliceChunk(chunk, accLayout.sliceColumns() / 8);
+    if (address.laneChunk)
+      sliced = b.add(sliced, address.laneChunk);
+    return loadMatrices(anyChunkPointer(b, right, rightType, row, address.laneRow, sliced), width * depth, true);
   }
+  /// Chunk `chunk` of this warp's slice, which has `chunks`.
+  Value sliceChunk(int64_t chunk, int64_t chunks) { return b.add(b.mul(b.warp(), b.i32(chunks)), b.i32(chunk)); }
 
   /// 32-bit elements cannot be transposed by ldmatrix: each lane reads its two, rows 2t and 2t + 1.
   SmallVector<Value> gatherValues(int64_t row, int64_t tile, int64_t width) {
@@ -236,7 +251,8 @@ private:
     for (int64_t i = 0; i < width; ++i)
       for (int64_t odd = 0; odd < 2; ++odd) {
         Value laneRow = odd ? b.bitOr(evenRow, b.i32(1)) : evenRow;
-        Value pointer = chunkPointer(b, right, rightType, {row, 2 * (tile + i), laneRow, laneChunk});
+        Value chunk = accLayout.isSliced ? sliceChunk(2 * (tile + i), accLayout.sliceColumns() / 4) : b.i32(2 * (tile + i));
+        Value pointer = anyChunkPointer(b, right, rightType, row, laneRow, b.add(chunk, laneChunk));
         fragments.push_back(roundToTf32(LLVM::LoadOp::create(b, b.getF32Type(), b.sharedOffset(pointer, inChunk))));
       }
     return fragments;
@@ -302,7 +318,21 @@ struct LowerDot : OpConversionPattern<tile::DotOp> {
   }
 };
 
-/// A tile of 16-bit elements into registers, as the left operand of dots.
+/// Where a thread's register number `number` of a tile, and the one after it, stand in a slot of the tile's rows.
+Value pairPointer(ThreadBuilder &b, Value slot, tile::BufferType buffer, const FragmentLayout &layout, int64_t number) {
+  bool isWide = buffer.getElementType().isF32();
+  // A column tile is one chunk of 16-bit elements, two of 32-bit ones.
+  Value laneChunk = isWide ? b.shiftRight(b.inQuad(), 1) : b.i32(0);
+  Value inChunk = isWide ? b.shiftLeft(b.bitAnd(b.inQuad(), b.i32(1)), 3) : b.shiftLeft(b.inQuad(), 2);
+  auto place = layout.placeOf(number);
+  int64_t column = place.block * layout.columns + FragmentLayout::columnConstant(place.column), perTile = isWide ? 2 : 1;
+  Value chunk = b.add(laneChunk, b.i32(column / 8 * perTile));
+  if (layout.isSliced)
+    chunk = b.add(chunk, b.mul(b.warp(), b.i32(layout.sliceColumns() / 8 * perTile)));
+  return b.sharedOffset(anyChunkPointer(b, slot, buffer, FragmentLayout::rowConstant(place.row), b.group(), chunk), inChunk);
+}
+
+/// A tile of 16-bit elements into registers, as the left operand of dots, or one of float32 that every warp needs whole.
 struct LowerRead : OpConversionPattern<tile::ReadOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(tile::ReadOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -311,8 +341,19 @@ struct LowerRead : OpConversionPattern<tile::ReadOp> {
     tile::BufferType buffer = op.getSlot().getType().getBuffer();
     FragmentLayout layout = layoutOf(type);
     auto pair = VectorType::get({2}, type.getElementType());
+    if (type.getElementType().isF32()) {
+      SmallVector<Value> values;
+      Value slot = b.warpRows(adaptor.getSlot(), layout, buffer.getRowBytes());
+      for (int64_t number = 0; number < layout.registers(); number += 2) {
+        Value loaded = LLVM::LoadOp::create(b, pair, pairPointer(b, slot, buffer, layout, number), 8);
+        for (int64_t e = 0; e < 2; ++e)
+          values.push_back(vector::ExtractOp::create(b, loaded, e));
+      }
+      rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
+      return success();
+    }
     Value row16 = b.bitAnd(b.lane(), b.i32(15));
-    Value slot = b.sharedOffset(adaptor.getSlot(), b.mul(b.warp(), b.i32(16 * layout.rowTiles() * buffer.getRowBytes())));
+    Value slot = b.warpRows(adaptor.getSlot(), layout, buffer.getRowBytes());
     int64_t chunks = buffer.getRowBytes() / 16;
     SmallVector<Value> values(layout.registers() / 2);
     for (int64_t i = 0; i < layout.rowTiles(); ++i)
@@ -340,17 +381,12 @@ struct LowerWrite : OpConversionPattern<tile::WriteOp> {
     tile::BufferType buffer = op.getSlot().getType().getBuffer();
     FragmentLayout layout = layoutOf(type);
     bool isWide = type.getElementType().isF32();
-    Value slot = b.sharedOffset(adaptor.getSlot().front(), b.mul(b.warp(), b.i32(16 * layout.rowTiles() * buffer.getRowBytes())));
-    // A column tile is one chunk of 16-bit elements, two of 32-bit ones.
-    Value laneChunk = isWide ? b.shiftRight(b.inQuad(), 1) : Value();
-    Value inChunk = isWide ? b.shiftLeft(b.bitAnd(b.inQuad(), b.i32(1)), 3) : b.shiftLeft(b.inQuad(), 2);
+    Value slot = b.warpRows(adaptor.getSlot().front(), layout, buffer.getRowBytes());
     for (int64_t number = 0; number < layout.registers(); number += 2) {
-      auto place = layout.placeOf(number);
-      int64_t column = place.block * layout.columns + FragmentLayout::columnConstant(place.column);
-      Value pointer = chunkPointer(b, slot, buffer, {FragmentLayout::rowConstant(place.row), column / 8 * (isWide ? 2 : 1), b.group(), laneChunk});
+      Value pointer = pairPointer(b, slot, buffer, layout, number);
       ValueRange values = adaptor.getValue();
       Value pair = isWide ? Value(vector::FromElementsOp::create(b, VectorType::get({2}, b.getF32Type()), values.slice(number, 2))) : values[number / 2];
-      LLVM::StoreOp::create(b, pair, b.sharedOffset(pointer, inChunk), isWide ? 8 : 4);
+      LLVM::StoreOp::create(b, pair, pointer, isWide ? 8 : 4);
     }
     rewriter.eraseOp(op);
     return success();

@@ -95,10 +95,10 @@ struct LowerColumnCompare : OpConversionPattern<arith::CmpIOp> {
     if (!numbers)
       return failure();
     ThreadBuilder b(op.getLoc(), rewriter);
-    Value lanePart = b.shiftLeft(b.inQuad(), 1);
+    FragmentLayout layout = layoutOf(cast<RankedTensorType>(op.getLhs().getType()));
+    Value lanePart = b.firstColumn(layout);
     if (numbers->offset)
       lanePart = b.add(lanePart, rewriter.getRemappedValue(numbers->offset));
-    FragmentLayout layout = layoutOf(cast<RankedTensorType>(op.getLhs().getType()));
     llvm::DenseMap<Value, Value> bounds;
     SmallVector<Value> results;
     for (auto [number, bound] : llvm::enumerate(adaptor.getRhs())) {
@@ -180,7 +180,7 @@ struct LowerIota : TilePattern<tile::IotaOp> {
   FailureOr<SmallVector<Value>> lower(tile::IotaOp op, OneToNOpAdaptor, ThreadBuilder &b) const override {
     FragmentLayout layout = layoutOf(op.getResult().getType());
     SmallVector<Value> values;
-    Value lanePart = layout.rows ? b.firstRow(layout) : layout.columns ? b.shiftLeft(b.inQuad(), 1) : b.i32(0);
+    Value lanePart = layout.rows ? b.firstRow(layout) : layout.columns ? b.firstColumn(layout) : b.i32(0);
     for (int64_t i = 0; i < layout.registers(); ++i) {
       int64_t constant = layout.rows ? FragmentLayout::rowConstant(i) : layout.columns ? FragmentLayout::columnConstant(i) : i;
       values.push_back(b.add(lanePart, b.i32(constant)));
@@ -270,6 +270,8 @@ struct LowerReduce : TilePattern<tile::ReduceOp> {
     FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
     Type element = op.getSource().getType().getElementType();
     bool dropsRows = from.rows && !to.rows;
+    if (from.isSliced && !to.columns)
+      return op.emitOpError("has a warp that holds a slice of the columns alone");
     if ((dropsRows && from.warps != 1) || !(element.isF32() || element.isInteger(32)))
       return op.emitOpError("lowers reductions of f32 and i32, along rows within one warp only");
     SmallVector<SmallVector<Value>> parts(to.registers());
@@ -296,8 +298,8 @@ struct LowerColumn : TilePattern<tile::ColumnOp> {
   using TilePattern::TilePattern;
   FailureOr<SmallVector<Value>> lower(tile::ColumnOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
     FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
-    if (!from.columns || !op.getSource().getType().getElementType().isF32())
-      return op.emitOpError("lowers columns of f32 tiles");
+    if (!from.columns || from.isSliced || !op.getSource().getType().getElementType().isF32())
+      return op.emitOpError("lowers columns of f32 tiles that every warp has");
     int64_t column = op.getColumn();
     SmallVector<Value> values;
     for (int64_t i = 0; i < to.registers(); ++i) {

@@ -20,16 +20,19 @@ namespace landmark {
 /// register, and threads that differ there hold copies.
 struct FragmentLayout {
   int64_t rows = 0, blocks = 0, columns = 0, warps = 1;
+  bool isSliced = false; ///< warps have all rows and a part of the columns each
 
   /// Whether the sizes fit: 16 rows for each warp, or 8 of one; 8 columns.
   static bool isLegal(int64_t rows, int64_t columns, int64_t warps) {
     return (rows % (16 * warps) == 0 || (rows == 8 && warps == 1)) && columns % 8 == 0;
   }
 
-  int64_t rowTiles() const { return (rows + 8) / (16 * warps); } ///< 16-row tiles of one warp, the only one perhaps of 8 rows
-  int64_t rowRegisters() const { return rows ? rows / (8 * warps) : 1; }
+  int64_t rowWarps() const { return isSliced ? 1 : warps; }         ///< that rows are spread over
+  int64_t sliceColumns() const { return isSliced ? columns / warps : columns; } ///< of a warp
+  int64_t rowTiles() const { return (rows + 8) / (16 * rowWarps()); } ///< 16-row tiles of one warp, the only one perhaps of 8 rows
+  int64_t rowRegisters() const { return rows ? rows / (8 * rowWarps()) : 1; }
   int64_t blockRegisters() const { return blocks ? blocks : 1; }
-  int64_t columnRegisters() const { return columns ? columns / 4 : 1; }
+  int64_t columnRegisters() const { return columns ? sliceColumns() / 4 : 1; }
   int64_t registers() const { return rowRegisters() * blockRegisters() * columnRegisters(); }
 
   struct Place {

@@ -52,7 +52,7 @@ private:
 Value columnOf(ThreadBuilder &b, const FragmentLayout &layout, int64_t columnRegister) {
   if (!layout.columns)
     return b.i32(0);
-  return b.add(b.shiftLeft(b.inQuad(), 1), b.i32(FragmentLayout::columnConstant(columnRegister)));
+  return b.add(b.firstColumn(layout), b.i32(FragmentLayout::columnConstant(columnRegister)));
 }
 
 Value both(ThreadBuilder &b, Value left, Value right) { return left ? (right ? b.bitAnd(left, right) : left) : right; }
@@ -310,6 +310,9 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
     // Lanes of a quad hold copies of a value by row: the first one writes it.
     Value writes = layout.columns ? Value() : arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.inQuad(), b.i32(0));
+    auto size = op->getParentOfType<gpu::GPUFuncOp>().getKnownBlockSize();
+    if (layout.warps == 1 && size && size->front() > 32) // of copies in all warps, the first one's
+      writes = both(b, writes, b.less(b.thread(), b.i32(32)));
     Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
     int64_t perRow = adaptor.getValue().size() / layout.rowRegisters();
     for (int64_t i = 0; i < layout.rowRegisters(); ++i) {

@@ -20,6 +20,7 @@ FragmentLayout layoutOf(RankedTensorType type) {
   auto fragment = cast<tile::FragmentAttr>(type.getEncoding());
   FragmentLayout layout;
   layout.warps = fragment.getWarps();
+  layout.isSliced = fragment.isSliced();
   for (auto [size, role] : llvm::zip(type.getShape(), fragment.getRoles()))
     (role == Role::Row ? layout.rows : role == Role::Block ? layout.blocks : layout.columns) = size;
   return layout;

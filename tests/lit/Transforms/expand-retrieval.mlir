@@ -53,13 +53,13 @@ func.func @top_k(%v: tensor<16x8xf32>, %i: tensor<16x8xi32>, %s: tensor<16x64xf3
 
 // -----
 
-// All rows are one: along rows, then along columns; rows but the first of the result hold nothing.
+// All rows are one, and so is what they are reduced to; rows but the first of the result hold nothing.
 // CHECK-LABEL: @top_k_across
 // CHECK: scf.for
-// CHECK: %[[A:.*]] = tile.reduce {{ *}}max %{{.*}} along [0] : tensor<16x8xf32> -> tensor<8xf32>
-// CHECK: tile.broadcast %[[A]] to [1]
-// CHECK: tile.reduce {{ *}}max %{{.*}} along [1]
-// CHECK: tile.reduce {{ *}}min %{{.*}} along [0]
+// CHECK: tile.reduce {{ *}}max %{{.*}} along [0, 1] : tensor<16x8xf32> -> tensor<f32>
+// CHECK: tile.reduce {{ *}}max %{{.*}} along [0, 1] : tensor<16x64xf32> -> tensor<f32>
+// CHECK: tile.broadcast %{{.*}} to [] : tensor<f32> -> tensor<16x8xf32>
+// CHECK: tile.reduce {{ *}}min %{{.*}} along [0, 1]
 // CHECK: scf.yield
 // CHECK: tile.iota : tensor<16xi32>
 // CHECK: arith.cmpi eq
