@@ -6,6 +6,7 @@
 #include "LoadedKernel.h"
 #include "Places.h"
 #include "RetrievalPlan.h"
+#include "compiler/Driver/RetrievalConfig.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -120,6 +121,17 @@ struct Retrieval::State {
     int64_t row = plan.candidateColumns();
     to.view(buffer.data(), {batch(), outer * (row / width), inner, width},
             {outer * inner * row, width, outer * row, 1});
+  }
+
+  /// The order in which lists were made.
+  RowOrder listOrder(int64_t queries) const { return plan.shares() ? plan.poolOrder(queries) : plan.scoreOrder(queries); }
+  /// All lists of a row side by side, in pieces.
+  void addCandidates(KernelArguments &to, int64_t queries) const {
+    RowOrder order = listOrder(queries);
+    int64_t rows = order.outer * (plan.shares() ? order.spans() : order.inner), row = plan.candidateColumns();
+    for (const DeviceBuffer *buffer : {&values, &ids})
+      to.view(buffer->data(), {batch(), rows, row / selectionColumns, selectionColumns},
+              {rows * row, row, selectionColumns, 1});
   }
 
   // The steps, on `queries` queries that end `back - queries` before the end of their sequences; `all` is the whole
@@ -251,13 +263,10 @@ Expected<void> Retrieval::State::pool(int64_t queries, int64_t back, bool isFirs
 }
 
 Expected<void> Retrieval::State::select(int64_t queries, int64_t first, int64_t all, void *stream) {
-  RowOrder order = plan.shares() ? plan.poolOrder(queries) : plan.scoreOrder(queries);
+  RowOrder order = listOrder(queries);
   int64_t inner = plan.shares() ? order.spans() : order.inner, head = tableHead(all), query = plan.list;
   KernelArguments arguments;
-  int64_t row = plan.candidateColumns(), width = kernels.at(Operation::Select)->kernel.config.keyTile;
-  for (const DeviceBuffer *buffer : {&values, &ids})
-    arguments.view(buffer->data(), {batch(), inner * order.outer, row / width, width},
-                   {order.outer * inner * row, row, width, 1});
+  addCandidates(arguments, queries);
   auto *entries = static_cast<int32_t *>(table.data()) + (plan.sharesChunk() ? 0 : first * query);
   arguments.view(entries, {batch(), order.outer, inner, plan.list},
                  {tableBatch(all), order.outerOf(head, query), order.innerOf(head, query), 1});
@@ -296,7 +305,7 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
   int64_t queries = q.shape[2], splits = plan.attendSplits, heads = plan.queryHeads, head = tableHead(all),
           query = plan.list;
   bool isPart = splits > 1;
-  Operation step = isPart ? Operation::AttendPart : Operation::Attend;
+  Operation step = plan.attendStep();
   RowOrder order = plan.attendOrder(queries);
   TensorView partView = denseView(parts.data(), DType::F32, {batch() * splits, heads, queries, plan.headDim});
   RowsView partRows = denseRows(static_cast<float *>(partLse.data()), {batch() * splits, heads, queries});
@@ -308,13 +317,20 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
   addSequences(arguments);
   addTable(arguments, source.table, cache->maxBlocks());
   bool sharesSpans = plan.sharesChunk() || plan.granularity == Granularity::Query;
+  addCandidates(arguments, queries);
   arguments.view(static_cast<int32_t *>(table.data()) + (plan.sharesChunk() ? 0 : first * query),
-                 {batch(), order.outer, order.spans(), plan.topK},
+                 {batch(), order.outer, order.spans(), plan.list},
                  {tableBatch(all), order.outerOf(head, query), sharesSpans ? 0 : head, 1});
   add(arguments, isPart ? partView : o, order);
   add(arguments, isPart ? partRows : lse, order);
+  // Lists lie by the inner rows of the order in which they were made, then by the outer ones.
+  RowOrder listed = listOrder(queries);
+  int64_t outers = listed.outer, listHead = listed.innerOf(outers, 0) + listed.outerOf(1, 0),
+          listQuery = listed.innerOf(0, outers) + listed.outerOf(0, 1);
   arguments
-      .numbers({order.span, splits, order.outerStep(), order.innerStep(), plan.group(), back, plan.window, plan.topK})
+      .numbers({order.span, splits, order.outerStep(), order.innerStep(), plan.group(), back, plan.window,
+                order.outerOf(listHead, listQuery), sharesSpans ? 0 : listHead,
+                plan.selects ? 0 : plan.scoreSplits * plan.list})
       .factor(plan.scale);
   auto done = launch(step, programs(step, order, splits), arguments, stream);
   if (!done || !isPart)
@@ -344,8 +360,9 @@ Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, c
         return done;
     if (plan.sharesChunk())
       continue;
-    if (auto done = select(queries, first, all, stream); !done)
-      return done;
+    if (plan.selects)
+      if (auto done = select(queries, first, all, stream); !done)
+        return done;
     if (auto done = fetch(queries, back, first, all, stream); !done)
       return done;
     if (auto done = attend(part, from(o, first, queries), from(lse, first, queries), back, first, all, stream); !done)
@@ -353,8 +370,9 @@ Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, c
   }
   if (!plan.sharesChunk() || all == 0)
     return {};
-  if (auto done = select(all, 0, all, stream); !done)
-    return done;
+  if (plan.selects)
+    if (auto done = select(all, 0, all, stream); !done)
+      return done;
   if (auto done = fetch(all, all, 0, all, stream); !done)
     return done;
   return attend(q, o, lse, all, 0, all, stream);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "RetrievalPlan.h"
 
+#include "compiler/Driver/RetrievalConfig.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -84,6 +86,8 @@ Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const Ret
   plan.attendSplits =
       options.attendSplits.value_or(std::clamp<int64_t>(wanted / programs, 1, std::min(mostSplits, plan.blocks())));
 
+  plan.selects = cache.hotBytes > 0 || !holdsList(plan.config(plan.attendStep(), device.target()));
+
   plan.partQueries = 1;
   auto bytes = [&] {
     return 8 * plan.lists() + 4 * (plan.logits() + plan.logSums() + plan.pooled()) +
@@ -118,13 +122,14 @@ RowOrder RetrievalPlan::attendOrder(int64_t queries) const {
 }
 
 std::vector<Operation> RetrievalPlan::steps() const {
-  std::vector<Operation> steps = {Operation::ScoreTop, Operation::Select, Operation::Attend};
+  std::vector<Operation> steps = {Operation::ScoreTop};
   if (shares())
-    steps = {Operation::Score, Operation::Pool, Operation::Select, Operation::Attend};
-  if (attendSplits > 1) {
-    steps.back() = Operation::AttendPart;
+    steps = {Operation::Score, Operation::Pool};
+  if (selects)
+    steps.push_back(Operation::Select);
+  steps.push_back(attendStep());
+  if (attendSplits > 1)
     steps.push_back(Operation::Merge);
-  }
   return steps;
 }
 

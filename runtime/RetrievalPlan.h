@@ -38,6 +38,7 @@ struct RetrievalPlan {
   int64_t scoreSplits;  ///< parts of the landmarks
   int64_t listStride;   ///< lists of a row, so many that they fill whole tiles of columns
   int64_t attendSplits; ///< parts of the blocks
+  bool selects;         ///< by a kernel of its own; attention merges the lists otherwise
   int64_t partQueries;  ///< queries whose scores are in memory at a time
 
   static Expected<RetrievalPlan> make(const CacheOptions &cache, const RetrievalOptions &options, const Device &device);
@@ -61,6 +62,7 @@ struct RetrievalPlan {
 
   /// The steps that this granularity takes, and the schedule of each.
   std::vector<Operation> steps() const;
+  Operation attendStep() const { return attendSplits > 1 ? Operation::AttendPart : Operation::Attend; }
   Problem problem(Operation step) const;
   Config config(Operation step, const Target &target) const;
   Config sliced(Config config, Operation step, const Target &target) const;

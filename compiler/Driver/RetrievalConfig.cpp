@@ -55,6 +55,8 @@ int64_t retrievalSharedBytes(const Config &config, const Problem &problem) {
   return rows * problem.headDim * byteSize(problem.dtype) + logits;
 }
 
+bool holdsList(const Config &config) { return config.queryTile <= 16; }
+
 bool hasSlices(const Config &config, const Problem &problem) {
   return isRetrieval(problem.operation) && config.warps > 1 && config.queryTile < 16 * config.warps;
 }

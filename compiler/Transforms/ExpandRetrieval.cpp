@@ -123,12 +123,12 @@ Value isPlace(TileBuilder &b, Value j, Value list) {
   return b.compare(CmpIPredicate::eq, places, b.splat(b.toI32(j), type));
 }
 
-SmallVector<Value> expandTopK(ir::TopKOp op, TileBuilder &b) {
-  Value none = b.floatSplatLike(-INFINITY, op.getValues()), noIds = intSplatLike(b, noBlock, op.getIds());
-  SmallVector<Value> inits = {op.getValues(), op.getIds(), op.getCandidates(), op.getCandidateIds(), none, noIds};
-  bool across = op.getAcross();
+/// The `keep` best of a list and of candidates, the best first.
+SmallVector<Value> best(TileBuilder &b, Value values, Value ids, Value candidates, Value candidateIds, Value keep, bool across) {
+  Value none = b.floatSplatLike(-INFINITY, values), noIds = intSplatLike(b, noBlock, ids);
+  SmallVector<Value> inits = {values, ids, candidates, candidateIds, none, noIds};
   SmallVector<Value> results =
-      repeat(b, op.getKeep(), inits, [across](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
+      repeat(b, keep, inits, [across](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
         Candidates list{carried[0], carried[1], across}, added{carried[2], carried[3], across};
         Value listMost = list.most(b), addedMost = added.most(b), most = b.maxf(listMost, addedMost);
         Value listId = list.lowestId(b, most), addedId = added.lowestId(b, most), id = b.min(listId, addedId);
@@ -141,23 +141,57 @@ SmallVector<Value> expandTopK(ir::TopKOp op, TileBuilder &b) {
       });
   if (!across)
     return {results[4], results[5]};
-  Value rows = b.iota(op.getValues().getType().getDimSize(0));
+  Value rows = b.iota(TileBuilder::typeOf(values).getDimSize(0));
   Value isFirst = b.compare(CmpIPredicate::eq, rows, b.splatLike(b.i32(0), rows));
   return {b.select(byRow(b, isFirst, none), results[4], none), b.select(byRow(b, isFirst, noIds), results[5], noIds)};
 }
 
-SmallVector<Value> expandSort(ir::SortOp op, TileBuilder &b) {
-  Value absent = intSplatLike(b, -1, op.getIds());
-  Value places = b.index(op.getIds().getType().getDimSize(1));
-  SmallVector<Value> results =
-      repeat(b, places, {op.getIds(), absent}, [](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
+SmallVector<Value> expandTopK(ir::TopKOp op, TileBuilder &b) {
+  return best(b, op.getValues(), op.getIds(), op.getCandidates(), op.getCandidateIds(), op.getKeep(), op.getAcross());
+}
+
+/// The lowest `count` ids of every row in ascending order, then -1.
+Value sorted(TileBuilder &b, Value ids, Value count) {
+  return repeat(b, count, {ids, intSplatLike(b, -1, ids)}, [](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
         Value lowest = b.reduce(ReductionKind::Min, carried[0], {1});
         Value here = byRow(b, lowest, carried[0]), noIds = intSplatLike(b, noBlock, carried[0]);
         Value isThere = b.compare(CmpIPredicate::ne, here, noIds);
         Value sorted = b.select(arith::AndIOp::create(b, isPlace(b, j, carried[1]), isThere), here, carried[1]);
         return {b.select(b.compare(CmpIPredicate::eq, carried[0], here), noIds, carried[0]), sorted};
-      });
-  return {results[1]};
+      })[1];
+}
+
+SmallVector<Value> expandChoose(ir::ChooseOp op, TileBuilder &b) {
+  RankedTensorType listType = op.getType();
+  int64_t pieces = listType.getDimSize(0), columns = op.getValues().getType().getDimSize(3);
+  auto tileType = [&](Type element) { return RankedTensorType::get({pieces, columns}, element); };
+  Value none = arith::ConstantOp::create(b, b.getF32FloatAttr(-INFINITY)), noId = b.i32(noBlock);
+  Value values = b.splat(none, listType), ids = b.splat(noId, listType), keep = op.getKeep();
+  Value candidates = b.toI32(op.getCandidates());
+  Value end = b.toIndex(b.divide(b.add(candidates, b.i32(columns - 1)), b.i32(columns)));
+  auto loop = scf::ForOp::create(b, b.index(0), end, b.index(pieces), ValueRange{values, ids}, [&](OpBuilder &builder, Location loc, Value piece, ValueRange list) {
+    TileBuilder b(loc, builder);
+    auto read = [&](Value view, Value fill) -> Value {
+      return tile::ReadRowsOp::create(b, tileType(fill.getType()), view, op.getBatch(), op.getRow(), piece, end, fill);
+    };
+    Value added = read(op.getValues(), none), addedIds = read(op.getIds(), noId);
+    // How many candidates are left for each piece; what lies beyond is in memory, but not one.
+    Value pieceNumbers = b.iota(pieces), before = b.mul(pieceNumbers, b.splatLike(b.i32(columns), pieceNumbers));
+    Value left = b.sub(b.splatLike(b.sub(candidates, b.mul(b.toI32(piece), b.i32(columns))), before), before);
+    auto idType = tileType(b.getI32Type());
+    Value isThere = b.compare(CmpIPredicate::slt, b.broadcast(columnNumbers(b, b.index(0), columns), idType, {1}), b.broadcast(left, idType, {0}));
+    added = b.select(isThere, added, b.floatSplatLike(-INFINITY, added));
+    addedIds = b.select(isThere, addedIds, intSplatLike(b, noBlock, addedIds));
+    scf::YieldOp::create(b, best(b, list[0], list[1], added, addedIds, keep, /*across=*/true));
+  });
+  return {sorted(b, loop.getResult(1), keep)};
+}
+
+SmallVector<Value> expandEntry(ir::EntryOp op, TileBuilder &b) {
+  Value ids = op.getIds();
+  Value held = b.select(isPlace(b, op.getPlace(), ids), ids, intSplatLike(b, -1, ids));
+  Value entry = tensor::ExtractOp::create(b, b.reduce(ReductionKind::Max, held, {0, 1}), ValueRange());
+  return {b.toIndex(entry)};
 }
 
 //===-- Softmax
@@ -205,7 +239,7 @@ SmallVector<Value> expandShare(ir::ShareOp op, TileBuilder &b) { return {shareOf
 void landmark::populateRetrievalExpansions(RewritePatternSet &patterns) {
   patterns.add<Expansion<ir::TaskOp, expandTask>, Expansion<ir::PartOp, expandPart>,
                Expansion<ir::CandidatesOp, expandCandidates>, Expansion<ir::NumbersOp, expandNumbers>,
-               Expansion<ir::TopKOp, expandTopK>, Expansion<ir::SortOp, expandSort>,
+               Expansion<ir::TopKOp, expandTopK>, Expansion<ir::ChooseOp, expandChoose>, Expansion<ir::EntryOp, expandEntry>,
                Expansion<ir::OnlineOp, expandOnline>, Expansion<ir::FinishOp, expandFinish>,
                Expansion<ir::JoinOp, expandJoin>, Expansion<ir::ShareOp, expandShare>>(patterns.getContext());
 }

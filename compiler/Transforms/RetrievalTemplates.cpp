@@ -41,7 +41,6 @@ Aliases viewAliases(const Problem &problem) {
       {"rows_view", view(3, 0, "f32")},
       {"numbers", view(1, 0, "i32")},
       {"table", view(2, 0, "i32")},
-      {"selection", view(4, 0, "i32")},
       {"list_view", view(4, list, "f32")},
       {"list_ids_view", view(4, list, "i32")},
       {"logits_view", view(4, Problem::landmarksPerPage, "f32")},
@@ -79,7 +78,6 @@ Aliases tileAliases(const Problem &problem, const Config &config) {
       {"row", tile({rows}, "f32")},
       {"row_index", tile({rows}, "i32")},
       {"number", "tensor<f32>"},
-      {"id", "tensor<i32>"},
   };
 }
 
@@ -103,7 +101,8 @@ std::vector<std::string> argumentsOf(Operation operation) {
     return join({"candidates_view", "candidate_ids_view", "list_ids_view"}, 2, false);
   case Operation::Attend:
   case Operation::AttendPart:
-    return join({"view", "view", "view", "numbers", "numbers", "table", "selection", "out_view", "rows_view"}, 8, true);
+    return join({"view", "view", "view", "numbers", "numbers", "table", "candidates_view", "candidate_ids_view", "list_ids_view", "out_view", "rows_view"},
+                10, true);
   case Operation::Merge:
     return join({"out_view", "rows_view", "view", "rows_view"}, 1, false);
   case Operation::Forward:

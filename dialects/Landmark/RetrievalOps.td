@@ -99,16 +99,34 @@ def Landmark_TopKOp : Landmark_Op<"top_k", [Pure, AllTypesMatch<["values", "new_
   let hasVerifier = 1;
 }
 
-def Landmark_SortOp : Landmark_Op<"sort", [Pure, SameOperandsAndResultType]> {
-  let summary = "ids of every row in ascending order";
+def Landmark_ChooseOp : Landmark_Op<"choose"> {
+  let summary = "the best of a row's lists, in the order of their ids";
   let description = [{
-    The ids 2^31 - 1, of no block, become -1 at the end.
+    The lists of a row stand side by side in memory: `candidates` values and ids, cut into pieces that stand under each other as rows of a view [batch, row, piece, column], so
+    that all threads share the one list; what lies beyond the candidates is read, and not used. The result's first row holds the ids of the `keep` highest, as of
+    `landmark.top_k`, in ascending order, then -1; other rows hold -1.
 
-    Example: `%sorted = landmark.sort %ids : tensor<16x8xi32>`
+    Example: `%ids = landmark.choose %VALUES, %IDS[%batch, %row] candidates %n keep %k : !candidates_view, !candidate_ids_view -> tensor<8x8xi32>`
   }];
-  let arguments = (ins Tile_Tile:$ids);
+  let arguments = (ins Arg<MemRefRankOf<[F32], [4]>, "values", [MemRead]>:$values, Arg<MemRefRankOf<[I32], [4]>, "ids", [MemRead]>:$ids, Index:$batch, Index:$row,
+                       Index:$candidates, Index:$keep);
   let results = (outs Tile_Tile:$result);
-  let assemblyFormat = "$ids attr-dict `:` type($ids)";
+  let assemblyFormat = [{
+    $values `,` $ids `[` $batch `,` $row `]` `candidates` $candidates `keep` $keep attr-dict `:` type($values) `,` type($ids) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Landmark_EntryOp : Landmark_Op<"entry", [Pure]> {
+  let summary = "one id of a list";
+  let description = [{
+    The id at `place` of the first row, -1 where there is none; the tile's other rows hold -1.
+
+    Example: `%block = landmark.entry %ids at %j : tensor<8x8xi32>`
+  }];
+  let arguments = (ins Tile_Tile:$ids, Index:$place);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$ids `at` $place attr-dict `:` type($ids)";
   let hasVerifier = 1;
 }
 
