@@ -24,6 +24,7 @@ gpu.module @kernels {
     %one = arith.constant 1 : index
 
     %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
+    %q = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     %slot_number = memref.load %SLOTS[%batch] : !numbers
     %slot = arith.index_cast %slot_number : i32 to index
     %length_number = memref.load %LENGTHS[%slot] : !numbers
@@ -56,7 +57,6 @@ gpu.module @kernels {
     %blocks = arith.addi %selected, %locals : index
     %begin, %stop = landmark.part %split of %splits to %blocks step %one
 
-    %q = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     tile.grid_wait // for lists and table alone
     %holds_list = arith.cmpi ne, %holds_list_number, %zero : index
     %list = scf.if %holds_list -> !list_ids {

@@ -18,6 +18,7 @@ gpu.module @kernels {
 
     %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
     tile.grid_wait // sequences, tables and queries may have been written just before
+    %q = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     %slot_number = memref.load %SLOTS[%batch] : !numbers
     %slot = arith.index_cast %slot_number : i32 to index
     %length_number = memref.load %LENGTHS[%slot] : !numbers
@@ -46,7 +47,6 @@ gpu.module @kernels {
     %end = arith.maxsi %last_limit, %zero : index
     %begin, %stop = landmark.part %split of %splits to %end step %step
 
-    %q = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     %s0 = arith.constant dense<0.0> : !g_tile
     %m0 = arith.constant dense<0xFF800000> : !row
     %l0 = arith.constant dense<0.0> : !row

@@ -274,6 +274,8 @@ private:
       schedule.pingPong = config.pingPong;
       if (problem.operation == Operation::Backward)
         schedule.maxResidentRegisters = 16; // queries and dO both want to stay, beside more accumulators
+      if (isRetrieval(problem.operation))
+        schedule.maxResidentRegisters = 0; // few tiles follow: not to wait for queries before they are asked for is worth more
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
       buildCudaSchedulePipeline(manager, schedule);
     } else if (target.isHost()) {

@@ -76,7 +76,8 @@ def TilePipelineLoads : Pass<"tile-pipeline-loads"> {
   let summary = "Turn loads of dot operands into rings of shared-memory stages";
   let description = [{
     A load in a loop becomes a ring of `stages` tiles, filled `stages - 1` iterations ahead by asynchronous copies; one barrier an iteration. A load
-    outside of loops becomes one tile, read into registers where its fragments take at most `max-resident-registers` a thread. A load that feeds no dot stays a
+    outside of loops becomes one tile, read into registers where its fragments take at most `max-resident-registers` a thread; where it stays in shared memory and feeds
+    such loops alone, their waits are its own. A load that feeds no dot stays a
     load into registers; one that feeds dots and others is made twice.
   }];
   let options = [

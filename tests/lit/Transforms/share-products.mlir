@@ -5,11 +5,11 @@
 // CHECK-LABEL: @step(
 // CHECK: gpu.barrier
 // CHECK-NOT: gpu.barrier
-// CHECK: %[[S:.*]] = tile.dot %{{.*}}, %{{.*}} transpose into
-// CHECK: %[[SLOT:.*]] = tile.slot %{{.*}} -> !tile.slot<!tile.buffer<1, [8, 64], f32,
+// CHECK: %[[S:[0-9a-z]+]] = tile.dot
+// CHECK: %[[SLOT:[0-9a-z]+]] = tile.slot %{{.*}} -> <<1, [8, 64], f32,
 // CHECK: tile.write %[[S]] to %[[SLOT]]
 // CHECK-NEXT: gpu.barrier
-// CHECK-NEXT: %[[ALL:.*]] = tile.read %[[SLOT]]
+// CHECK-NEXT: %[[ALL:[0-9a-z]+]] = tile.read %[[SLOT]]
 // CHECK: tile.cast %[[ALL]]
 // CHECK-NOT: tile.write
 // LAYOUT-LABEL: @step(
