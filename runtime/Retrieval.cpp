@@ -77,6 +77,7 @@ struct Retrieval::State {
   DeviceBuffer pooled;            ///< [batch, tile, outer, span, column]
   DeviceBuffer table;             ///< [batch, head, query, place]
   DeviceBuffer parts, partLse;    ///< [batch, split, head, query, D] and without the D
+  DeviceBuffer frequencies;       ///< int64, of a rotary embedding
   std::vector<int64_t> sequences; ///< bound
   int64_t lastQueries = 0;
 
@@ -113,6 +114,12 @@ struct Retrieval::State {
     to.view(slots.data(), {batch()}, {1});
     to.view(cache->lengths.data(), {cache->options.maxSequences}, {1});
   }
+  void addFrequencies(KernelArguments &to) const {
+    to.view(frequencies.data(), {plan.rotates() ? plan.headDim / 2 : 0}, {1});
+  }
+  void addRotary(KernelArguments &to) const {
+    to.numbers({plan.rotary.layout == RotaryLayout::Half, plan.rotary.positions == Positions::Stingy});
+  }
   void addTable(KernelArguments &to, const DeviceBuffer &buffer, int64_t width) const {
     to.view(buffer.data(), {cache->options.maxSequences, width}, {width, 1});
   }
@@ -137,7 +144,8 @@ struct Retrieval::State {
   // The steps, on `queries` queries that end `back - queries` before the end of their sequences; `all` is the whole
   // call's number, which the table has room for.
   Expected<void> scoreTop(const TensorView &q, int64_t back, void *stream);
-  Expected<void> score(const TensorView &q, int64_t back, void *stream);
+  /// `first` is the number of the first query where a chunk is scored in parts.
+  Expected<void> score(const TensorView &q, int64_t back, int64_t first, void *stream);
   Expected<void> pool(int64_t queries, int64_t back, bool isFirst, void *stream);
   Expected<void> select(int64_t queries, int64_t first, int64_t all, void *stream);
   /// Brings the blocks that attend() will read into the pool of hot pages, if there is one. Waits for the selection.
@@ -162,7 +170,12 @@ Expected<void> Retrieval::State::allocate() {
       return made.error();
     *buffer = std::move(*made);
   }
-  return {};
+  std::vector<int64_t> turns = plan.frequencies();
+  auto made = DeviceBuffer::allocate(device, turns.size() * sizeof(int64_t));
+  if (!made)
+    return made.error();
+  frequencies = std::move(*made);
+  return turns.empty() ? Expected<void>() : frequencies.upload(turns.data(), turns.size() * sizeof(int64_t));
 }
 
 Expected<void> Retrieval::State::check(const TensorView &q, const TensorView &o, const RowsView &lse) const {
@@ -215,12 +228,14 @@ Expected<void> Retrieval::State::scoreTop(const TensorView &q, int64_t back, voi
   addTable(arguments, cache->landmarkTable, cache->maxLandmarkPages());
   addLists(arguments, values, order.outer, order.inner, plan.list);
   addLists(arguments, ids, order.outer, order.inner, plan.list);
+  addFrequencies(arguments);
   arguments.numbers({order.span, plan.scoreSplits, plan.listStride, order.outerStep(), order.innerStep(),
                      order.innerStep(), plan.group(), back, plan.window});
+  addRotary(arguments);
   return launch(Operation::ScoreTop, programs(Operation::ScoreTop, order, plan.scoreSplits), arguments, stream);
 }
 
-Expected<void> Retrieval::State::score(const TensorView &q, int64_t back, void *stream) {
+Expected<void> Retrieval::State::score(const TensorView &q, int64_t back, int64_t first, void *stream) {
   int64_t queries = q.shape[2], headStride = queries * columns, batchStride = plan.queryHeads * headStride;
   RowOrder order = plan.scoreOrder(queries);
   KernelArguments arguments;
@@ -232,10 +247,12 @@ Expected<void> Retrieval::State::score(const TensorView &q, int64_t back, void *
                  {batchStride, order.outerOf(headStride, columns), order.innerOf(headStride, columns), 1});
   arguments.view(logSums.data(), {batch(), order.outer * columns, order.inner},
                  {batchStride, 1, order.outer * columns});
-  arguments
-      .numbers({order.span, plan.scoreSplits, columns, order.outerStep(), order.innerStep(),
-                plan.sharesChunk() ? 0 : order.innerStep(), plan.group(), back, plan.window, plan.tiles})
-      .factor(plan.scale);
+  addFrequencies(arguments);
+  arguments.numbers({order.span, plan.scoreSplits, columns, order.outerStep(), order.innerStep(),
+                     plan.sharesChunk() ? 0 : order.innerStep(), plan.group(), back, plan.window, plan.tiles,
+                     plan.sharesChunk() ? first : 0});
+  addRotary(arguments);
+  arguments.factor(plan.scale);
   return launch(Operation::Score, programs(Operation::Score, order, plan.scoreSplits), arguments, stream);
 }
 
@@ -323,15 +340,16 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
                  {tableBatch(all), order.outerOf(head, query), sharesSpans ? 0 : head, 1});
   add(arguments, isPart ? partView : o, order);
   add(arguments, isPart ? partRows : lse, order);
+  addFrequencies(arguments);
   // Lists lie by the inner rows of the order in which they were made, then by the outer ones.
   RowOrder listed = listOrder(queries);
   int64_t outers = listed.outer, listHead = listed.innerOf(outers, 0) + listed.outerOf(1, 0),
           listQuery = listed.innerOf(0, outers) + listed.outerOf(0, 1);
-  arguments
-      .numbers({order.span, splits, order.outerStep(), order.innerStep(), plan.group(), back, plan.window,
-                order.outerOf(listHead, listQuery), sharesSpans ? 0 : listHead,
-                plan.selects ? 0 : plan.scoreSplits * plan.list})
-      .factor(plan.scale);
+  arguments.numbers({order.span, splits, order.outerStep(), order.innerStep(), plan.group(), back, plan.window,
+                     order.outerOf(listHead, listQuery), sharesSpans ? 0 : listHead,
+                     plan.selects ? 0 : plan.scoreSplits * plan.list});
+  addRotary(arguments);
+  arguments.factor(plan.scale);
   auto done = launch(step, programs(step, order, splits), arguments, stream);
   if (!done || !isPart)
     return done;
@@ -353,7 +371,7 @@ Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, c
     // A chunk that shares a selection chooses from what lies before all of it.
     int64_t selectBack = plan.sharesChunk() ? all : back;
     TensorView part = from(q, first, queries);
-    if (auto done = plan.shares() ? score(part, selectBack, stream) : scoreTop(part, selectBack, stream); !done)
+    if (auto done = plan.shares() ? score(part, selectBack, first, stream) : scoreTop(part, selectBack, stream); !done)
       return done;
     if (plan.shares())
       if (auto done = pool(queries, selectBack, first == 0 || !plan.sharesChunk(), stream); !done)

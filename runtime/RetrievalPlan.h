@@ -28,6 +28,7 @@ struct RowOrder {
 struct RetrievalPlan {
   int64_t queryHeads, kvHeads, headDim, topK, window;
   Granularity granularity;
+  Rotary rotary;
   float scale;
   int64_t maxBatch, maxQueries;
   DType dtype;
@@ -46,6 +47,9 @@ struct RetrievalPlan {
   int64_t group() const { return queryHeads / kvHeads; }
   bool shares() const { return granularity != Granularity::QueryHead; }
   bool sharesChunk() const { return granularity == Granularity::HeadChunk; }
+  bool rotates() const { return rotary.layout != RotaryLayout::None; }
+  /// What each pair of columns turns by for a position, as a fraction of 2^64; none without an embedding.
+  std::vector<int64_t> frequencies() const;
   int64_t selectionHeads() const {
     return granularity == Granularity::KvHead ? kvHeads : granularity == Granularity::Query ? 1 : queryHeads;
   }

@@ -10,9 +10,9 @@
 
 gpu.module @kernels {
   gpu.func @landmark_attend(%Q: !view, %K: !view, %V: !view, %SLOTS: !numbers, %LENGTHS: !numbers, %PAGES: !table, %VALUES: !candidates_view, %IDS: !candidate_ids_view,
-                            %TABLE: !list_ids_view, %O: !out_view, %LSE: !rows_view,
+                            %TABLE: !list_ids_view, %O: !out_view, %LSE: !rows_view, %FREQUENCIES: !frequencies,
                             %span: index, %splits: index, %outer_step: index, %inner_step: index, %group: index, %back: index, %window: index,
-                            %list_outer: index, %list_span: index, %candidates: index, %scale: f32) kernel {
+                            %list_outer: index, %list_span: index, %candidates: index, %half: index, %compact: index, %scale: f32) kernel {
     %L = tile.param "block_size" : index
     %ordinary = tile.param "ordinary_tokens" : index // L - 1: a landmark's value is never read
     %tile = tile.param "query_tile" : index
@@ -24,7 +24,7 @@ gpu.module @kernels {
     %one = arith.constant 1 : index
 
     %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
-    %q = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
+    %q_raw = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     %slot_number = memref.load %SLOTS[%batch] : !numbers
     %slot = arith.index_cast %slot_number : i32 to index
     %length_number = memref.load %LENGTHS[%slot] : !numbers
@@ -56,6 +56,21 @@ gpu.module @kernels {
     %locals = arith.addi %to_last, %one : index
     %blocks = arith.addi %selected, %locals : index
     %begin, %stop = landmark.part %split of %splits to %blocks step %one
+
+    // Rotary embedding, if any: rows of a tile that rotates share the blocks that they may choose from.
+    %rotates_number = tile.param "rotates" : index
+    %rotates = arith.cmpi ne, %rotates_number, %zero : index
+    %is_half = arith.cmpi ne, %half, %zero : index
+    %is_compact = arith.cmpi ne, %compact, %zero : index
+    %shift, %landmark_shift, %lowest, %far = landmark.positions of %local keep %top_k block %L compact %compact
+    %q_position = arith.addi %first, %shift : index
+    %nowhere = arith.constant -4611686018427387904 : index
+    %q = scf.if %rotates -> !q_tile {
+      %turned = tile.rotate %q_raw at %q_position step %inner_step low %nowhere by %FREQUENCIES half %is_half : !q_tile, !frequencies -> !q_tile
+      scf.yield %turned : !q_tile
+    } else {
+      scf.yield %q_raw : !q_tile
+    }
 
     tile.grid_wait // for lists and table alone
     %holds_list = arith.cmpi ne, %holds_list_number, %zero : index
@@ -105,7 +120,22 @@ gpu.module @kernels {
       %block_row = arith.muli %b, %L : index
       %left = arith.subi %length, %block_row : index
       %tokens = arith.minsi %left, %L : index
-      %k = tile.load %K[%page, %kv_head, %zero] stride %L in [%zero, %tokens) : !view -> !kv_tile
+      %k_raw = tile.load %K[%page, %kv_head, %zero] stride %L in [%zero, %tokens) : !view -> !kv_tile
+      // A retrieved block may stand in a slot; others are shifted.
+      %is_far = arith.cmpi slt, %b, %far : index
+      %next_slot = arith.addi %j, %one : index
+      %slot_of = arith.select %is_far, %j, %next_slot : index
+      %in_slot = arith.andi %is_compact, %is_selected : i1
+      %unit = arith.select %in_slot, %slot_of, %b : index
+      %unit_position = arith.muli %unit, %L : index
+      %shift_here = arith.select %is_selected, %zero, %shift : index
+      %k_position = arith.addi %unit_position, %shift_here : index
+      %k = scf.if %rotates -> !kv_tile {
+        %turned = tile.rotate %k_raw at %k_position step %one low %nowhere by %FREQUENCIES half %is_half : !kv_tile, !frequencies -> !kv_tile
+        scf.yield %turned : !kv_tile
+      } else {
+        scf.yield %k_raw : !kv_tile
+      }
       %v = tile.load %V[%page, %kv_head, %zero] stride %L count %ordinary in [%zero, %tokens) : !view -> !kv_tile
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
       %seen = landmark.tokens rows(%row_block, %row_token) at %b keys(%length) phase(%zero) block(%L) : !row_index, !row_index -> !seen

@@ -208,7 +208,7 @@ private:
                              keyPasses(problem, config, target), schedule);
     else
       ir::RetrieveOp::create(builder, builder.getUnknownLoc(), kernelName(problem), name(problem.operation), problem.blockSize, problem.headDim,
-                             problem.topK, element, schedule);
+                             problem.topK, element, problem.rotates, schedule);
     if (mlir::failed(mlir::verify(*module)))
       return diagnostics.failure("the request is not valid");
     return dumpModule();

@@ -51,6 +51,8 @@ int64_t retrievalSharedBytes(const Config &config, const Problem &problem) {
   if (!attends(problem) && !scores(problem))
     return 0;
   int64_t rows = config.queryTile + (attends(problem) ? 2 : 1) * config.stages * config.keyTile;
+  if (problem.rotates)
+    rows += config.queryTile + config.keyTile;
   int64_t logits = hasSlices(config, problem) ? 4 * config.queryTile * config.keyTile : 0; // which warps hand to one another
   return rows * problem.headDim * byteSize(problem.dtype) + logits;
 }

@@ -62,6 +62,17 @@ SmallVector<Value> expandPart(ir::PartOp op, TileBuilder &b) {
   return {b.toIndex(border(split)), b.toIndex(b.min(end, border(b.add(split, b.i32(1)))))};
 }
 
+SmallVector<Value> expandPositions(ir::PositionsOp op, TileBuilder &b) {
+  constexpr int64_t belowAll = -(int64_t(1) << 62);
+  Value zero = b.index(0), one = b.index(1), L = op.getBlockSize();
+  Value retrieved = b.min(op.getKeep(), op.getBlocks()), far = b.sub(op.getBlocks(), retrieved);
+  Value slots = b.select(b.compare(CmpIPredicate::sgt, retrieved, zero), b.add(retrieved, one), zero);
+  Value isCompact = b.compare(CmpIPredicate::ne, op.getCompact(), zero);
+  auto where = [&](Value compact, Value otherwise) { return b.select(isCompact, compact, otherwise); };
+  return {where(b.mul(b.sub(slots, op.getBlocks()), L), zero), where(b.mul(b.sub(one, far), L), zero),
+          where(b.sub(L, one), b.index(belowAll)), far};
+}
+
 //===-- Selection
 //---------------------------------------------------------------------------------------------------===//
 
@@ -239,7 +250,7 @@ SmallVector<Value> expandShare(ir::ShareOp op, TileBuilder &b) { return {shareOf
 void landmark::populateRetrievalExpansions(RewritePatternSet &patterns) {
   patterns.add<Expansion<ir::TaskOp, expandTask>, Expansion<ir::PartOp, expandPart>,
                Expansion<ir::CandidatesOp, expandCandidates>, Expansion<ir::NumbersOp, expandNumbers>,
-               Expansion<ir::TopKOp, expandTopK>, Expansion<ir::ChooseOp, expandChoose>, Expansion<ir::EntryOp, expandEntry>,
+               Expansion<ir::TopKOp, expandTopK>, Expansion<ir::PositionsOp, expandPositions>, Expansion<ir::ChooseOp, expandChoose>, Expansion<ir::EntryOp, expandEntry>,
                Expansion<ir::OnlineOp, expandOnline>, Expansion<ir::FinishOp, expandFinish>,
                Expansion<ir::JoinOp, expandJoin>, Expansion<ir::ShareOp, expandShare>>(patterns.getContext());
 }

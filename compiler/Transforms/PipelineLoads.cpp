@@ -38,8 +38,10 @@ tile::BufferType bufferType(tile::LoadOp load, int64_t stages) {
 
 tile::SlotType slotType(tile::BufferType type) { return tile::SlotType::get(type.getContext(), type); }
 
-/// Whether a use is as an operand of a dot, which can read shared memory.
-bool feedsDot(OpOperand &use) { return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() < 2; }
+/// Whether a use is as an operand of a dot, which can read shared memory, or on the way to one.
+bool feedsDot(OpOperand &use) {
+  return isa<tile::RotateOp>(use.getOwner()) || (isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() < 2);
+}
 
 /// Leaves the load to its dots: what else uses it gets a load of its own, into registers.
 void separateUses(tile::LoadOp load) {
@@ -193,7 +195,7 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
                          buffer, zero);
     tile::CommitOp::create(b);
     int64_t bits = type.getElementType().getIntOrFloatBitWidth();
-    bool isLeft = llvm::all_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 0; });
+    bool isLeft = llvm::all_of(load->getUses(), [](OpOperand &use) { return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() == 0; });
     bool goesToRegisters = isLeft && bits == 16 && type.getNumElements() * bits / 32 / (32 * warps) <= maxResidentRegisters;
     if (goesToRegisters || !isCovered(load, loops)) {
       tile::WaitOp::create(b, 0);
@@ -204,6 +206,23 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
       value = tile::ReadOp::create(b, type, value);
     load.replaceAllUsesWith(value);
     load.erase();
+    return success();
+  }
+
+  /// A rotation of what now stands in shared memory: into a place of its own there.
+  static LogicalResult makeResident(tile::RotateOp rotate) {
+    auto source = dyn_cast<TypedValue<tile::SlotType>>(rotate.getSource());
+    if (!source)
+      return rotate.emitOpError("turns what a load brings");
+    ImplicitLocOpBuilder b(rotate.getLoc(), rotate);
+    auto place = tile::BufferType::get(b.getContext(), 1, source.getType().getBuffer().getShape(), source.getType().getBuffer().getElementType(),
+                                       source.getType().getBuffer().getSwizzle());
+    Value buffer = tile::AllocOp::create(b, place, IntegerAttr());
+    auto target = tile::SlotOp::create(b, slotType(place), buffer, constantIndex(b, 0));
+    tile::RotateRowsOp::create(b, source, target.getResult(), rotate.getFirst(), rotate.getStep(), rotate.getLow(), rotate.getFrequencies(), rotate.getHalf());
+    gpu::BarrierOp::create(b);
+    rotate.replaceAllUsesWith(target.getResult());
+    rotate.erase();
     return success();
   }
 
@@ -239,6 +258,11 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
       pipeline(work, stages);
     for (tile::LoadOp load : outside)
       if (failed(makeResident(load, loops)))
+        return signalPassFailure();
+    SmallVector<tile::RotateOp> rotations;
+    getOperation()->walk([&](tile::RotateOp rotate) { rotations.push_back(rotate); });
+    for (tile::RotateOp rotate : rotations)
+      if (failed(makeResident(rotate)))
         return signalPassFailure();
   }
 };

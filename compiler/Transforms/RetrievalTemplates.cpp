@@ -40,6 +40,7 @@ Aliases viewAliases(const Problem &problem) {
       {"out_view", view(4, problem.headDim, isPart ? "f32" : type)},
       {"rows_view", view(3, 0, "f32")},
       {"numbers", view(1, 0, "i32")},
+      {"frequencies", view(1, 0, "i64")},
       {"table", view(2, 0, "i32")},
       {"list_view", view(4, list, "f32")},
       {"list_ids_view", view(4, list, "i32")},
@@ -91,9 +92,9 @@ std::vector<std::string> argumentsOf(Operation operation) {
   };
   switch (operation) {
   case Operation::ScoreTop:
-    return join({"view", "view", "numbers", "numbers", "table", "list_view", "list_ids_view"}, 9, false);
+    return join({"view", "view", "numbers", "numbers", "table", "list_view", "list_ids_view", "frequencies"}, 11, false);
   case Operation::Score:
-    return join({"view", "view", "numbers", "numbers", "table", "logits_view", "rows_view"}, 10, true);
+    return join({"view", "view", "numbers", "numbers", "table", "logits_view", "rows_view", "frequencies"}, 13, true);
   case Operation::Pool:
     return join({"logits_view", "logits_view", "numbers", "numbers", "logits_view", "list_view", "list_ids_view"}, 9,
                 true);
@@ -101,8 +102,9 @@ std::vector<std::string> argumentsOf(Operation operation) {
     return join({"candidates_view", "candidate_ids_view", "list_ids_view"}, 2, false);
   case Operation::Attend:
   case Operation::AttendPart:
-    return join({"view", "view", "view", "numbers", "numbers", "table", "candidates_view", "candidate_ids_view", "list_ids_view", "out_view", "rows_view"},
-                10, true);
+    return join({"view", "view", "view", "numbers", "numbers", "table", "candidates_view", "candidate_ids_view", "list_ids_view", "out_view", "rows_view",
+                 "frequencies"},
+                12, true);
   case Operation::Merge:
     return join({"out_view", "rows_view", "view", "rows_view"}, 1, false);
   case Operation::Forward:

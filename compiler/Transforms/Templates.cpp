@@ -107,6 +107,7 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"passes", passes},
       {"top_k", problem.topK},
       {"holds_list", holdsList(config)},
+      {"rotates", problem.rotates},
   };
   auto found = values.find(name);
   if (found != values.end())

@@ -29,7 +29,7 @@ static ParseResult parseRoles(AsmParser &parser, SmallVector<Role> &roles) {
       return failure();
     std::optional<Role> role = symbolizeRole(keyword);
     if (!role)
-      return parser.emitError(loc, "expected row, block or column, got '") << keyword << "'";
+      return parser.emitError(loc, "expected row, block, column or slice, got '") << keyword << "'";
     roles.push_back(*role);
     return success();
   });

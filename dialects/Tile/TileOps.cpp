@@ -135,6 +135,27 @@ LogicalResult ReadRowsOp::verify() {
   return verifyRegisterRows(*this, getView().getType(), getResult().getType(), "reads a tile of rank 1 or 2 from");
 }
 
+/// Rows with pairs of columns, in one block.
+static LogicalResult verifyPairs(Operation *op, ArrayRef<int64_t> shape, Type elementType) {
+  if (shape.size() < 2 || (shape.size() == 3 && shape.front() != 1) || shape.back() % 2 != 0)
+    return op->emitOpError("turns rows of an even number of columns, in one block");
+  return isa<FloatType>(elementType) ? success() : op->emitOpError("turns floats, got ") << elementType;
+}
+
+LogicalResult RotateOp::verify() {
+  auto [shape, elementType] = operandShape(getSource().getType());
+  if (shape != getResult().getType().getShape() || elementType != getResult().getType().getElementType())
+    return emitOpError("keeps shape and element type");
+  return verifyPairs(*this, shape, elementType);
+}
+
+LogicalResult RotateRowsOp::verify() {
+  if (getSource().getType().getBuffer().getShape() != getTarget().getType().getBuffer().getShape() ||
+      getSource().getType().getBuffer().getElementType() != getTarget().getType().getBuffer().getElementType())
+    return emitOpError("keeps shape and element type");
+  return verifyPairs(*this, getSource().getType().getBuffer().getShape(), getSource().getType().getBuffer().getElementType());
+}
+
 /// What wgmma asks of its operands. Rows of the right operand's tile are multiplied in steps of 16 elements.
 static LogicalResult verifyWgmma(DotOp op) {
   auto right = dyn_cast<SlotType>(op.getB().getType());

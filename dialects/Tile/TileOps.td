@@ -137,6 +137,23 @@ def Tile_ReadRowsOp : Tile_Op<"read_rows", [TypesMatchWith<"the fill has the ele
   let hasVerifier = 1;
 }
 
+def Tile_RotateOp : Tile_Op<"rotate", [Pure]> {
+  let summary = "turn pairs of columns by an angle for each row";
+  let description = [{
+    Row `r` stands at position `max(low, first + r * step)` and has its pair p, columns (x, y), turned by position * frequency[p]: x becomes x cos - y sin, y x sin + y cos.
+    Pairs are columns (p, p + D/2) where `half`, else (2p, 2p + 1). Frequencies are turns, as fractions of 2^64: a product modulo 2^64 is an angle, whatever the position. A tile
+    of rank 3 is one block of rows. `tile-pipeline-loads` makes a rotation of a loaded tile `tile.rotate_rows`.
+
+    Example: `%r = tile.rotate %k at %first step %one low %none by %F half %half : tensor<1x64x128xbf16>, memref<?xi64>`
+  }];
+  let arguments = (ins Tile_TileOrSlot:$source, Index:$first, Index:$step, Index:$low, MemRefRankOf<[I64], [1]>:$frequencies, I1:$half);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $source `at` $first `step` $step `low` $low `by` $frequencies `half` $half attr-dict `:` type($source) `,` type($frequencies) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
 //===-- Computation -------------------------------------------------------------------------------------------------===//
 
 def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpeculatable,
@@ -315,6 +332,20 @@ def Tile_WriteOp : Tile_Op<"write", [MemoryEffects<[MemWrite]>]> {
   }];
   let arguments = (ins Tile_Tile:$value, Tile_SlotType:$slot);
   let assemblyFormat = "$value `to` $slot attr-dict `:` type($value) `,` type($slot)";
+  let hasVerifier = 1;
+}
+
+def Tile_RotateRowsOp : Tile_Op<"rotate_rows", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "write a tile of one ring, rotated, to another";
+  let description = [{
+    As `tile.rotate`. Other threads see it after a barrier.
+
+    Example: `tile.rotate_rows %k to %slot at %first step %one low %none by %F half %half : !tile.slot<...>, !tile.slot<...>, memref<?xi64>`
+  }];
+  let arguments = (ins Tile_SlotType:$source, Tile_SlotType:$target, Index:$first, Index:$step, Index:$low, MemRefRankOf<[I64], [1]>:$frequencies, I1:$half);
+  let assemblyFormat = [{
+    $source `to` $target `at` $first `step` $step `low` $low `by` $frequencies `half` $half attr-dict `:` type($source) `,` type($target) `,` type($frequencies)
+  }];
   let hasVerifier = 1;
 }
 

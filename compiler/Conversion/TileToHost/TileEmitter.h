@@ -122,6 +122,10 @@ private:
   void readRows(tile::ReadRowsOp op);
   void copyRow(Value view, mlir::ValueRange row, Value buffer, Value offset, int64_t columns, int64_t width);
 
+  // Rotary embedding (Rotate.cpp).
+  std::pair<Value, Value> turn(tile::RotateOp op, Value row, Value pair);
+  void rotate(tile::RotateOp op);
+
   // Products (Dot.cpp).
   struct Product;
   mlir::LogicalResult dot(tile::DotOp op);

@@ -63,6 +63,7 @@ LogicalResult TileEmitter::convert(Operation &op) {
       .Case([&](tile::LoadOp access) { return load(access), success(); })
       .Case([&](tile::StoreOp access) { return store(access), success(); })
       .Case([&](tile::ReadRowsOp access) { return readRows(access), success(); })
+      .Case([&](tile::RotateOp rotation) { return rotate(rotation), success(); })
       .Case([&](tile::ColumnOp column) { return storeColumn(column), success(); })
       .Case([&](tile::ReduceOp reduction) {
         if (!buffers.contains(reduction.getResult())) // made along with its source

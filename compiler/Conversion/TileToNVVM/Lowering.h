@@ -109,6 +109,7 @@ int64_t chunkConstant(tile::BufferType type, const ChunkAddress &address);
 void populateDotPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateWgmmaPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateMemoryPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
+void populateRotatePatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateRingPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 

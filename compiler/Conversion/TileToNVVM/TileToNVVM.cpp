@@ -157,6 +157,7 @@ struct ConvertTileToNVVM : impl::ConvertTileToNVVMBase<ConvertTileToNVVM> {
     populateWgmmaPatterns(patterns, converter);
     populateMemoryPatterns(patterns, converter);
     populateRingPatterns(patterns, converter);
+    populateRotatePatterns(patterns, converter);
     populateElementwisePatterns(patterns, converter);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);
     target.addIllegalDialect<tile::TileDialect, tensor::TensorDialect>();

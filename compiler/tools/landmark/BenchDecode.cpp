@@ -31,10 +31,21 @@ const std::map<std::string, Granularity> granularities = {{"query-head", Granula
                                                           {"head-chunk", Granularity::HeadChunk},
                                                           {"query", Granularity::Query}};
 
+const std::map<std::string, RotaryLayout> rotaryLayouts = {
+    {"none", RotaryLayout::None}, {"half", RotaryLayout::Half}, {"interleaved", RotaryLayout::Interleaved}};
+const std::map<std::string, Positions> positionRules = {{"true", Positions::True}, {"stingy", Positions::Stingy}};
+
+template <typename Value> std::vector<std::string> namesOf(const std::map<std::string, Value> &values) {
+  std::vector<std::string> names;
+  for (const auto &[name, value] : values)
+    names.push_back(name);
+  return names;
+}
+
 struct Options {
   int64_t context = 65536, batch = 1, heads = 32, kvHeads = 8, headDim = 128, blockSize = 64, queries = 1;
   RetrievalOptions retrieval;
-  std::string dtype = "bf16", device = "auto", granularity = "query-head", json;
+  std::string dtype = "bf16", device = "auto", granularity = "query-head", rotary = "none", positions = "true", json;
   int repeats = 20;
   uint64_t seed = 1;
 };
@@ -158,7 +169,7 @@ Errors check(const Options &options, const Base &base, const HostTensor &q, cons
                                options.retrieval.window,
                                options.retrieval.granularity,
                                float(1 / std::sqrt(double(options.headDim))),
-                               {}};
+                               options.retrieval.rotary};
   std::vector<std::vector<int64_t>> selections;
   for (int64_t head = 0; head < heads; ++head)
     for (int64_t query = 0; query < options.queries; ++query) {
@@ -170,6 +181,8 @@ Errors check(const Options &options, const Base &base, const HostTensor &q, cons
   auto reference = referenceRetrieval(viewOf(queries), viewOf(k), viewOf(v), semantics, selections);
   // Scores are products of D elements each rounded to the type, summed in float32 or, by tensor cores, of tf32.
   double selectionTolerance = options.dtype == "f32" ? 1e-2 : 1e-4;
+  if (semantics.rotary.layout != RotaryLayout::None)
+    selectionTolerance = 3e-2; // of queries and keys rounded once more, after their rotation
   for (size_t row = 0; row < selections.size(); ++row)
     if (!(selectionError(reference.rows[row], selections[row], semantics.topK) <= selectionTolerance))
       return {INFINITY, INFINITY};
@@ -288,6 +301,8 @@ Expected<void> writeJson(const Options &options, DType dtype, const Device &devi
       {"window", options.retrieval.window},
       {"queries", options.queries},
       {"granularity", options.granularity},
+      {"rotary", options.rotary},
+      {"positions", options.positions},
       {"dtype", name(dtype)},
       {"seed", options.seed},
       {"device", device.name()},
@@ -321,6 +336,8 @@ Expected<void> bench(Options options) {
     return Error{ErrorCode::InvalidArgument, fmt::format("--queries: got {}; they are the last of --context, {} tokens",
                                                          options.queries, options.context)};
   options.retrieval.granularity = granularities.at(options.granularity);
+  options.retrieval.rotary.layout = rotaryLayouts.at(options.rotary);
+  options.retrieval.rotary.positions = positionRules.at(options.positions);
   auto result = benchmark(options, *dtype, *device);
   if (!result)
     return result.error();
@@ -348,9 +365,6 @@ Command addBenchDecode(CLI::App &app) {
   CLI::App *command =
       app.add_subcommand("decode", "Measure a step of retrieval: score, select and attend over a long context");
   CLI::Range count(int64_t(1), int64_t(1) << 16);
-  std::vector<std::string> names;
-  for (const auto &[name, value] : granularities)
-    names.push_back(name);
   command->add_option("--context,-N", options->context, "Tokens of each sequence")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 30))
       ->capture_default_str();
@@ -370,7 +384,13 @@ Command addBenchDecode(CLI::App &app) {
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
       ->capture_default_str();
   command->add_option("--granularity", options->granularity, "Which rows share a choice")
-      ->check(CLI::IsMember(names))
+      ->check(CLI::IsMember(namesOf(granularities)))
+      ->capture_default_str();
+  command->add_option("--rotary", options->rotary, "Pairs of a rotary embedding that is applied on load")
+      ->check(CLI::IsMember(namesOf(rotaryLayouts)))
+      ->capture_default_str();
+  command->add_option("--positions", options->positions, "Where tokens stand for it: their own places, or compact ones")
+      ->check(CLI::IsMember(namesOf(positionRules)))
       ->capture_default_str();
   command->add_option("--dtype", options->dtype, "bf16, f16 or f32")->capture_default_str();
   command->add_option("--score-splits", options->retrieval.scoreSplits,

@@ -70,6 +70,19 @@ func.func @top_k_across(%v: tensor<16x8xf32>, %i: tensor<16x8xi32>, %s: tensor<1
 
 // -----
 
+// CHECK-LABEL: @positions
+// CHECK-SAME: %[[N:[^:]*]]: index, %[[K:[^:]*]]: index, %[[L:[^:]*]]: index, %[[COMPACT:[^:]*]]: index
+// CHECK: %[[R:.*]] = arith.minsi %[[K]], %[[N]]
+// CHECK: %[[FAR:.*]] = arith.subi %[[N]], %[[R]]
+// CHECK-COUNT-3: arith.select
+// CHECK: return
+func.func @positions(%n: index, %k: index, %L: index, %compact: index) -> (index, index, index, index) {
+  %shift, %landmarks, %lowest, %far = landmark.positions of %n keep %k block %L compact %compact
+  return %shift, %landmarks, %lowest, %far : index, index, index, index
+}
+
+// -----
+
 // Pieces of the lists are read as rows of a tile, what lies beyond them counts as absent, and the best of all are put in order.
 // CHECK-LABEL: @choose
 // CHECK: scf.for
