@@ -113,11 +113,19 @@ Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **ar
     if (programs[i] == 0)
       continue;
     int64_t blocks = kernel.config.persistent ? std::min(programs[i], device.multiprocessors()) : programs[i];
-    auto launched = driver.check(driver.launchKernel(functions[i], unsigned(blocks), 1, 1, unsigned(kernel.threads), 1,
-                                                     1, unsigned(kernel.functions[i].sharedBytes),
-                                                     static_cast<cuda::StreamHandle>(stream), arguments, nullptr),
-                                 "cuLaunchKernel");
-    if (!launched)
+    cuda::LaunchAttribute ahead{cuda::ProgrammaticStreamSerialization, {}, {1}};
+    cuda::LaunchConfig config{unsigned(blocks),
+                              1,
+                              1,
+                              unsigned(kernel.threads),
+                              1,
+                              1,
+                              unsigned(kernel.functions[i].sharedBytes),
+                              static_cast<cuda::StreamHandle>(stream),
+                              &ahead,
+                              kernel.functions[i].waitsForGrid};
+    if (auto launched = driver.check(driver.launchKernelEx(&config, functions[i], arguments, nullptr), "cuLaunchKernelEx");
+        !launched)
       return launched;
   }
   return {};

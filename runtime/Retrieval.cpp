@@ -7,6 +7,7 @@
 #include "Places.h"
 #include "RecentBlocks.h"
 #include "RetrievalPlan.h"
+#include "compiler/Driver/RetrievalConfig.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -76,6 +77,7 @@ struct Retrieval::State {
   DeviceBuffer pooled;            ///< [batch, tile, outer, span, column]
   DeviceBuffer table;             ///< [batch, head, query, place]
   DeviceBuffer parts, partLse;    ///< [batch, split, head, query, D] and without the D
+  DeviceBuffer frequencies;       ///< int64, of a rotary embedding
   std::vector<int64_t> sequences; ///< bound
   int64_t lastQueries = 0;
 
@@ -120,6 +122,12 @@ struct Retrieval::State {
     to.view(slots.data(), {batch()}, {1});
     to.view(cache->lengths.data(), {cache->options.maxSequences}, {1});
   }
+  void addFrequencies(KernelArguments &to) const {
+    to.view(frequencies.data(), {plan.rotates() ? plan.headDim / 2 : 0}, {1});
+  }
+  void addRotary(KernelArguments &to) const {
+    to.numbers({plan.rotary.layout == RotaryLayout::Half, plan.rotary.positions == Positions::Stingy});
+  }
   void addTable(KernelArguments &to, const DeviceBuffer &buffer, int64_t width) const {
     to.view(buffer.data(), {cache->options.maxSequences, width}, {width, 1});
   }
@@ -130,10 +138,22 @@ struct Retrieval::State {
             {outer * inner * row, width, outer * row, 1});
   }
 
+  /// The order in which lists were made.
+  RowOrder listOrder(int64_t queries) const { return plan.shares() ? plan.poolOrder(queries) : plan.scoreOrder(queries); }
+  /// All lists of a row side by side, in pieces.
+  void addCandidates(KernelArguments &to, int64_t queries) const {
+    RowOrder order = listOrder(queries);
+    int64_t rows = order.outer * (plan.shares() ? order.spans() : order.inner), row = plan.candidateColumns();
+    for (const DeviceBuffer *buffer : {&values, &ids})
+      to.view(buffer->data(), {batch(), rows, row / selectionColumns, selectionColumns},
+              {rows * row, row, selectionColumns, 1});
+  }
+
   // The steps, on `queries` queries that end `back - queries` before the end of their sequences; `all` is the whole
   // call's number, which the table has room for.
   Expected<void> scoreTop(const TensorView &q, int64_t back, void *stream);
-  Expected<void> score(const TensorView &q, int64_t back, void *stream);
+  /// `first` is the number of the first query where a chunk is scored in parts.
+  Expected<void> score(const TensorView &q, int64_t back, int64_t first, void *stream);
   Expected<void> pool(int64_t queries, int64_t back, bool isFirst, void *stream);
   Expected<void> select(int64_t queries, int64_t first, int64_t all, void *stream);
   Expected<void> attend(const TensorView &q, const TensorView &o, const RowsView &lse, int64_t back, int64_t first,
@@ -164,12 +184,20 @@ Expected<void> Retrieval::State::allocate() {
       return made.error();
     *buffer = std::move(*made);
   }
-  if (!cache->isPooled())
-    return {};
-  auto made = RecentBlocks::create(device, plan.maxBatch * plan.selectionHeads(), plan.topK);
+  std::vector<int64_t> turns = plan.frequencies();
+  auto made = DeviceBuffer::allocate(device, turns.size() * sizeof(int64_t));
   if (!made)
     return made.error();
-  recent = std::move(*made);
+  frequencies = std::move(*made);
+  if (!turns.empty())
+    if (auto done = frequencies.upload(turns.data(), turns.size() * sizeof(int64_t)); !done)
+      return done;
+  if (!cache->isPooled())
+    return {};
+  auto named = RecentBlocks::create(device, plan.maxBatch * plan.selectionHeads(), plan.topK);
+  if (!named)
+    return named.error();
+  recent = std::move(*named);
   return {};
 }
 
@@ -223,12 +251,14 @@ Expected<void> Retrieval::State::scoreTop(const TensorView &q, int64_t back, voi
   addTable(arguments, cache->landmarkTable, cache->maxLandmarkPages());
   addLists(arguments, values, order.outer, order.inner, plan.list);
   addLists(arguments, ids, order.outer, order.inner, plan.list);
+  addFrequencies(arguments);
   arguments.numbers({order.span, plan.scoreSplits, plan.listStride, order.outerStep(), order.innerStep(),
                      order.innerStep(), plan.group(), back, plan.window});
+  addRotary(arguments);
   return launch(Operation::ScoreTop, programs(Operation::ScoreTop, order, plan.scoreSplits), arguments, stream);
 }
 
-Expected<void> Retrieval::State::score(const TensorView &q, int64_t back, void *stream) {
+Expected<void> Retrieval::State::score(const TensorView &q, int64_t back, int64_t first, void *stream) {
   int64_t queries = q.shape[2], headStride = queries * columns, batchStride = plan.queryHeads * headStride;
   RowOrder order = plan.scoreOrder(queries);
   KernelArguments arguments;
@@ -240,10 +270,12 @@ Expected<void> Retrieval::State::score(const TensorView &q, int64_t back, void *
                  {batchStride, order.outerOf(headStride, columns), order.innerOf(headStride, columns), 1});
   arguments.view(logSums.data(), {batch(), order.outer * columns, order.inner},
                  {batchStride, 1, order.outer * columns});
-  arguments
-      .numbers({order.span, plan.scoreSplits, columns, order.outerStep(), order.innerStep(),
-                plan.sharesChunk() ? 0 : order.innerStep(), plan.group(), back, plan.window, plan.tiles})
-      .factor(plan.scale);
+  addFrequencies(arguments);
+  arguments.numbers({order.span, plan.scoreSplits, columns, order.outerStep(), order.innerStep(),
+                     plan.sharesChunk() ? 0 : order.innerStep(), plan.group(), back, plan.window, plan.tiles,
+                     plan.sharesChunk() ? first : 0});
+  addRotary(arguments);
+  arguments.factor(plan.scale);
   return launch(Operation::Score, programs(Operation::Score, order, plan.scoreSplits), arguments, stream);
 }
 
@@ -271,13 +303,10 @@ Expected<void> Retrieval::State::pool(int64_t queries, int64_t back, bool isFirs
 }
 
 Expected<void> Retrieval::State::select(int64_t queries, int64_t first, int64_t all, void *stream) {
-  RowOrder order = plan.shares() ? plan.poolOrder(queries) : plan.scoreOrder(queries);
+  RowOrder order = listOrder(queries);
   int64_t inner = plan.shares() ? order.spans() : order.inner, head = tableHead(all), query = plan.list;
   KernelArguments arguments;
-  int64_t row = plan.candidateColumns(), width = kernels.at(Operation::Select)->kernel.config.keyTile;
-  for (const DeviceBuffer *buffer : {&values, &ids})
-    arguments.view(buffer->data(), {batch(), inner * order.outer, row / width, width},
-                   {order.outer * inner * row, row, width, 1});
+  addCandidates(arguments, queries);
   auto *entries = static_cast<int32_t *>(table.data()) + (plan.sharesChunk() ? 0 : first * query);
   arguments.view(entries, {batch(), order.outer, inner, plan.list},
                  {tableBatch(all), order.outerOf(head, query), order.innerOf(head, query), 1});
@@ -290,7 +319,7 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
   int64_t queries = q.shape[2], splits = plan.attendSplits, heads = plan.queryHeads, head = tableHead(all),
           query = plan.list;
   bool isPart = splits > 1;
-  Operation step = isPart ? Operation::AttendPart : Operation::Attend;
+  Operation step = plan.attendStep();
   RowOrder order = plan.attendOrder(queries);
   TensorView partView = denseView(parts.data(), DType::F32, {batch() * splits, heads, queries, plan.headDim});
   RowsView partRows = denseRows(static_cast<float *>(partLse.data()), {batch() * splits, heads, queries});
@@ -302,25 +331,34 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
   arguments.view(cache->blockTable.data(), {cache->options.maxSequences, cache->maxBlocks(), plan.kvHeads},
                  {cache->maxBlocks() * entries, entries, cache->isPooled() ? 1 : 0});
   bool sharesSpans = plan.sharesChunk() || plan.granularity == Granularity::Query;
+  addCandidates(arguments, queries);
   arguments.view(static_cast<int32_t *>(table.data()) + (plan.sharesChunk() ? 0 : first * query),
-                 {batch(), order.outer, order.spans(), plan.topK},
+                 {batch(), order.outer, order.spans(), plan.list},
                  {tableBatch(all), order.outerOf(head, query), sharesSpans ? 0 : head, 1});
   add(arguments, isPart ? partView : o, order);
   add(arguments, isPart ? partRows : lse, order);
-  arguments
-      .numbers({order.span, splits, order.outerStep(), order.innerStep(), plan.group(), back, plan.window, plan.topK})
-      .factor(plan.scale);
+  addFrequencies(arguments);
+  // Lists lie by the inner rows of the order in which they were made, then by the outer ones.
+  RowOrder listed = listOrder(queries);
+  int64_t outers = listed.outer, listHead = listed.innerOf(outers, 0) + listed.outerOf(1, 0),
+          listQuery = listed.innerOf(0, outers) + listed.outerOf(0, 1);
+  arguments.numbers({order.span, splits, order.outerStep(), order.innerStep(), plan.group(), back, plan.window,
+                     order.outerOf(listHead, listQuery), sharesSpans ? 0 : listHead,
+                     plan.selects ? 0 : plan.scoreSplits * plan.list});
+  addRotary(arguments);
+  arguments.factor(plan.scale);
   auto done = launch(step, programs(step, order, splits), arguments, stream);
   if (!done || !isPart)
     return done;
   RowOrder merged{true, heads, queries, queries};
+  int64_t rows = heads * queries, dim = plan.headDim;
   KernelArguments merging;
-  add(merging, partView, merged);
-  add(merging, partRows, merged);
+  merging.view(parts.data(), {batch(), rows, splits, dim}, {splits * rows * dim, dim, rows * dim, 1});
+  merging.view(partLse.data(), {batch(), rows, splits}, {splits * rows, 1, rows});
   add(merging, o, merged);
   add(merging, lse, merged);
   merging.numbers({splits});
-  return launch(Operation::Merge, programs(Operation::Merge, merged, 1), merging, stream);
+  return launch(Operation::Merge, batch() * rows, merging, stream);
 }
 
 Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, const RowsView &lse, bool usesPool,
@@ -331,15 +369,16 @@ Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, c
     // A chunk that shares a selection chooses from what lies before all of it.
     int64_t selectBack = plan.sharesChunk() ? all : back;
     TensorView part = from(q, first, queries);
-    if (auto done = plan.shares() ? score(part, selectBack, stream) : scoreTop(part, selectBack, stream); !done)
+    if (auto done = plan.shares() ? score(part, selectBack, first, stream) : scoreTop(part, selectBack, stream); !done)
       return done;
     if (plan.shares())
       if (auto done = pool(queries, selectBack, first == 0 || !plan.sharesChunk(), stream); !done)
         return done;
     if (plan.sharesChunk())
       continue;
-    if (auto done = select(queries, first, all, stream); !done)
-      return done;
+    if (plan.selects)
+      if (auto done = select(queries, first, all, stream); !done)
+        return done;
     if (usesPool && first == 0)
       if (auto done = promote(stream); !done)
         return done;
@@ -348,8 +387,9 @@ Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, c
   }
   if (!plan.sharesChunk() || all == 0)
     return {};
-  if (auto done = select(all, 0, all, stream); !done)
-    return done;
+  if (plan.selects)
+    if (auto done = select(all, 0, all, stream); !done)
+      return done;
   if (usesPool)
     if (auto done = promote(stream); !done)
       return done;

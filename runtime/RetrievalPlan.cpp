@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "RetrievalPlan.h"
 
+#include "compiler/Driver/RetrievalConfig.h"
+
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <fmt/format.h>
+#include <numbers>
 #include <numeric>
 
 namespace landmark {
@@ -43,9 +47,14 @@ Expected<void> check(const CacheOptions &cache, const RetrievalOptions &options)
       return legal;
   if (options.scale && !(*options.scale > 0 && std::isfinite(*options.scale)))
     return refuse("retrieval: scale: got {}, allowed: a finite number above 0", *options.scale);
-  if (options.rotary.layout != RotaryLayout::None)
-    return Error{ErrorCode::Unsupported,
-                 "retrieval: rotary: keys must be cached, and queries given, with their embedding applied"};
+  const Rotary &rotary = options.rotary;
+  if (auto legal = inRange("rotary.layout", int64_t(rotary.layout), 0, int64_t(RotaryLayout::Interleaved)); !legal)
+    return legal;
+  if (auto legal = inRange("rotary.positions", int64_t(rotary.positions), 0, int64_t(Positions::Stingy)); !legal)
+    return legal;
+  for (auto [name, value] : {std::pair{"base", rotary.base}, std::pair{"scaling", rotary.scaling}})
+    if (rotary.layout != RotaryLayout::None && !(value > 0 && std::isfinite(value)))
+      return refuse("retrieval: rotary.{}: got {}, allowed: a finite number above 0", name, value);
   return {};
 }
 
@@ -62,6 +71,7 @@ Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const Ret
   plan.topK = options.topK;
   plan.window = options.window;
   plan.granularity = options.granularity;
+  plan.rotary = options.rotary;
   plan.scale = options.scale.value_or(float(1.0 / std::sqrt(double(cache.headDim))));
   plan.maxBatch = options.maxBatch;
   plan.maxQueries = options.maxQueries;
@@ -78,10 +88,13 @@ Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const Ret
   plan.scoreSplits = std::min(plan.scoreSplits, plan.tiles);
   plan.listStride =
       ceilDiv(plan.scoreSplits * plan.list, std::lcm(columns, plan.list)) * (std::lcm(columns, plan.list) / plan.list);
-  int64_t blocks = options.topK + options.window + 1,
-          programs = options.maxBatch * options.queryHeads * ceilDiv(options.maxQueries, fewQueries);
-  int64_t helpful = blocks > 8 ? std::min(ceilDiv(blocks, 8), device.multiprocessors() / programs) : 1;
-  plan.attendSplits = options.attendSplits.value_or(std::clamp<int64_t>(helpful, 1, mostSplits));
+  // A block for each program, while that leaves no multiprocessor more than two: reading blocks one after the other
+  // then takes longer than joining parts.
+  int64_t programs = options.maxBatch * plan.attendOrder(1).spans() * options.maxQueries;
+  plan.attendSplits =
+      options.attendSplits.value_or(std::clamp<int64_t>(2 * device.multiprocessors() / programs, 1, std::min(mostSplits, plan.blocks())));
+
+  plan.selects = cache.hotBytes > 0 || !holdsList(plan.config(plan.attendStep(), device.target()));
 
   plan.partQueries = 1;
   auto bytes = [&] {
@@ -99,7 +112,8 @@ Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const Ret
 }
 
 RowOrder RetrievalPlan::scoreOrder(int64_t queries) const {
-  if (sharesChunk() || queries >= fewQueries)
+  // Rows of a tile that rotates keys are of one position, or share a chunk's.
+  if (sharesChunk() || (queries >= fewQueries && !rotates()))
     return {true, queryHeads, queries, queries};
   return {false, queries, queryHeads, group()};
 }
@@ -117,17 +131,31 @@ RowOrder RetrievalPlan::attendOrder(int64_t queries) const {
 }
 
 std::vector<Operation> RetrievalPlan::steps() const {
-  std::vector<Operation> steps = {Operation::ScoreTop, Operation::Select, Operation::Attend};
+  std::vector<Operation> steps = {Operation::ScoreTop};
   if (shares())
-    steps = {Operation::Score, Operation::Pool, Operation::Select, Operation::Attend};
-  if (attendSplits > 1) {
-    steps.back() = Operation::AttendPart;
+    steps = {Operation::Score, Operation::Pool};
+  if (selects)
+    steps.push_back(Operation::Select);
+  steps.push_back(attendStep());
+  if (attendSplits > 1)
     steps.push_back(Operation::Merge);
-  }
   return steps;
 }
 
-Problem RetrievalPlan::problem(Operation step) const { return {step, blockSize, headDim, dtype, /*floatGradients=*/false, topK}; }
+Problem RetrievalPlan::problem(Operation step) const {
+  bool readsKeys = step == Operation::ScoreTop || step == Operation::Score || step == attendStep();
+  return {step, blockSize, headDim, dtype, /*floatGradients=*/false, topK, readsKeys && rotates()};
+}
+
+std::vector<int64_t> RetrievalPlan::frequencies() const {
+  std::vector<int64_t> turns;
+  for (int64_t pair = 0; rotates() && pair < headDim / 2; ++pair) {
+    long double radians = std::pow(static_cast<long double>(rotary.base), -2.0L * pair / headDim) / rotary.scaling;
+    long double turn = std::fmod(radians / (2 * std::numbers::pi_v<long double>), 1.0L);
+    turns.push_back(std::bit_cast<int64_t>(static_cast<uint64_t>(std::ldexp(turn, 64))));
+  }
+  return turns;
+}
 
 // Tiles of as many rows as a span brings; a tile of a GPU has 16 rows a warp.
 Config RetrievalPlan::config(Operation step, const Target &target) const {
@@ -141,12 +169,25 @@ Config RetrievalPlan::config(Operation step, const Target &target) const {
     config.queryTile = std::min<int64_t>(order.span, 32);
     return config;
   }
+  int64_t steps = scores ? ceilDiv(tiles, scoreSplits) : ceilDiv(blocks(), attendSplits);
+  config.stages = std::min(config.stages, steps); // no more than a program has tiles
+  if (order.span <= 8)
+    config.queryTile = 8; // half of what a matrix instruction takes: half the work on its results
   if (order.span < 64)
-    return config;
+    return attends ? sliced(config, step, target) : config; // every warp would repeat what follows a score
   Config large = config;
   large.warps = 4;
   large.queryTile = 64;
   return validate(large, problem(step), target) ? large : config;
+}
+
+// Few rows: warps share them, for one alone takes long over a block.
+Config RetrievalPlan::sliced(Config config, Operation step, const Target &target) const {
+  Config sliced = config;
+  for (sliced.warps = 4; sliced.warps > 1; sliced.warps /= 2)
+    if (validate(sliced, problem(step), target))
+      return sliced;
+  return config;
 }
 
 int64_t RetrievalPlan::lists() const {

@@ -28,6 +28,7 @@ struct RowOrder {
 struct RetrievalPlan {
   int64_t queryHeads, kvHeads, headDim, topK, window;
   Granularity granularity;
+  Rotary rotary;
   float scale;
   int64_t maxBatch, maxQueries;
   DType dtype;
@@ -38,6 +39,7 @@ struct RetrievalPlan {
   int64_t scoreSplits;  ///< parts of the landmarks
   int64_t listStride;   ///< lists of a row, so many that they fill whole tiles of columns
   int64_t attendSplits; ///< parts of the blocks
+  bool selects;         ///< by a kernel of its own; attention merges the lists otherwise
   int64_t partQueries;  ///< queries whose scores are in memory at a time
 
   static Expected<RetrievalPlan> make(const CacheOptions &cache, const RetrievalOptions &options, const Device &device);
@@ -45,10 +47,15 @@ struct RetrievalPlan {
   int64_t group() const { return queryHeads / kvHeads; }
   bool shares() const { return granularity != Granularity::QueryHead; }
   bool sharesChunk() const { return granularity == Granularity::HeadChunk; }
+  bool rotates() const { return rotary.layout != RotaryLayout::None; }
+  /// What each pair of columns turns by for a position, as a fraction of 2^64; none without an embedding.
+  std::vector<int64_t> frequencies() const;
   int64_t selectionHeads() const {
     return granularity == Granularity::KvHead ? kvHeads : granularity == Granularity::Query ? 1 : queryHeads;
   }
   int64_t selectionQueries(int64_t queries) const { return sharesChunk() ? 1 : queries; }
+  /// That a row attends to: those selected, the window, and its own.
+  int64_t blocks() const { return topK + window + 1; }
   int64_t candidateColumns() const { return listStride * list; } ///< of a row's lists, side by side
   /// Queries that one launch of attention takes.
   int64_t attendQueries() const { return sharesChunk() ? maxQueries : partQueries; }
@@ -59,8 +66,10 @@ struct RetrievalPlan {
 
   /// The steps that this granularity takes, and the schedule of each.
   std::vector<Operation> steps() const;
+  Operation attendStep() const { return attendSplits > 1 ? Operation::AttendPart : Operation::Attend; }
   Problem problem(Operation step) const;
   Config config(Operation step, const Target &target) const;
+  Config sliced(Config config, Operation step, const Target &target) const;
 
   // Elements of the memory between the kernels.
   int64_t lists() const;

@@ -1,7 +1,7 @@
 // Retrieval, step 4 where attention was split: one result of the parts.                                (SPEC: docs/spec.md, section 2)
 //
-// PARTS and PART_LSE are what attend.mlir left, [batch * splits + split, outer, inner, D] in float32 and the same without the D, natural logarithms; O and LSE are
-// [batch, outer, inner, D] and [batch, outer, inner].
+// A program merges one row. PARTS and PART_LSE are what attend.mlir left of it, seen as rows of a tile: [batch, outer * inners + inner, split, D] in float32 and the same
+// without the D, natural logarithms; O and LSE are [batch, outer, inner, D] and [batch, outer, inner].
 
 gpu.module @kernels {
   gpu.func @landmark_merge(%PARTS: !out_view, %PART_LSE: !rows_view, %O: !view, %LSE: !rows_view, %splits: index) kernel {
@@ -11,33 +11,45 @@ gpu.module @kernels {
     %two = arith.constant 2 : index
     %nothing = arith.constant 0.0 : f32
     %minus_inf = arith.constant 0xFF800000 : f32
-    %rows = memref.dim %O, %two : !view
-    %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %O span %rows tile %tile splits %one : !view
-    %first_part = arith.muli %batch, %splits : index
+    %inners = memref.dim %O, %two : !view
+    %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %O span %inners tile %one splits %one : !view
+    %rows_before = arith.muli %outer, %inners : index
+    %part_row = arith.addi %rows_before, %row : index
+    tile.grid_wait
 
     %log2e = arith.constant dense<1.44269504> : !row
-    %o0 = arith.constant dense<0.0> : !o_tile
-    %lse0 = arith.constant dense<0xFF800000> : !row
-    %o, %lse = scf.for %s = %zero to %splits step %one iter_args(%acc = %o0, %lse = %lse0) -> (!o_tile, !row) {
-      %part = arith.addi %first_part, %s : index
-      %o_part = tile.read_rows %PARTS[%part, %outer, %row] below %row_end else %nothing : !out_view -> !o_tile
-      %part_lse_e = tile.read_rows %PART_LSE[%part, %outer, %row] below %row_end else %minus_inf : !rows_view -> !row
+    %o0 = arith.constant dense<0.0> : !o_row
+    %lse0 = arith.constant dense<0xFF800000> : !number
+    %o, %lse = scf.for %s = %zero to %splits step %tile iter_args(%acc = %o0, %lse = %lse0) -> (!o_row, !number) {
+      %parts = tile.read_rows %PARTS[%batch, %part_row, %s] below %splits else %nothing : !out_view -> !o_tile
+      %part_lse_e = tile.read_rows %PART_LSE[%batch, %part_row, %s] below %splits else %minus_inf : !rows_view -> !row
       %part_lse = arith.mulf %part_lse_e, %log2e : !row
-      %both = landmark.join %lse, %part_lse : !row
-      %old = landmark.share %lse of %both : !row
-      %new = landmark.share %part_lse of %both : !row
-      %old_row = tile.broadcast %old to [0] : !row -> !o_tile
-      %new_row = tile.broadcast %new to [0] : !row -> !o_tile
-      %kept = arith.mulf %acc, %old_row : !o_tile
-      %added = arith.mulf %o_part, %new_row : !o_tile
-      %sum = arith.addf %kept, %added : !o_tile
-      scf.yield %sum, %both : !o_tile, !row
+      // The log-sum-exp of these parts, then of these and those before.
+      %most = tile.reduce max %part_lse along [0] : !row -> !number
+      %most_row = tile.broadcast %most to [] : !number -> !row
+      %terms = landmark.share %part_lse of %most_row : !row
+      %sum = tile.reduce sum %terms along [0] : !row -> !number
+      %log = math.log2 %sum fastmath<afn> : !number
+      %these = arith.addf %most, %log : !number
+      %both = landmark.join %lse, %these : !number
+      %both_row = tile.broadcast %both to [] : !number -> !row
+      %weights = landmark.share %part_lse of %both_row : !row
+      %weight_tile = tile.broadcast %weights to [0] : !row -> !o_tile
+      %weighted = arith.mulf %parts, %weight_tile : !o_tile
+      %added = tile.reduce sum %weighted along [0] : !o_tile -> !o_row
+      %old = landmark.share %lse of %both : !number
+      %old_row = tile.broadcast %old to [] : !number -> !o_row
+      %kept = arith.mulf %acc, %old_row : !o_row
+      %next = arith.addf %kept, %added : !o_row
+      scf.yield %next, %both : !o_row, !number
     }
 
-    %out = tile.cast %o : !o_tile -> !q_tile
+    %o_rows = tile.broadcast %o to [1] : !o_row -> !o_tile
+    %out = tile.cast %o_rows : !o_tile -> !q_tile
     tile.store %out, %O[%batch, %outer, %row] below %row_end : !q_tile, !view
+    %lse_row = tile.broadcast %lse to [] : !number -> !row
     %ln2 = arith.constant dense<0.693147181> : !row
-    %lse_e = arith.mulf %lse, %ln2 : !row
+    %lse_e = arith.mulf %lse_row, %ln2 : !row
     tile.store %lse_e, %LSE[%batch, %outer, %row] below %row_end : !row, !rows_view
     gpu.return
   }

@@ -37,6 +37,7 @@ gpu.module @kernels {
     %parts = tensor.splat %parts_number : !row_index
     %begin, %stop = landmark.part %split of %splits to %end step %step
 
+    tile.grid_wait
     %starts = arith.cmpi ne, %is_first, %zero : index
     %span_end = arith.addi %span_index, %one : index
     %first_tile = arith.muli %batch, %tiles : index

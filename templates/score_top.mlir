@@ -12,9 +12,9 @@
 // VALUES and IDS hold the lists: [batch, outer * list_stride + split, inner, place].
 
 gpu.module @kernels {
-  gpu.func @landmark_score_top(%Q: !view, %LANDMARKS: !view, %SLOTS: !numbers, %LENGTHS: !numbers, %LANDMARK_PAGES: !table, %VALUES: !list_view, %IDS: !list_ids_view,
+  gpu.func @landmark_score_top(%Q: !view, %LANDMARKS: !view, %SLOTS: !numbers, %LENGTHS: !numbers, %LANDMARK_PAGES: !table, %VALUES: !list_view, %IDS: !list_ids_view, %FREQUENCIES: !frequencies,
                                %span: index, %splits: index, %list_stride: index, %outer_step: index, %inner_step: index, %select_step: index, %group: index,
-                               %back: index, %window: index) kernel {
+                               %back: index, %window: index, %half: index, %compact: index) kernel {
     %L = tile.param "block_size" : index
     %tile = tile.param "query_tile" : index
     %step = tile.param "tile_landmarks" : index
@@ -23,6 +23,8 @@ gpu.module @kernels {
     %one = arith.constant 1 : index
 
     %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
+    tile.grid_wait // sequences, tables and queries may have been written just before
+    %q_raw = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     %slot_number = memref.load %SLOTS[%batch] : !numbers
     %slot = arith.index_cast %slot_number : i32 to index
     %length_number = memref.load %LENGTHS[%slot] : !numbers
@@ -51,7 +53,25 @@ gpu.module @kernels {
     %end = arith.maxsi %last_limit, %zero : index
     %begin, %stop = landmark.part %split of %splits to %end step %step
 
-    %q = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
+    // Rotary embedding, if any: rows of a tile that rotates share the blocks that they may choose from.
+    %rotates_number = tile.param "rotates" : index
+    %rotates = arith.cmpi ne, %rotates_number, %zero : index
+    %is_half = arith.cmpi ne, %half, %zero : index
+    %shift, %landmark_shift, %lowest, %far = landmark.positions of %end keep %keep block %L compact %compact
+    %own_row_position = arith.muli %row, %inner_step : index
+    %own_row = arith.addi %outer_position, %own_row_position : index
+    %own_position = arith.addi %base, %own_row : index
+    %q_position = arith.addi %own_position, %shift : index
+    %nowhere = arith.constant -4611686018427387904 : index
+    %q = scf.if %rotates -> !q_tile {
+      %turned = tile.rotate %q_raw at %q_position step %inner_step low %nowhere by %FREQUENCIES half %is_half : !q_tile, !frequencies -> !q_tile
+      scf.yield %turned : !q_tile
+    } else {
+      scf.yield %q_raw : !q_tile
+    }
+    %landmark_place = arith.subi %L, %one : index
+    %landmark_first = arith.addi %landmark_place, %landmark_shift : index
+
     %s0 = arith.constant dense<0.0> : !g_tile
     %v0 = arith.constant dense<0xFF800000> : !list
     %i0 = arith.constant dense<2147483647> : !list_ids
@@ -59,7 +79,15 @@ gpu.module @kernels {
       %place = arith.divui %b, %step : index
       %page_number = memref.load %LANDMARK_PAGES[%slot, %place] : !table
       %page = arith.index_cast %page_number : i32 to index
-      %k = tile.load %LANDMARKS[%page, %kv_head, %zero] in [%zero, %step) : !view -> !gate_tile
+      %k_raw = tile.load %LANDMARKS[%page, %kv_head, %zero] in [%zero, %step) : !view -> !gate_tile
+      %block_position = arith.muli %b, %L : index
+      %k_position = arith.addi %block_position, %landmark_first : index
+      %k = scf.if %rotates -> !gate_tile {
+        %turned = tile.rotate %k_raw at %k_position step %L low %lowest by %FREQUENCIES half %is_half : !gate_tile, !frequencies -> !gate_tile
+        scf.yield %turned : !gate_tile
+      } else {
+        scf.yield %k_raw : !gate_tile
+      }
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !gate_tile -> !g_tile
       %seen = landmark.candidates at %b below %limit : !row_index -> !gates
       %none = arith.constant dense<0xFF800000> : !g_tile

@@ -4,6 +4,7 @@
 #include "compiler/Driver/Diagnostics.h"
 #include "compiler/Driver/Ptxas.h"
 #include "compiler/Driver/Reproducer.h"
+#include "compiler/Driver/RetrievalConfig.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Target/Host/HostTarget.h"
 #include "compiler/Target/NVPTX/NVPTXTarget.h"
@@ -13,6 +14,7 @@
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 
 #include <fmt/format.h>
@@ -162,8 +164,10 @@ public:
       if (!ptx)
         return ptx.error();
       kernel.ptx = std::move(*ptx);
-      for (Kernel::Function &function : kernel.functions)
+      for (Kernel::Function &function : kernel.functions) {
         function.sharedBytes = std::max(sharedBytesAtLeast, sharedBytesOf[function.name]);
+        function.waitsForGrid = waitingKernels.contains(function.name);
+      }
       kernel.threads = threads(config, target);
       kernel.tensorMaps = tensorMaps;
       return kernel;
@@ -214,7 +218,7 @@ private:
                              schedule);
     } else {
       ir::RetrieveOp::create(builder, builder.getUnknownLoc(), kernelName(problem), name(problem.operation), problem.blockSize, problem.headDim,
-                             problem.topK, element, schedule);
+                             problem.topK, element, problem.rotates, schedule);
     }
     if (mlir::failed(mlir::verify(*module)))
       return diagnostics.failure("the request is not valid");
@@ -233,10 +237,19 @@ private:
     module->walk([&](tile::AllocOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
     module->walk([&](tile::AllocBarriersOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
     readTensorMaps();
+    readGridWaits();
     if (!target.isHost() && sharedBytesUsed > target.maxSharedBytes())
       return Error{ErrorCode::CompileFailed, fmt::format("the kernel takes {} bytes of shared memory, {} has {}", sharedBytesUsed, target.chip,
                                                          target.maxSharedBytes())};
     return {};
+  }
+
+  void readGridWaits() {
+    if (stage == Stage::Scheduled) // what the target does not need is dropped there
+      module->walk([&](tile::GridWaitOp op) {
+        if (auto kernel = op->getParentOfType<mlir::gpu::GPUFuncOp>())
+          waitingKernels.insert(kernel.getName());
+      });
   }
 
   void readTensorMaps() {
@@ -266,10 +279,14 @@ private:
       schedule.specialize = config.loads == Loads::Tma;
       schedule.queryStages = queryStages(config, problem, target);
       schedule.persistent = config.persistent;
+      schedule.slices = hasSlices(config, problem);
+      schedule.launchAhead = target.computeCapability() >= 90;
       schedule.overlap = config.overlap;
       schedule.pingPong = config.pingPong;
       if (problem.operation == Operation::Backward)
         schedule.maxResidentRegisters = 16; // queries and dO both want to stay, beside more accumulators
+      if (isRetrieval(problem.operation))
+        schedule.maxResidentRegisters = 0; // few tiles follow: not to wait for queries before they are asked for is worth more
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
       buildCudaSchedulePipeline(manager, schedule);
     } else if (target.isHost()) {
@@ -331,6 +348,7 @@ private:
   DiagnosticCollector diagnostics;
   int64_t sharedBytesAtLeast; ///< of every function
   llvm::StringMap<int64_t> sharedBytesOf;
+  llvm::StringSet<> waitingKernels; ///< which may be launched ahead
   std::vector<TensorMap> tensorMaps;
   Stage stage = Stage::Landmark;
   mlir::OwningOpRef<mlir::ModuleOp> module;

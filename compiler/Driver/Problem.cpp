@@ -94,6 +94,10 @@ Expected<void> validate(const Problem &problem) {
   bool retrieval = isRetrieval(problem.operation);
   if (retrieval && (problem.topK < 1 || problem.topK > Problem::maxTopK))
     return Error{ErrorCode::InvalidArgument, fmt::format("top k: got {}, allowed: 1 to {}", problem.topK, Problem::maxTopK)};
+  bool readsKeys = problem.operation == Operation::ScoreTop || problem.operation == Operation::Score || problem.operation == Operation::Attend ||
+                   problem.operation == Operation::AttendPart;
+  if (problem.rotates && !readsKeys)
+    return Error{ErrorCode::InvalidArgument, fmt::format("rotary embedding: {} reads no keys that it could rotate", name(problem.operation))};
   if (!retrieval && problem.topK != 0)
     return Error{ErrorCode::InvalidArgument, fmt::format("top k: got {}; {} selects nothing", problem.topK, name(problem.operation))};
   if (retrieval && problem.blockSize > Problem::maxRetrievalBlockSize)
@@ -118,7 +122,7 @@ std::string describe(const Problem &problem) {
   std::string text =
       fmt::format("{} L={} D={} {}", name(problem.operation), problem.blockSize, problem.headDim, name(problem.dtype));
   if (isRetrieval(problem.operation))
-    return fmt::format("{} k={}", text, problem.topK);
+    return fmt::format("{} k={}{}", text, problem.topK, problem.rotates ? " rotary" : "");
   return problem.floatGradients ? text + " gradients f32" : text;
 }
 

@@ -35,6 +35,8 @@ Config defaultRetrievalConfig(const Problem &problem, const Target &target) {
   if (target.isHost())
     return {attends(problem) || scores(problem) ? 8 : 16, retrievalColumns(problem), 1, 1};
   Config config{16, retrievalColumns(problem), 1, scores(problem) || attends(problem) ? 3 : 1};
+  if (isSelect(problem) || problem.operation == Operation::Merge)
+    config.queryTile = 8; // one row, in pieces
   auto fits = [&](int64_t programs) {
     return programs * (retrievalSharedBytes(config, problem) + 1024) <= target.sharedBytesPerMultiprocessor();
   };
@@ -49,7 +51,16 @@ int64_t retrievalSharedBytes(const Config &config, const Problem &problem) {
   if (!attends(problem) && !scores(problem))
     return 0;
   int64_t rows = config.queryTile + (attends(problem) ? 2 : 1) * config.stages * config.keyTile;
-  return rows * problem.headDim * byteSize(problem.dtype);
+  if (problem.rotates)
+    rows += config.queryTile + config.keyTile;
+  int64_t logits = hasSlices(config, problem) ? 4 * config.queryTile * config.keyTile : 0; // which warps hand to one another
+  return rows * problem.headDim * byteSize(problem.dtype) + logits;
+}
+
+bool holdsList(const Config &config) { return config.queryTile <= 16; }
+
+bool hasSlices(const Config &config, const Problem &problem) {
+  return isRetrieval(problem.operation) && config.warps > 1 && config.queryTile < 16 * config.warps;
 }
 
 Expected<void> validateRetrieval(const Config &config, const Problem &problem, const Target &target) {
@@ -76,14 +87,18 @@ Expected<void> validateRetrieval(const Config &config, const Problem &problem, c
       return illegal("stages", config.stages, "the host has no shared-memory stages", 1);
     return {};
   }
-  int64_t mostWarps = problem.operation == Operation::Pool || isSelect(problem)
-                          ? 1
-                          : 8; // what is shared by rows is found within a warp
+  int64_t mostWarps = attends(problem) || scores(problem) ? 8 : 1; // what is shared by rows is found within a warp
   if (config.warps < 1 || config.warps > mostWarps)
     return illegal("warps", config.warps, fmt::format("must be 1 to {}", mostWarps),
                    std::clamp<int64_t>(config.warps, 1, mostWarps));
-  if (config.queryTile != 16 * config.warps)
-    return illegal("query_tile", config.queryTile, "must be 16 rows a warp", 16 * config.warps);
+  if (config.queryTile != 16 * config.warps && config.queryTile != 8 && config.queryTile != 16)
+    return illegal("query_tile", config.queryTile, "must be 16 rows a warp, or 8 or 16 that warps have in common",
+                   16 * config.warps);
+  if (hasSlices(config, problem))
+    for (int64_t columns : {config.keyTile, attends(problem) ? problem.headDim : config.keyTile})
+      if (columns % (8 * config.warps) != 0)
+        return illegal("warps", config.warps,
+                       fmt::format("with rows in common each takes a part of {} columns, a multiple of 8", columns), 1);
   if (config.stages < 1 || config.stages > 8)
     return illegal("stages", config.stages, "must be 1 to 8", std::clamp<int64_t>(config.stages, 1, 8));
   if (int64_t bytes = retrievalSharedBytes(config, problem); bytes > target.maxSharedBytes()) {

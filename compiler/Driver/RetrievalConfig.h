@@ -15,5 +15,11 @@ Config defaultRetrievalConfig(const Problem &problem, const Target &target);
 Expected<void> validateRetrieval(const Config &config, const Problem &problem, const Target &target);
 int64_t retrievalSharedBytes(const Config &config, const Problem &problem);
 
+/// Whether a program of attention keeps its list of blocks in registers, and so can merge it: with few rows in its tile.
+bool holdsList(const Config &config);
+
+/// Whether every warp has all rows of a tile, fewer than 16 for each, and computes a part of a product's columns.
+bool hasSlices(const Config &config, const Problem &problem);
+
 } // namespace landmark
 #endif

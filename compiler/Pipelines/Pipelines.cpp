@@ -46,14 +46,17 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   // wgmma reads queries from shared memory as fast as from registers.
   int64_t residentRegisters = options.unit == "wgmma" ? 0 : options.maxResidentRegisters;
   manager.addPass(createTileLoopPrograms({options.persistent}));
+  manager.addPass(createTileOverlapLaunches({options.launchAhead}));
   if (options.specialize) {
     manager.addPass(createTileSpecializeWarps({options.stages, options.queryStages, options.warps}));
     manager.addPass(createCanonicalizerPass());
   } else {
-    manager.addPass(createTilePipelineLoads({options.stages, options.warps, residentRegisters}));
+    manager.addPass(createTilePipelineLoads({options.stages, options.slices ? 1 : options.warps, residentRegisters}));
   }
   manager.addPass(createTileStageOperands({options.warps, options.specialize}));
-  manager.addPass(createTileAssignLayouts({options.warps, options.unit}));
+  if (options.slices)
+    manager.addPass(createTileShareProducts());
+  manager.addPass(createTileAssignLayouts({options.warps, options.unit, options.slices}));
   if (options.overlap) {
     manager.addPass(createTileOverlapProducts());
     manager.addPass(createTileDeferWaits());

@@ -36,7 +36,9 @@ bool isCheap(Operation *op) { return isa<arith::ConstantOp, tile::IotaOp, tensor
 /// The layout of every tile of a kernel, found by propagation.
 class LayoutSolver {
 public:
-  LayoutSolver(gpu::GPUFuncOp kernel, int64_t warps) : kernel(kernel), warps(warps) {}
+  /// With `slices` every warp computes a part of the columns of a product, of all rows.
+  LayoutSolver(gpu::GPUFuncOp kernel, int64_t warps, bool slices)
+      : kernel(kernel), warps(warps), slices(slices), product(slices ? Role::Slice : Role::Column) {}
 
   /// Propagates until nothing is new. Fails where two roles meet, or none is found.
   LogicalResult solve() {
@@ -72,7 +74,7 @@ private:
     if (!isTile(value))
       return success();
     int64_t rows = cast<RankedTensorType>(value.getType()).getDimSize(0);
-    bool isShared = llvm::is_contained(found, Role::Block) && rows < 16 * warps && rows % 16 == 0 && warps % (rows / 16) == 0;
+    bool isShared = !slices && llvm::is_contained(found, Role::Block) && rows < 16 * warps && rows % 16 == 0 && warps % (rows / 16) == 0;
     return set(op, value, {Roles(found), isShared ? 16 * warps / rows : 1});
   }
 
@@ -91,7 +93,8 @@ private:
 
   /// A tile of rank 3 is rows, blocks, tokens; that is what blocks are a dimension for.
   LogicalResult seed(Operation *op, Value value) {
-    if (isTile(value) && cast<RankedTensorType>(value.getType()).getRank() == 3)
+    bool isProduct = isa<tile::DotOp>(op) || (isCheap(op) && !op->use_empty() && isa<tile::DotOp>(*op->user_begin()));
+    if (!isProduct && isTile(value) && cast<RankedTensorType>(value.getType()).getRank() == 3)
       return setByRows(op, value, {Role::Row, Role::Block, Role::Column});
     return success();
   }
@@ -103,10 +106,10 @@ private:
     if (auto dot = dyn_cast<tile::DotOp>(op))
       return visitDot(dot);
     if (auto store = dyn_cast<tile::StoreOp>(op))
-      return setByRows(op, store.getValue(), store.getValue().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
+      return visitStore(store);
     if (auto read = dyn_cast<tile::ReadRowsOp>(op))
       return setByRows(op, read.getResult(), read.getResult().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
-    if (auto read = dyn_cast<tile::ReadOp>(op))
+    if (auto read = dyn_cast<tile::ReadOp>(op); read && read.getResult().getType().getRank() == 2)
       return setByRows(op, read.getResult(), matrix);
     if (auto load = dyn_cast<tile::LoadOp>(op))
       return load.getResult().getType().getRank() == 2 ? setByRows(op, load.getResult(), matrix) : success();
@@ -140,7 +143,7 @@ private:
   }
 
   LogicalResult visitDot(tile::DotOp dot) {
-    Roles result = dot.getType().getRank() == 3 ? Roles{Role::Row, Role::Block, Role::Column} : Roles(matrix);
+    Roles result = dot.getType().getRank() == 3 ? Roles{Role::Row, Role::Block, product} : Roles{Role::Row, product};
     if (failed(setByRows(dot, dot.getAcc(), result)) || failed(setByRows(dot, dot.getResult(), result)))
       return failure();
     if (isTile(dot.getB()))
@@ -148,6 +151,14 @@ private:
     if (auto type = dyn_cast<RankedTensorType>(dot.getA().getType()); type && type.getRank() == 2)
       return setByRows(dot, dot.getA(), matrix);
     return success();
+  }
+
+  /// Columns are stored by whoever has them.
+  LogicalResult visitStore(tile::StoreOp store) {
+    Value value = store.getValue();
+    if (store.getValue().getType().getRank() == 1)
+      return setByRows(store, value, {Role::Row});
+    return layouts.contains(value) && lookup(value).roles.back() == Role::Slice ? success() : setByRows(store, value, matrix);
   }
 
   LogicalResult visitDropped(Operation *op, Value source, Value result, ArrayRef<int64_t> dims) {
@@ -176,6 +187,8 @@ private:
   const ArrayRef<Role> matrix = matrixRoles;
   gpu::GPUFuncOp kernel;
   int64_t warps;
+  bool slices;
+  Role product; ///< of a product's columns
   llvm::MapVector<Value, Layout> layouts;
   bool changed = false;
 };
@@ -199,7 +212,8 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
   LogicalResult setLayout(Operation *op, Value value, const Layout &found) {
     auto type = cast<RankedTensorType>(value.getType());
     auto emitError = [&] { return op->emitOpError(); };
-    auto layout = tile::FragmentAttr::getChecked(emitError, &getContext(), ArrayRef<Role>(found.roles), static_cast<int64_t>(warps), found.split);
+    int64_t spread = slices && !llvm::is_contained(found.roles, Role::Slice) ? 1 : static_cast<int64_t>(warps);
+    auto layout = tile::FragmentAttr::getChecked(emitError, &getContext(), ArrayRef<Role>(found.roles), spread, found.split);
     if (!layout || failed(layout.verifyEncoding(type.getShape(), type.getElementType(), emitError)))
       return failure();
     auto laidOut = type.cloneWithEncoding(layout);
@@ -236,7 +250,7 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
     }
     WalkResult result = getOperation()->walk([&](gpu::GPUFuncOp kernel) -> WalkResult {
       separateCheapTiles(kernel);
-      LayoutSolver solver(kernel, warps);
+      LayoutSolver solver(kernel, warps, slices);
       if (failed(solver.solve()))
         return failure();
       WalkResult assigned = kernel.walk([&](Operation *op) -> WalkResult {

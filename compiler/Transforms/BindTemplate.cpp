@@ -53,6 +53,7 @@ struct Request {
       Request request = from(retrieve);
       request.problem.operation = *parseOperation(retrieve.getStep().str()); // the verifier knows the steps
       request.problem.topK = retrieve.getTopK();
+      request.problem.rotates = retrieve.getRotates();
       return request;
     }
     auto backward = dyn_cast<ir::BackwardOp>(op);

@@ -10,8 +10,10 @@
 
 namespace landmark {
 
-/// Whether a use is as an operand of a dot, which can read shared memory.
-inline bool feedsDot(mlir::OpOperand &use) { return mlir::isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() < 2; }
+/// Whether a use is as an operand of a dot, which can read shared memory, or on the way to one.
+inline bool feedsDot(mlir::OpOperand &use) {
+  return mlir::isa<tile::RotateOp>(use.getOwner()) || (mlir::isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() < 2);
+}
 
 inline bool staysInRegisters(tile::LoadOp load) { return llvm::none_of(load->getUses(), feedsDot); }
 

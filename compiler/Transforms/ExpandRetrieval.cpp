@@ -24,8 +24,8 @@ Value intSplatLike(TileBuilder &b, int32_t value, Value tile) {
       b, DenseElementsAttr::get(cast<RankedTensorType>(TileBuilder::typeOf(tile).clone(b.getI32Type())), value));
 }
 
-/// A value for every row, repeated along `like`'s columns.
-Value byRow(TileBuilder &b, Value row, Value like) { return b.broadcast(row, TileBuilder::typeOf(like), {0}); }
+/// A value for every row, or one number for all, repeated along `like`'s columns.
+Value byRow(TileBuilder &b, Value row, Value like) { return b.broadcastLeading(row, like); }
 
 //===-- Geometry
 //----------------------------------------------------------------------------------------------------===//
@@ -62,6 +62,17 @@ SmallVector<Value> expandPart(ir::PartOp op, TileBuilder &b) {
   return {b.toIndex(border(split)), b.toIndex(b.min(end, border(b.add(split, b.i32(1)))))};
 }
 
+SmallVector<Value> expandPositions(ir::PositionsOp op, TileBuilder &b) {
+  constexpr int64_t belowAll = -(int64_t(1) << 62);
+  Value zero = b.index(0), one = b.index(1), L = op.getBlockSize();
+  Value retrieved = b.min(op.getKeep(), op.getBlocks()), far = b.sub(op.getBlocks(), retrieved);
+  Value slots = b.select(b.compare(CmpIPredicate::sgt, retrieved, zero), b.add(retrieved, one), zero);
+  Value isCompact = b.compare(CmpIPredicate::ne, op.getCompact(), zero);
+  auto where = [&](Value compact, Value otherwise) { return b.select(isCompact, compact, otherwise); };
+  return {where(b.mul(b.sub(slots, op.getBlocks()), L), zero), where(b.mul(b.sub(one, far), L), zero),
+          where(b.sub(L, one), b.index(belowAll)), far};
+}
+
 //===-- Selection
 //---------------------------------------------------------------------------------------------------===//
 
@@ -94,14 +105,9 @@ struct Candidates {
     Value held = b.select(b.equals(values, byRow(b, wanted, values)), ids, intSplatLike(b, noBlock, ids));
     return combine(b, ReductionKind::Min, held);
   }
-  /// Along columns, and along rows first where all are one.
+  /// For every row, or one number where all rows are one.
   Value combine(TileBuilder &b, ReductionKind kind, Value tile) const {
-    if (!across)
-      return b.reduce(kind, tile, {1});
-    Value columns = b.broadcast(b.reduce(kind, tile, {0}), TileBuilder::typeOf(tile), {1});
-    // What the columns hold is at least as good as the tile; saying so names the layout.
-    Value all = kind == ReductionKind::Max ? b.maxf(columns, tile) : b.min(columns, tile);
-    return b.reduce(kind, all, {1});
+    return across ? b.reduce(kind, tile, {0, 1}) : b.reduce(kind, tile, {1});
   }
   void take(TileBuilder &b, Value id) {
     Value taken = b.compare(CmpIPredicate::eq, ids, byRow(b, id, ids));
@@ -128,12 +134,12 @@ Value isPlace(TileBuilder &b, Value j, Value list) {
   return b.compare(CmpIPredicate::eq, places, b.splat(b.toI32(j), type));
 }
 
-SmallVector<Value> expandTopK(ir::TopKOp op, TileBuilder &b) {
-  Value none = b.floatSplatLike(-INFINITY, op.getValues()), noIds = intSplatLike(b, noBlock, op.getIds());
-  SmallVector<Value> inits = {op.getValues(), op.getIds(), op.getCandidates(), op.getCandidateIds(), none, noIds};
-  bool across = op.getAcross();
+/// The `keep` best of a list and of candidates, the best first.
+SmallVector<Value> best(TileBuilder &b, Value values, Value ids, Value candidates, Value candidateIds, Value keep, bool across) {
+  Value none = b.floatSplatLike(-INFINITY, values), noIds = intSplatLike(b, noBlock, ids);
+  SmallVector<Value> inits = {values, ids, candidates, candidateIds, none, noIds};
   SmallVector<Value> results =
-      repeat(b, op.getKeep(), inits, [across](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
+      repeat(b, keep, inits, [across](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
         Candidates list{carried[0], carried[1], across}, added{carried[2], carried[3], across};
         Value listMost = list.most(b), addedMost = added.most(b), most = b.maxf(listMost, addedMost);
         Value listId = list.lowestId(b, most), addedId = added.lowestId(b, most), id = b.min(listId, addedId);
@@ -146,23 +152,57 @@ SmallVector<Value> expandTopK(ir::TopKOp op, TileBuilder &b) {
       });
   if (!across)
     return {results[4], results[5]};
-  Value rows = b.iota(op.getValues().getType().getDimSize(0));
+  Value rows = b.iota(TileBuilder::typeOf(values).getDimSize(0));
   Value isFirst = b.compare(CmpIPredicate::eq, rows, b.splatLike(b.i32(0), rows));
   return {b.select(byRow(b, isFirst, none), results[4], none), b.select(byRow(b, isFirst, noIds), results[5], noIds)};
 }
 
-SmallVector<Value> expandSort(ir::SortOp op, TileBuilder &b) {
-  Value absent = intSplatLike(b, -1, op.getIds());
-  Value places = b.index(op.getIds().getType().getDimSize(1));
-  SmallVector<Value> results =
-      repeat(b, places, {op.getIds(), absent}, [](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
+SmallVector<Value> expandTopK(ir::TopKOp op, TileBuilder &b) {
+  return best(b, op.getValues(), op.getIds(), op.getCandidates(), op.getCandidateIds(), op.getKeep(), op.getAcross());
+}
+
+/// The lowest `count` ids of every row in ascending order, then -1.
+Value sorted(TileBuilder &b, Value ids, Value count) {
+  return repeat(b, count, {ids, intSplatLike(b, -1, ids)}, [](TileBuilder &b, Value j, ValueRange carried) -> SmallVector<Value> {
         Value lowest = b.reduce(ReductionKind::Min, carried[0], {1});
         Value here = byRow(b, lowest, carried[0]), noIds = intSplatLike(b, noBlock, carried[0]);
         Value isThere = b.compare(CmpIPredicate::ne, here, noIds);
         Value sorted = b.select(arith::AndIOp::create(b, isPlace(b, j, carried[1]), isThere), here, carried[1]);
         return {b.select(b.compare(CmpIPredicate::eq, carried[0], here), noIds, carried[0]), sorted};
-      });
-  return {results[1]};
+      })[1];
+}
+
+SmallVector<Value> expandChoose(ir::ChooseOp op, TileBuilder &b) {
+  RankedTensorType listType = op.getType();
+  int64_t pieces = listType.getDimSize(0), columns = op.getValues().getType().getDimSize(3);
+  auto tileType = [&](Type element) { return RankedTensorType::get({pieces, columns}, element); };
+  Value none = arith::ConstantOp::create(b, b.getF32FloatAttr(-INFINITY)), noId = b.i32(noBlock);
+  Value values = b.splat(none, listType), ids = b.splat(noId, listType), keep = op.getKeep();
+  Value candidates = b.toI32(op.getCandidates());
+  Value end = b.toIndex(b.divide(b.add(candidates, b.i32(columns - 1)), b.i32(columns)));
+  auto loop = scf::ForOp::create(b, b.index(0), end, b.index(pieces), ValueRange{values, ids}, [&](OpBuilder &builder, Location loc, Value piece, ValueRange list) {
+    TileBuilder b(loc, builder);
+    auto read = [&](Value view, Value fill) -> Value {
+      return tile::ReadRowsOp::create(b, tileType(fill.getType()), view, op.getBatch(), op.getRow(), piece, end, fill);
+    };
+    Value added = read(op.getValues(), none), addedIds = read(op.getIds(), noId);
+    // How many candidates are left for each piece; what lies beyond is in memory, but not one.
+    Value pieceNumbers = b.iota(pieces), before = b.mul(pieceNumbers, b.splatLike(b.i32(columns), pieceNumbers));
+    Value left = b.sub(b.splatLike(b.sub(candidates, b.mul(b.toI32(piece), b.i32(columns))), before), before);
+    auto idType = tileType(b.getI32Type());
+    Value isThere = b.compare(CmpIPredicate::slt, b.broadcast(columnNumbers(b, b.index(0), columns), idType, {1}), b.broadcast(left, idType, {0}));
+    added = b.select(isThere, added, b.floatSplatLike(-INFINITY, added));
+    addedIds = b.select(isThere, addedIds, intSplatLike(b, noBlock, addedIds));
+    scf::YieldOp::create(b, best(b, list[0], list[1], added, addedIds, keep, /*across=*/true));
+  });
+  return {sorted(b, loop.getResult(1), keep)};
+}
+
+SmallVector<Value> expandEntry(ir::EntryOp op, TileBuilder &b) {
+  Value ids = op.getIds();
+  Value held = b.select(isPlace(b, op.getPlace(), ids), ids, intSplatLike(b, -1, ids));
+  Value entry = tensor::ExtractOp::create(b, b.reduce(ReductionKind::Max, held, {0, 1}), ValueRange());
+  return {b.toIndex(entry)};
 }
 
 //===-- Softmax
@@ -210,7 +250,7 @@ SmallVector<Value> expandShare(ir::ShareOp op, TileBuilder &b) { return {shareOf
 void landmark::populateRetrievalExpansions(RewritePatternSet &patterns) {
   patterns.add<Expansion<ir::TaskOp, expandTask>, Expansion<ir::PartOp, expandPart>,
                Expansion<ir::CandidatesOp, expandCandidates>, Expansion<ir::NumbersOp, expandNumbers>,
-               Expansion<ir::TopKOp, expandTopK>, Expansion<ir::SortOp, expandSort>,
+               Expansion<ir::TopKOp, expandTopK>, Expansion<ir::PositionsOp, expandPositions>, Expansion<ir::ChooseOp, expandChoose>, Expansion<ir::EntryOp, expandEntry>,
                Expansion<ir::OnlineOp, expandOnline>, Expansion<ir::FinishOp, expandFinish>,
                Expansion<ir::JoinOp, expandJoin>, Expansion<ir::ShareOp, expandShare>>(patterns.getContext());
 }

@@ -65,11 +65,20 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
                            "::landmark::tile::TileDialect"];
 }
 
+def TileOverlapLaunches : Pass<"tile-overlap-launches"> {
+  let summary = "Say whether kernels wait for one another by themselves";
+  let description = [{
+    Keeps every `tile.grid_wait`, or, with `available` off, drops them: where a kernel begins only after the one before it has ended there is nothing to wait for.
+  }];
+  let options = [Option<"available", "available", "bool", /*default=*/"false", "The target launches kernels ahead">];
+}
+
 def TilePipelineLoads : Pass<"tile-pipeline-loads"> {
   let summary = "Turn loads of dot operands into rings of shared-memory stages";
   let description = [{
     A load in a loop becomes a ring of `stages` tiles, filled `stages - 1` iterations ahead by asynchronous copies; one barrier an iteration. A load
-    outside of loops becomes one tile, read into registers where its fragments take at most `max-resident-registers` a thread. A load that feeds no dot stays a
+    outside of loops becomes one tile, read into registers where its fragments take at most `max-resident-registers` a thread; where it stays in shared memory and feeds
+    such loops alone, their waits are its own. A load that feeds no dot stays a
     load into registers; one that feeds dots and others is made twice.
   }];
   let options = [
@@ -91,6 +100,15 @@ def TileStageOperands : Pass<"tile-stage-operands"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
 }
 
+def TileShareProducts : Pass<"tile-share-products"> {
+  let summary = "Give every warp the logits that the others computed";
+  let description = [{
+    For schedules in which a warp has all rows, few as they are, and a slice of a product's columns: a product that is reduced along them, one of a transposed right operand,
+    goes through shared memory, and each warp reads it whole. The other products stay in slices.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
+}
+
 def TileAssignLayouts : Pass<"tile-assign-layouts"> {
   let summary = "Give every tile the layout that its dots, reductions and broadcasts ask for";
   let description = [{
@@ -98,7 +116,8 @@ def TileAssignLayouts : Pass<"tile-assign-layouts"> {
     directions. Constants, iotas and splats are made anew for each use, so that one may serve rows and columns.
   }];
   let options = [Option<"warps", "warps", "int64_t", /*default=*/"4", "Warps of a thread block">,
-                 Option<"unit", "unit", "std::string", /*default=*/"\"mma\"", "Instruction that multiplies: mma or wgmma">];
+                 Option<"unit", "unit", "std::string", /*default=*/"\"mma\"", "Instruction that multiplies: mma or wgmma">,
+                 Option<"slices", "slices", "bool", /*default=*/"false", "Every warp has all rows, and a part of a product's columns">];
 }
 
 def TileOverlapProducts : Pass<"tile-overlap-products"> {

@@ -146,8 +146,18 @@ void pipeline(LoopLoads &work, int64_t stages) {
 struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
   using Base::Base;
 
+  /// Whether a load is used in pipelined loops alone, whose waits for copies cover those before them.
+  static bool isCovered(tile::LoadOp load, ArrayRef<LoopLoads> loops) {
+    return llvm::all_of(load->getUsers(), [&](Operation *user) {
+      return llvm::any_of(loops, [&](const LoopLoads &work) {
+        scf::ForOp loop = work.loop;
+        return user->getParentOp() == loop && loop->getBlock() == load->getBlock() && load->isBeforeInBlock(loop);
+      });
+    });
+  }
+
   /// A load outside of loops: copied, waited for, and kept in registers where it is small.
-  LogicalResult makeResident(tile::LoadOp load) {
+  LogicalResult makeResident(tile::LoadOp load, ArrayRef<LoopLoads> loops) {
     tile::BufferType place = bufferType(load, 1);
     if (!place)
       return failure();
@@ -158,15 +168,35 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
     tile::CopyOp::create(b, load.getView(), load.getBatch(), load.getHead(), load.getRow(), load.getStride(), load.getCount(), load.getLow(), load.getHigh(),
                          buffer, zero);
     tile::CommitOp::create(b);
-    tile::WaitOp::create(b, 0);
-    gpu::BarrierOp::create(b);
-    Value value = tile::SlotOp::create(b, slotType(cast<tile::BufferType>(buffer.getType())), buffer, zero);
     int64_t bits = type.getElementType().getIntOrFloatBitWidth();
-    bool isLeft = llvm::all_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 0; });
-    if (isLeft && bits == 16 && type.getNumElements() * bits / 32 / (32 * warps) <= maxResidentRegisters)
+    bool isLeft = llvm::all_of(load->getUses(), [](OpOperand &use) { return isa<tile::DotOp>(use.getOwner()) && use.getOperandNumber() == 0; });
+    bool goesToRegisters = isLeft && bits == 16 && type.getNumElements() * bits / 32 / (32 * warps) <= maxResidentRegisters;
+    if (goesToRegisters || !isCovered(load, loops)) {
+      tile::WaitOp::create(b, 0);
+      gpu::BarrierOp::create(b);
+    }
+    Value value = tile::SlotOp::create(b, slotType(cast<tile::BufferType>(buffer.getType())), buffer, zero);
+    if (goesToRegisters)
       value = tile::ReadOp::create(b, type, value);
     load.replaceAllUsesWith(value);
     load.erase();
+    return success();
+  }
+
+  /// A rotation of what now stands in shared memory: into a place of its own there.
+  static LogicalResult makeResident(tile::RotateOp rotate) {
+    auto source = dyn_cast<TypedValue<tile::SlotType>>(rotate.getSource());
+    if (!source)
+      return rotate.emitOpError("turns what a load brings");
+    ImplicitLocOpBuilder b(rotate.getLoc(), rotate);
+    auto place = tile::BufferType::get(b.getContext(), 1, source.getType().getBuffer().getShape(), source.getType().getBuffer().getElementType(),
+                                       source.getType().getBuffer().getSwizzle());
+    Value buffer = tile::AllocOp::create(b, place, IntegerAttr());
+    auto target = tile::SlotOp::create(b, slotType(place), buffer, constantIndex(b, 0));
+    tile::RotateRowsOp::create(b, source, target.getResult(), rotate.getFirst(), rotate.getStep(), rotate.getLow(), rotate.getFrequencies(), rotate.getHalf());
+    gpu::BarrierOp::create(b);
+    rotate.replaceAllUsesWith(target.getResult());
+    rotate.erase();
     return success();
   }
 
@@ -201,7 +231,12 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
     for (LoopLoads &work : loops)
       pipeline(work, stages);
     for (tile::LoadOp load : outside)
-      if (failed(makeResident(load)))
+      if (failed(makeResident(load, loops)))
+        return signalPassFailure();
+    SmallVector<tile::RotateOp> rotations;
+    getOperation()->walk([&](tile::RotateOp rotate) { rotations.push_back(rotate); });
+    for (tile::RotateOp rotate : rotations)
+      if (failed(makeResident(rotate)))
         return signalPassFailure();
   }
 };

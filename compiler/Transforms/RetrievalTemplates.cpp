@@ -40,9 +40,9 @@ Aliases viewAliases(const Problem &problem) {
       {"out_view", view(4, problem.headDim, isPart ? "f32" : type)},
       {"rows_view", view(3, 0, "f32")},
       {"numbers", view(1, 0, "i32")},
+      {"frequencies", view(1, 0, "i64")},
       {"table", view(2, 0, "i32")},
       {"blocks", view(3, 0, "i64")},
-      {"selection", view(4, 0, "i32")},
       {"list_view", view(4, list, "f32")},
       {"list_ids_view", view(4, list, "i32")},
       {"logits_view", view(4, Problem::landmarksPerPage, "f32")},
@@ -63,6 +63,7 @@ Aliases tileAliases(const Problem &problem, const Config &config) {
   return {
       {"q_tile", tile({rows, dim}, type)},
       {"o_tile", tile({rows, dim}, "f32")},
+      {"o_row", tile({dim}, "f32")},
       {"out_tile", tile({rows, dim}, problem.operation == Operation::AttendPart ? "f32" : type)},
       {"kv_tile", tile({1, columns, dim}, type)},
       {"gate_tile", tile({columns, dim}, type)},
@@ -78,6 +79,7 @@ Aliases tileAliases(const Problem &problem, const Config &config) {
       {"list_ids", tile({rows, list}, "i32")},
       {"row", tile({rows}, "f32")},
       {"row_index", tile({rows}, "i32")},
+      {"number", "tensor<f32>"},
   };
 }
 
@@ -91,9 +93,9 @@ std::vector<std::string> argumentsOf(Operation operation) {
   };
   switch (operation) {
   case Operation::ScoreTop:
-    return join({"view", "view", "numbers", "numbers", "table", "list_view", "list_ids_view"}, 9, false);
+    return join({"view", "view", "numbers", "numbers", "table", "list_view", "list_ids_view", "frequencies"}, 11, false);
   case Operation::Score:
-    return join({"view", "view", "numbers", "numbers", "table", "logits_view", "rows_view"}, 10, true);
+    return join({"view", "view", "numbers", "numbers", "table", "logits_view", "rows_view", "frequencies"}, 13, true);
   case Operation::Pool:
     return join({"logits_view", "logits_view", "numbers", "numbers", "logits_view", "list_view", "list_ids_view"}, 9,
                 true);
@@ -101,7 +103,9 @@ std::vector<std::string> argumentsOf(Operation operation) {
     return join({"candidates_view", "candidate_ids_view", "list_ids_view"}, 2, false);
   case Operation::Attend:
   case Operation::AttendPart:
-    return join({"view", "view", "view", "numbers", "numbers", "blocks", "selection", "out_view", "rows_view"}, 8, true);
+    return join({"view", "view", "view", "numbers", "numbers", "blocks", "candidates_view", "candidate_ids_view", "list_ids_view", "out_view", "rows_view",
+                 "frequencies"},
+                12, true);
   case Operation::Merge:
     return join({"out_view", "rows_view", "view", "rows_view"}, 1, false);
   default:

@@ -2,6 +2,8 @@
 #include "compiler/Transforms/Templates.h"
 #include "compiler/Transforms/RetrievalTemplates.h"
 
+#include "compiler/Driver/RetrievalConfig.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -122,6 +124,8 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"tile_tokens", tileTokens(problem, config)},
       {"passes", tiling.passes},
       {"top_k", problem.topK},
+      {"holds_list", holdsList(config)},
+      {"rotates", problem.rotates},
   };
   auto found = values.find(name);
   if (found != values.end())

@@ -68,12 +68,18 @@ LogicalResult TopKOp::verify() {
   return success();
 }
 
-LogicalResult SortOp::verify() {
-  auto type = getIds().getType();
-  if (type.getRank() != 2 || !type.getElementType().isInteger(32))
-    return emitOpError("sorts an i32 for every row and place");
+static bool isIdList(RankedTensorType type) { return type.getRank() == 2 && type.getElementType().isInteger(32); }
+
+LogicalResult ChooseOp::verify() {
+  if (!isIdList(getResult().getType()))
+    return emitOpError("yields an i32 for every row and place");
+  int64_t columns = getValues().getType().getDimSize(3);
+  if (ShapedType::isDynamic(columns) || columns % 8 != 0 || columns != getIds().getType().getDimSize(3))
+    return emitOpError("reads values and ids in pieces of the same number of columns, a multiple of 8");
   return success();
 }
+
+LogicalResult EntryOp::verify() { return isIdList(getIds().getType()) ? success() : emitOpError("takes an i32 for every row and place"); }
 
 LogicalResult OnlineOp::verify() {
   auto logits = getLogits().getType(), own = getOwn().getType(), seen = getSeen().getType();
@@ -92,8 +98,13 @@ LogicalResult FinishOp::verify() {
   return isF32Row(getMax().getType()) ? success() : emitOpError("takes one f32 a row");
 }
 
-LogicalResult JoinOp::verify() { return isF32Row(getA().getType()) ? success() : emitOpError("takes one f32 a row"); }
+/// One number for every row, or one at all.
+static LogicalResult verifyNumbers(Operation *op, RankedTensorType type) {
+  return isF32Row(type) || (type.getRank() == 0 && type.getElementType().isF32()) ? success() : op->emitOpError("takes one f32 a row, or one");
+}
+
+LogicalResult JoinOp::verify() { return verifyNumbers(*this, getA().getType()); }
 
 LogicalResult ShareOp::verify() {
-  return isF32Row(getPart().getType()) ? success() : emitOpError("takes one f32 a row");
+  return verifyNumbers(*this, getPart().getType());
 }

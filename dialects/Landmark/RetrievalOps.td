@@ -9,17 +9,17 @@ def Landmark_RetrieveOp : Landmark_Op<"retrieve", [Symbol]> {
   let description = [{
     Names what a kernel is specialised on: which step of retrieval it does (`score_top`, `score`, `pool`, `select`, `attend`, `attend_part` or `merge`: the template
     of that name, `attend_part` being `attend` with a float32 result), block size, head dimension, how many blocks are selected, element type, and the schedule.
-    `landmark-bind-template` replaces it by a `gpu.module` that holds the template bound to it.
+    With `rotary` queries and keys are rotated on load. `landmark-bind-template` replaces it by a `gpu.module` that holds the template bound to it.
 
     Constraints: as of `landmark.forward`, with `block_size` up to 256; `top_k` is 1 to 128.
 
     Example: `landmark.retrieve @landmark_attend step "attend" block_size 64 head_dim 128 top_k 4 type bf16 config <query_tile = 16, key_tile = 64, warps = 1, stages = 2>`
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$step, I64Attr:$block_size, I64Attr:$head_dim, I64Attr:$top_k, TypeAttr:$type,
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$step, I64Attr:$block_size, I64Attr:$head_dim, I64Attr:$top_k, TypeAttr:$type, UnitAttr:$rotates,
                        Landmark_ConfigAttr:$config);
   let assemblyFormat = [{
     $sym_name `step` $step `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `top_k` custom<Integer>($top_k) `type` $type
-    `config` $config attr-dict
+    (`rotary` $rotates^)? `config` $config attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -50,6 +50,25 @@ def Landmark_PartOp : Landmark_Op<"part", [Pure]> {
   let arguments = (ins Index:$split, Index:$splits, Index:$end, Index:$step);
   let results = (outs Index:$begin, Index:$stop);
   let assemblyFormat = "$split `of` $splits `to` $end `step` $step attr-dict";
+}
+
+def Landmark_PositionsOp : Landmark_Op<"positions", [Pure]> {
+  let summary = "where tokens stand for a rotary embedding (C13)";
+  let description = [{
+    For a row that may choose `keep` of `blocks` blocks. True positions are the tokens' own. `compact` ones (not 0) leave no room for blocks that are not retrieved: with
+    `r = min(keep, blocks)`,
+
+    - `shift` is what is added to the position of a token behind those blocks,
+    - a landmark of block c is scored at `max(lowest, c * L + L - 1 + landmark_shift)`,
+    - the retrieved block c that is x-th in time begins at slot x if `c < far`, else at slot x + 1, of L positions each.
+
+    With true positions shifts are 0 and `lowest` is below any position.
+
+    Example: `%shift, %landmark_shift, %lowest, %far = landmark.positions of %n keep %k block %L compact %compact`
+  }];
+  let arguments = (ins Index:$blocks, Index:$keep, Index:$block_size, Index:$compact);
+  let results = (outs Index:$shift, Index:$landmark_shift, Index:$lowest, Index:$far);
+  let assemblyFormat = "`of` $blocks `keep` $keep `block` $block_size `compact` $compact attr-dict";
 }
 
 //===-- Selection ---------------------------------------------------------------------------------------------------===//
@@ -99,16 +118,34 @@ def Landmark_TopKOp : Landmark_Op<"top_k", [Pure, AllTypesMatch<["values", "new_
   let hasVerifier = 1;
 }
 
-def Landmark_SortOp : Landmark_Op<"sort", [Pure, SameOperandsAndResultType]> {
-  let summary = "ids of every row in ascending order";
+def Landmark_ChooseOp : Landmark_Op<"choose"> {
+  let summary = "the best of a row's lists, in the order of their ids";
   let description = [{
-    The ids 2^31 - 1, of no block, become -1 at the end.
+    The lists of a row stand side by side in memory: `candidates` values and ids, cut into pieces that stand under each other as rows of a view [batch, row, piece, column], so
+    that all threads share the one list; what lies beyond the candidates is read, and not used. The result's first row holds the ids of the `keep` highest, as of
+    `landmark.top_k`, in ascending order, then -1; other rows hold -1.
 
-    Example: `%sorted = landmark.sort %ids : tensor<16x8xi32>`
+    Example: `%ids = landmark.choose %VALUES, %IDS[%batch, %row] candidates %n keep %k : !candidates_view, !candidate_ids_view -> tensor<8x8xi32>`
   }];
-  let arguments = (ins Tile_Tile:$ids);
+  let arguments = (ins Arg<MemRefRankOf<[F32], [4]>, "values", [MemRead]>:$values, Arg<MemRefRankOf<[I32], [4]>, "ids", [MemRead]>:$ids, Index:$batch, Index:$row,
+                       Index:$candidates, Index:$keep);
   let results = (outs Tile_Tile:$result);
-  let assemblyFormat = "$ids attr-dict `:` type($ids)";
+  let assemblyFormat = [{
+    $values `,` $ids `[` $batch `,` $row `]` `candidates` $candidates `keep` $keep attr-dict `:` type($values) `,` type($ids) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Landmark_EntryOp : Landmark_Op<"entry", [Pure]> {
+  let summary = "one id of a list";
+  let description = [{
+    The id at `place` of the first row, -1 where there is none; the tile's other rows hold -1.
+
+    Example: `%block = landmark.entry %ids at %j : tensor<8x8xi32>`
+  }];
+  let arguments = (ins Tile_Tile:$ids, Index:$place);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$ids `at` $place attr-dict `:` type($ids)";
   let hasVerifier = 1;
 }
 

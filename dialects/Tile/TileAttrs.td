@@ -21,7 +21,8 @@ def Tile_ReductionKindAttr : EnumAttr<Tile_Dialect, Tile_ReductionKind, "reducti
 }
 
 def Tile_Role : I32EnumAttr<"Role", "what a dimension of a tile is in the layout of a matrix accumulator", [
-    I32EnumAttrCase<"Row", 0, "row">, I32EnumAttrCase<"Block", 1, "block">, I32EnumAttrCase<"Column", 2, "column">]> {
+    I32EnumAttrCase<"Row", 0, "row">, I32EnumAttrCase<"Block", 1, "block">, I32EnumAttrCase<"Column", 2, "column">,
+    I32EnumAttrCase<"Slice", 3, "slice">]> {
   let cppNamespace = "::landmark::tile";
   let genSpecializedAttr = 0;
 }
@@ -32,26 +33,31 @@ def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment", [DeclareAttrInterfaceM
     The layout of matrix accumulators of the `mma` family, and of everything derived from one by reducing or broadcasting. `roles` names,
     for every dimension of the tile, what it is in the accumulator. Within a warp, with lane = 4*g + t:
 
-        row    = 16*(warp*rowTiles + i) + g + 8*h     i < rowTiles, h in {0, 1}
+        row    = 16*(warp*rowTiles + i) + g + 8*h     i < rowTiles, h in {0, 1}, or h = 0 alone in a tile of 8 rows
         column = 8*n + 2*t + e                        e in {0, 1}
         block  = b
 
+    Rows are spread over the warps. With `slice` in place of `column` every warp has all rows, and columns are spread: warp w has the w-th part of them.
+
     A thread holds the elements (i, h) x b x (n, e) of the dimensions present, in that order, row-major. Threads that differ only in a
-    coordinate of an absent role hold copies: a tile of row sums is replicated over the four lanes of a quad.
+    coordinate of an absent role hold copies: a tile of row sums is replicated over the four lanes of a quad, a tile of
+    rank 0, one number, over all. Spread over one warp, a tile is the same in all warps of a larger block.
 
     With `split` the warps are so many equal groups, and what is said above of the warps holds in each: every group has all rows, and of the blocks an equal share, the
     first group the first ones.
 
-    Constraints: rows are a multiple of `16 * warps / split`, columns of 8, blocks of `split`; a thread holds at most 1024 elements.
+    Constraints: rows are a multiple of `16 * warps / split`, or 8 of one warp, columns of 8, or of `8 * warps` where they are slices, which takes no split, blocks of
+    `split`; a thread holds at most 1024 elements.
 
     Examples: `tensor<128x1x64xf32, #tile.fragment<[row, block, column], 4>>` spreads 128 rows over 4 warps, 64 elements a thread;
     `tensor<64x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>>` gives each of 2 groups of 4 warps one of the blocks, 32 elements a thread.
   }];
   let parameters = (ins ArrayRefParameter<"::landmark::tile::Role">:$roles, "int64_t":$warps, DefaultValuedParameter<"int64_t", "1">:$split);
-  let assemblyFormat = "`<` `[` custom<Roles>($roles) `]` `,` $warps (`,` `split` `=` $split^)? `>`";
+  let assemblyFormat = "`<` custom<Roles>($roles) `,` $warps (`,` `split` `=` $split^)? `>`";
   let extraClassDeclaration = [{
+    bool isSliced() const { return ::llvm::is_contained(getRoles(), Role::Slice); }
     /// Warps that share the rows.
-    int64_t getRowWarps() const { return getWarps() / getSplit(); }
+    int64_t getRowWarps() const { return isSliced() ? 1 : getWarps() / getSplit(); }
   }];
   let genVerifyDecl = 1;
 }

@@ -22,20 +22,22 @@ bool landmark::tile::isTile(Type type) {
 
 /// `[row, block, column]`: parses and prints the roles of a fragment.
 static ParseResult parseRoles(AsmParser &parser, SmallVector<Role> &roles) {
-  return parser.parseCommaSeparatedList([&]() -> ParseResult {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&]() -> ParseResult {
     StringRef keyword;
     SMLoc loc = parser.getCurrentLocation();
     if (parser.parseKeyword(&keyword))
       return failure();
     std::optional<Role> role = symbolizeRole(keyword);
     if (!role)
-      return parser.emitError(loc, "expected row, block or column, got '") << keyword << "'";
+      return parser.emitError(loc, "expected row, block, column or slice, got '") << keyword << "'";
     roles.push_back(*role);
     return success();
   });
 }
 static void printRoles(AsmPrinter &printer, ArrayRef<Role> roles) {
+  printer << '[';
   llvm::interleaveComma(roles, printer, [&](Role role) { printer << stringifyRole(role); });
+  printer << ']';
 }
 
 #include "dialects/Tile/TileDialect.cpp.inc"
@@ -62,12 +64,16 @@ void TileDialect::initialize() {
 
 LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Role> roles, int64_t warps, int64_t split) {
   // Strictly ascending.
-  if (roles.empty() || !llvm::is_sorted(roles, [](Role a, Role b) { return a <= b; }))
+  if (!llvm::is_sorted(roles, [](Role a, Role b) { return a <= b; }))
     return emitError() << "roles of a fragment must be distinct and in the order row, block, column";
+  if (llvm::is_contained(roles, Role::Column) && llvm::is_contained(roles, Role::Slice))
+    return emitError() << "columns of a fragment are whole or slices, not both";
   if (warps < 1 || warps > 32)
     return emitError() << "a fragment is spread over 1 to 32 warps, got " << warps;
   if (split < 1 || warps % split != 0)
     return emitError() << "a split makes equal groups of the " << warps << " warps, got " << split;
+  if (split > 1 && llvm::is_contained(roles, Role::Slice))
+    return emitError() << "warps that have slices of the columns are no groups, got a split of " << split;
   return success();
 }
 
@@ -76,11 +82,12 @@ LogicalResult FragmentAttr::verifyEncoding(ArrayRef<int64_t> shape, Type element
     return emitError() << "layout names " << getRoles().size() << " roles for a tile of rank " << shape.size();
   int64_t elements = 1;
   for (auto [size, role] : llvm::zip(shape, getRoles())) {
-    int64_t unit = role == Role::Row ? 16 * getRowWarps() : role == Role::Column ? 8 : getSplit();
+    int64_t rowUnit = getRowWarps() == 1 && size == 8 ? 8 : 16 * getRowWarps(); // one warp may have half a matrix tile
+    int64_t unit = role == Role::Row ? rowUnit : role == Role::Column ? 8 : role == Role::Slice ? 8 * getWarps() : getSplit();
     if (size < 1 || size > maxTileSize || size % unit != 0)
       return emitError() << "has a tile whose " << stringifyRole(role) << "s must be a multiple of " << unit << " up to " << maxTileSize << ", got "
                          << size;
-    elements *= size / (role == Role::Row ? 8 * getRowWarps() : role == Role::Column ? 4 : getSplit());
+    elements *= size / (role == Role::Row ? 8 * getRowWarps() : role == Role::Column ? 4 : role == Role::Slice ? 4 * getWarps() : getSplit());
   }
   if (elements > maxElements)
     return emitError() << "has a tile of which a thread holds " << elements << " elements, at most " << maxElements << " are allowed";

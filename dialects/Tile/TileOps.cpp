@@ -2,6 +2,7 @@
 #include "dialects/Tile/Tile.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "llvm/ADT/SmallBitVector.h"
 
@@ -30,7 +31,9 @@ static LogicalResult verifySameLayout(Operation *op, RankedTensorType whole, Ran
   if (wholeLayout)
     for (int64_t dim : dims)
       roles.push_back(wholeLayout.getRoles()[dim]);
-  if (!wholeLayout || !partLayout || partLayout.getRoles() != ArrayRef(roles) || partLayout.getWarps() != wholeLayout.getWarps() ||
+  // What has no part of a sliced tile's columns is the same in all of its warps.
+  int64_t warps = !wholeLayout ? 0 : wholeLayout.isSliced() && !llvm::is_contained(roles, Role::Slice) ? 1 : wholeLayout.getWarps();
+  if (!wholeLayout || !partLayout || partLayout.getRoles() != ArrayRef(roles) || partLayout.getWarps() != warps ||
       partLayout.getSplit() != wholeLayout.getSplit())
     return op->emitOpError("needs its tiles in one layout, got ") << whole << " and " << part;
   return success();
@@ -38,8 +41,10 @@ static LogicalResult verifySameLayout(Operation *op, RankedTensorType whole, Ran
 
 /// Checks that a tile with a layout is one of rows and columns, as matrices and their accumulators are.
 static LogicalResult verifyMatrixLayout(Operation *op, RankedTensorType type) {
-  static constexpr Role matrix[] = {Role::Row, Role::Column}, blocks[] = {Role::Row, Role::Block, Role::Column};
-  if (FragmentAttr layout = layoutOf(type); layout && layout.getRoles() != (type.getRank() == 3 ? ArrayRef(blocks) : ArrayRef(matrix)))
+  FragmentAttr layout = layoutOf(type);
+  Role columns = layout && layout.isSliced() ? Role::Slice : Role::Column;
+  const Role matrix[] = {Role::Row, columns}, blocks[] = {Role::Row, Role::Block, columns};
+  if (layout && layout.getRoles() != (type.getRank() == 3 ? ArrayRef(blocks) : ArrayRef(matrix)))
     return op->emitOpError("needs rows, blocks and columns in this order, got ") << type;
   return success();
 }
@@ -48,6 +53,15 @@ LogicalResult EdgeOp::verify() {
   auto loop = dyn_cast_if_present<LoopLikeOpInterface>((*this)->getParentOp());
   if (!loop || loop.getSingleInductionVar() != getIv())
     return emitOpError("must stand directly in the loop whose induction variable it asks about");
+  return success();
+}
+
+LogicalResult GridWaitOp::verify() {
+  auto kernel = dyn_cast_if_present<FunctionOpInterface>((*this)->getParentOp());
+  if (!kernel)
+    return emitOpError("must stand in the kernel's own block");
+  if (llvm::count_if((*this)->getBlock()->getOperations(), llvm::IsaPred<GridWaitOp>) > 1)
+    return emitOpError("stands once in a kernel");
   return success();
 }
 
@@ -123,6 +137,27 @@ LogicalResult ReadRowsOp::verify() {
   return verifyRegisterRows(*this, getView().getType(), getResult().getType(), "reads a tile of rank 1 or 2 from");
 }
 
+/// Rows with pairs of columns, in one block.
+static LogicalResult verifyPairs(Operation *op, ArrayRef<int64_t> shape, Type elementType) {
+  if (shape.size() < 2 || (shape.size() == 3 && shape.front() != 1) || shape.back() % 2 != 0)
+    return op->emitOpError("turns rows of an even number of columns, in one block");
+  return isa<FloatType>(elementType) ? success() : op->emitOpError("turns floats, got ") << elementType;
+}
+
+LogicalResult RotateOp::verify() {
+  auto [shape, elementType] = operandShape(getSource().getType());
+  if (shape != getResult().getType().getShape() || elementType != getResult().getType().getElementType())
+    return emitOpError("keeps shape and element type");
+  return verifyPairs(*this, shape, elementType);
+}
+
+LogicalResult RotateRowsOp::verify() {
+  if (getSource().getType().getBuffer().getShape() != getTarget().getType().getBuffer().getShape() ||
+      getSource().getType().getBuffer().getElementType() != getTarget().getType().getBuffer().getElementType())
+    return emitOpError("keeps shape and element type");
+  return verifyPairs(*this, getSource().getType().getBuffer().getShape(), getSource().getType().getBuffer().getElementType());
+}
+
 /// What wgmma asks of its operands. Rows of the right operand's tile are multiplied in steps of 16 elements.
 static LogicalResult verifyWgmma(DotOp op) {
   auto right = dyn_cast<SlotType>(op.getB().getType());
@@ -179,7 +214,7 @@ LogicalResult DotOp::verify() {
   if (result.getShape() != ArrayRef<int64_t>(expected))
     return emitOpError("result has the wrong shape");
   if (auto left = dyn_cast<RankedTensorType>(getA().getType())) {
-    if (bool(layoutOf(left)) != bool(layoutOf(result)) || (layoutOf(left) && layoutOf(left).getWarps() != layoutOf(result).getWarps()))
+    if (bool(layoutOf(left)) != bool(layoutOf(result)) || (layoutOf(left) && layoutOf(left).getWarps() != layoutOf(result).getRowWarps()))
       return emitOpError("needs its tiles over the same warps, got ") << left << " and " << result;
     if (failed(verifyMatrixLayout(*this, left)))
       return failure();
@@ -355,11 +390,8 @@ LogicalResult WriteOp::verify() {
 LogicalResult ReadOp::verify() {
   BufferType buffer = getSlot().getType().getBuffer();
   auto result = getResult().getType();
-  if (result.getShape() != buffer.getShape() || result.getElementType() != buffer.getElementType())
-    return emitOpError("result must have the shape and the element type of the slot");
-  if (result.getRank() != 2)
-    return emitOpError("reads a matrix, got rank ") << result.getRank();
-  if (buffer.getElementType().getIntOrFloatBitWidth() != 16)
-    return emitOpError("reads 16-bit elements, got ") << buffer.getElementType();
+  if (result.getElementType() != buffer.getElementType() || result.getRank() < 2 || buffer.getShape().size() != 2 ||
+      result.getDimSize(0) != buffer.getRows() || result.getNumElements() != buffer.getRows() * buffer.getColumns())
+    return emitOpError("result must have the rows and the element type of the slot, and its columns in the other dimensions");
   return verifyMatrixLayout(*this, result);
 }

@@ -52,6 +52,19 @@ def Tile_ProgramOp : Tile_Op<"program", [Pure]> {
   let assemblyFormat = "`of` $count attr-dict";
 }
 
+def Tile_GridWaitOp : Tile_Op<"grid_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait until the kernel before this one has ended, and let the next one begin";
+  let description = [{
+    A kernel that says this may be launched before the one before it in its stream has ended. What that one writes may be read, and what it reads be written, from here on; what
+    earlier ones wrote may be read before, as all of them wait here before they let the next one begin. Stands once, in the kernel's own block. Where kernels of a stream run one after the other (the host, and GPUs before
+    `sm_90`) it does nothing. Follows PTX ISA, "griddepcontrol".
+
+    Example: `tile.grid_wait`
+  }];
+  let assemblyFormat = "attr-dict";
+  let hasVerifier = 1;
+}
+
 //===-- Memory ------------------------------------------------------------------------------------------------------===//
 
 class Tile_ViewAccess<string mnemonic, list<Trait> traits> : Tile_Op<mnemonic, traits> {
@@ -120,6 +133,23 @@ def Tile_ReadRowsOp : Tile_Op<"read_rows", [TypesMatchWith<"the fill has the ele
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
     $view `[` $batch `,` $head `,` $row `]` `below` $high `else` $fill attr-dict `:` type($view) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_RotateOp : Tile_Op<"rotate", [Pure]> {
+  let summary = "turn pairs of columns by an angle for each row";
+  let description = [{
+    Row `r` stands at position `max(low, first + r * step)` and has its pair p, columns (x, y), turned by position * frequency[p]: x becomes x cos - y sin, y x sin + y cos.
+    Pairs are columns (p, p + D/2) where `half`, else (2p, 2p + 1). Frequencies are turns, as fractions of 2^64: a product modulo 2^64 is an angle, whatever the position. A tile
+    of rank 3 is one block of rows. `tile-pipeline-loads` makes a rotation of a loaded tile `tile.rotate_rows`.
+
+    Example: `%r = tile.rotate %k at %first step %one low %none by %F half %half : tensor<1x64x128xbf16>, memref<?xi64>`
+  }];
+  let arguments = (ins Tile_TileOrSlot:$source, Index:$first, Index:$step, Index:$low, MemRefRankOf<[I64], [1]>:$frequencies, I1:$half);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{
+    $source `at` $first `step` $step `low` $low `by` $frequencies `half` $half attr-dict `:` type($source) `,` type($frequencies) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -305,10 +335,24 @@ def Tile_WriteOp : Tile_Op<"write", [MemoryEffects<[MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+def Tile_RotateRowsOp : Tile_Op<"rotate_rows", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "write a tile of one ring, rotated, to another";
+  let description = [{
+    As `tile.rotate`. Other threads see it after a barrier.
+
+    Example: `tile.rotate_rows %k to %slot at %first step %one low %none by %F half %half : !tile.slot<...>, !tile.slot<...>, memref<?xi64>`
+  }];
+  let arguments = (ins Tile_SlotType:$source, Tile_SlotType:$target, Index:$first, Index:$step, Index:$low, MemRefRankOf<[I64], [1]>:$frequencies, I1:$half);
+  let assemblyFormat = [{
+    $source `to` $target `at` $first `step` $step `low` $low `by` $frequencies `half` $half attr-dict `:` type($source) `,` type($target) `,` type($frequencies)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
   let summary = "read a tile of a ring into registers";
   let description = [{
-    Follows PTX ISA, "ldmatrix". Only 16-bit elements: their operand fragments are those of an accumulator.
+    Rows are rows, a row's columns the tile's other dimensions. 16-bit elements follow PTX ISA, "ldmatrix": their operand fragments are those of an accumulator.
 
     Example: `%q = tile.read %slot : !tile.slot<...> -> tensor<128x128xbf16, #tile.fragment<[row, column], 4>>`
   }];

@@ -24,8 +24,8 @@ Error damaged(std::string why) { return {ErrorCode::IoError, std::move(why)}; }
 
 /// The structured bindings stop compiling when a member is added: it then needs a place here.
 Json encode(const Kernel::Function &function) {
-  const auto &[name, sharedBytes, hostEntry] = function;
-  return {{"name", name}, {"shared_bytes", sharedBytes}};
+  const auto &[name, sharedBytes, waitsForGrid, hostEntry] = function;
+  return {{"name", name}, {"shared_bytes", sharedBytes}, {"waits_for_grid", waitsForGrid}};
 }
 
 Json encode(const TensorMap &map) {
@@ -35,7 +35,7 @@ Json encode(const TensorMap &map) {
 }
 
 Kernel::Function decodeFunction(const Json &json) {
-  return {json.at("name").get<std::string>(), json.at("shared_bytes").get<int64_t>()};
+  return {json.at("name").get<std::string>(), json.at("shared_bytes").get<int64_t>(), json.at("waits_for_grid").get<bool>()};
 }
 
 TensorMap decodeMap(const Json &json) {
@@ -160,7 +160,7 @@ Manifest manifestOf(const Key &key, const Kernel &kernel, const std::string &ass
   manifest.kernel = kernel.name;
   manifest.threads = kernel.threads;
   for (const Kernel::Function &function : kernel.functions)
-    manifest.functions.push_back({function.name, function.sharedBytes});
+    manifest.functions.push_back({function.name, function.sharedBytes, function.waitsForGrid});
   manifest.tensorMaps = kernel.tensorMaps;
   manifest.assembler = assembler;
   for (const auto &[name, contents] : filesOf(kernel))

@@ -65,7 +65,7 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.moduleGetFunction, "cuModuleGetFunction");
   load(driver.funcGetAttribute, "cuFuncGetAttribute");
   load(driver.funcSetAttribute, "cuFuncSetAttribute");
-  load(driver.launchKernel, "cuLaunchKernel");
+  load(driver.launchKernelEx, "cuLaunchKernelEx");
   load(driver.tensorMapEncodeTiled, "cuTensorMapEncodeTiled");
   load(driver.tensorMapReplaceAddress, "cuTensorMapReplaceAddress");
   load(driver.memAlloc, "cuMemAlloc");

@@ -79,6 +79,23 @@ struct AccessDescription {
   MemoryLocation location;
   int flags;
 };
+enum LaunchAttributeId : int { ProgrammaticStreamSerialization = 6 };
+/// CUlaunchAttribute
+struct LaunchAttribute {
+  int id;
+  char padding[4];
+  union {
+    int value;
+    char bytes[64];
+  };
+};
+/// CUlaunchConfig
+struct LaunchConfig {
+  unsigned gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes;
+  StreamHandle stream;
+  LaunchAttribute *attributes;
+  unsigned attributeCount;
+};
 /// CUDA_MEMCPY2D
 struct Memcpy2D {
   struct Side {
@@ -135,8 +152,7 @@ struct Driver {
   Result (*moduleGetFunction)(Function *, Module, const char *name);
   Result (*funcGetAttribute)(int *value, int attribute, Function);
   Result (*funcSetAttribute)(Function, int attribute, int value);
-  Result (*launchKernel)(Function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
-                         unsigned blockZ, unsigned sharedBytes, StreamHandle, void **arguments, void **extra);
+  Result (*launchKernelEx)(const LaunchConfig *, Function, void **arguments, void **extra);
 
   Result (*tensorMapEncodeTiled)(TensorMapBytes *, int type, unsigned rank, void *address, const std::uint64_t *sizes,
                                  const std::uint64_t *strides, const std::uint32_t *box, const std::uint32_t *steps,

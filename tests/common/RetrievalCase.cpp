@@ -34,10 +34,11 @@ TensorView viewOf(const HostTensor &tensor) {
 
 std::string RetrievalCase::description() const {
   return fmt::format("L={} D={} H={}/{} {} lengths=[{}] queries={} k={} W={} granularity={} splits={}/{} scratch={} "
-                     "sharpness={} seed={}",
+                     "sharpness={} rotary={}/{} seed={}",
                      blockSize, headDim, queryHeads, kvHeads, name(dtype), fmt::join(lengths, ","), queries,
                      options.topK, options.window, int(options.granularity), options.scoreSplits.value_or(0),
-                     options.attendSplits.value_or(0), options.scratchBytes, sharpness, seed);
+                     options.attendSplits.value_or(0), options.scratchBytes, sharpness,
+                     int(options.rotary.layout), int(options.rotary.positions), seed);
 }
 
 RetrievalCase randomCase(uint64_t seed) {
@@ -67,6 +68,12 @@ RetrievalCase randomCase(uint64_t seed) {
   if (random.oneIn(3))
     problem.options.scratchBytes = random.integer(0, 200000);
   problem.sharpness = random.oneIn(3) ? 6 : 1;
+  if (random.oneIn(3)) {
+    problem.options.rotary = {random.oneIn(2) ? RotaryLayout::Half : RotaryLayout::Interleaved,
+                              random.oneIn(2) ? Positions::True : Positions::Stingy, random.oneIn(2) ? 10000.0 : 500000.0,
+                              random.oneIn(2) ? 1.0 : 4.0};
+    problem.sharpness = 1; // rotated 16-bit queries and keys are rounded once more
+  }
   return problem;
 }
 
@@ -229,13 +236,15 @@ void checkAgainstOracle(const RetrievalData &data, const RetrievalOutput &output
   Tolerance tolerance = toleranceFor(problem.dtype, kind);
   // Scores are float32 sums of D products, on tensor cores of tf32 for float32.
   double scoreTolerance = (kind == Target::Kind::Host || problem.dtype != DType::F32 ? 1e-5 : 1e-2) * problem.sharpness;
+  if (problem.options.rotary.layout != RotaryLayout::None)
+    scoreTolerance = kind == Target::Kind::Host ? 1e-4 : 2e-2;
   for (size_t i = 0; i < output.o.size(); ++i) {
     RetrievalSemantics semantics{problem.blockSize,
                                  problem.options.topK,
                                  problem.options.window,
                                  problem.options.granularity,
                                  float(problem.sharpness / std::sqrt(double(problem.headDim))),
-                                 {}};
+                                 problem.options.rotary};
     auto reference =
         referenceRetrieval(viewOf(data.q[i]), viewOf(data.k[i]), viewOf(data.v[i]), semantics, output.selections[i]);
     for (size_t row = 0; row < reference.rows.size(); ++row) {

@@ -22,6 +22,8 @@ std::vector<FragmentLayout> layouts() {
           for (int64_t split : {2, 4}) // so many groups of as many warps, each with its share of the blocks
             all.push_back({16 * warps * rowTiles, blocks * split, columns, warps * split, split});
         }
+  all.push_back({8, 1, 64, 1}); // half a matrix tile
+  all.push_back({8, 5, 8, 1});
   return all;
 }
 
@@ -120,8 +122,18 @@ TEST_CASE("a warp holds consecutive rows", "[layout]") {
   }
 }
 
+TEST_CASE("warps that share rows have a part of the columns each", "[layout]") {
+  FragmentLayout slices{8, 1, 128, 4, 1, /*isSliced=*/true}, rows{8, 0, 0, 4, 1, true};
+  CHECK(slices.rowWarps() == 1);
+  CHECK(slices.sliceColumns() == 32);
+  CHECK(slices.registers() == 8);
+  CHECK(rows.registers() == 1);
+}
+
 TEST_CASE("sizes that do not fit are not legal", "[layout]") {
   CHECK_FALSE(FragmentLayout::isLegal(48, 64, 4));
   CHECK_FALSE(FragmentLayout::isLegal(64, 12, 4));
   CHECK(FragmentLayout::isLegal(48, 8, 1));
+  CHECK(FragmentLayout::isLegal(8, 8, 1));
+  CHECK_FALSE(FragmentLayout::isLegal(8, 8, 2));
 }

@@ -10,6 +10,10 @@ using namespace landmark;
 
 TileLayout::TileLayout(RankedTensorType type, int64_t lanes) : shape(type.getShape()), strides(type.getRank()) {
   vectorDim = type.getRank() - 1;
+  if (shape.empty()) {
+    size = width = 1;
+    return;
+  }
   if (shape.back() < 8)
     vectorDim = std::distance(shape.begin(), llvm::max_element(shape));
   width = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(shape[vectorDim]));

@@ -62,6 +62,11 @@ SmallVector<Value> TileEmitter::nest(ArrayRef<int64_t> dims, const TileLayout &l
 void TileEmitter::fill(Value tile, Value buffer, tile::ReduceOp reduction) {
   TileLayout layout = layoutOf(tile);
   int64_t rank = layout.shape.size(), vectorDim = layout.vectorDim;
+  if (rank == 0) {
+    evaluated.clear();
+    storeAt(evaluate(tile, Point()), buffer, layout, Point());
+    return;
+  }
   auto isReduced = [&](int64_t dim) { return reduction && llvm::is_contained(reduction.getDims(), dim); };
   SmallVector<int64_t> kept, reduced;
   for (int64_t dim = 0; dim < rank; ++dim)

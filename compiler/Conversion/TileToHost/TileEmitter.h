@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -22,15 +23,16 @@
 namespace landmark {
 
 /// How a tile lies in its buffer. One dimension is contiguous and cut into vectors, its size padded to a multiple of
-/// `width`: the last one, or the longest where the last is shorter than 8. What the padding holds is arbitrary.
+/// `width`: the last one, or the longest where the last is shorter than 8. What the padding holds is arbitrary. A tile
+/// of rank 0 is one element.
 struct TileLayout {
   TileLayout(mlir::RankedTensorType type, int64_t lanes);
 
   llvm::SmallVector<int64_t> shape;
   llvm::SmallVector<int64_t> strides; ///< elements of the buffer
   int64_t size;                       ///< elements of the buffer
-  int64_t vectorDim;
-  int64_t width; ///< elements of a vector
+  int64_t vectorDim;           ///< -1 where there is none
+  int64_t width;               ///< elements of a vector
 };
 
 /// Where a tile is evaluated: one element, or `width` elements from there along `vectorDim`.
@@ -69,6 +71,7 @@ private:
   mlir::LogicalResult convertFor(mlir::scf::ForOp loop);
   mlir::LogicalResult convertIf(mlir::scf::IfOp branch);
   mlir::LogicalResult convertRegion(mlir::Block &block, llvm::ArrayRef<Value> tileBuffers);
+  mlir::LogicalResult extract(mlir::tensor::ExtractOp op);
   void mapNumbers(mlir::ValueRange from, mlir::ValueRange to);
   void storeNow(Operation &op);
   bool isWorthStoring(Value tile);
@@ -118,6 +121,10 @@ private:
   void store(tile::StoreOp op);
   void readRows(tile::ReadRowsOp op);
   void copyRow(Value view, mlir::ValueRange row, Value buffer, Value offset, int64_t columns, int64_t width);
+
+  // Rotary embedding (Rotate.cpp).
+  std::pair<Value, Value> turn(tile::RotateOp op, Value row, Value pair);
+  void rotate(tile::RotateOp op);
 
   // Products (Dot.cpp).
   struct Product;

@@ -63,13 +63,15 @@ LogicalResult TileEmitter::convert(Operation &op) {
       .Case([&](tile::LoadOp access) { return load(access), success(); })
       .Case([&](tile::StoreOp access) { return store(access), success(); })
       .Case([&](tile::ReadRowsOp access) { return readRows(access), success(); })
+      .Case([&](tile::RotateOp rotation) { return rotate(rotation), success(); })
       .Case([&](tile::ColumnOp column) { return storeColumn(column), success(); })
       .Case([&](tile::ReduceOp reduction) {
         if (!buffers.contains(reduction.getResult())) // made along with its source
           fill(reduction.getSource(), nullptr, reduction);
         return success();
       })
-      .Case<tile::IotaOp, tile::BroadcastOp, tensor::SplatOp>([&](Operation *) { return success(); })
+      .Case<tile::IotaOp, tile::BroadcastOp, tensor::SplatOp, tile::GridWaitOp>([&](Operation *) { return success(); })
+      .Case([&](tensor::ExtractOp number) { return extract(number); })
       .Case([&](gpu::BlockIdOp id) {
         return values.contains(id.getResult()) ? success() : id.emitOpError("numbers programs in dimension x only");
       })
@@ -84,6 +86,15 @@ LogicalResult TileEmitter::convert(Operation &op) {
           storeNow(op);
         return success();
       });
+}
+
+/// The number that a tile of rank 0 is.
+LogicalResult TileEmitter::extract(tensor::ExtractOp op) {
+  if (!op.getIndices().empty())
+    return op.emitOpError("takes the number of a tile of rank 0");
+  evaluated.clear();
+  values.map(op.getResult(), evaluate(op.getTensor(), Point()));
+  return success();
 }
 
 /// Stores the result of an elementwise operation, and reduces it in the same loops if it is to be reduced.

@@ -16,6 +16,15 @@ using namespace mlir;
 namespace landmark {
 namespace {
 
+/// Pointer to a chunk that only lane and warp know, `row` a multiple of 8.
+Value anyChunkPointer(ThreadBuilder &b, Value slot, tile::BufferType type, int64_t row, Value laneRow, Value chunk) {
+  tile::SwizzleAttr swizzle = type.getSwizzle();
+  Value order = b.bitAnd(b.shiftRight(laneRow, swizzle.getShift()), b.i32((int64_t(1) << swizzle.getBits()) - 1));
+  Value inRow = b.shiftLeft(b.bitXor(chunk, order), 4);
+  Value start = b.sharedOffset(slot, b.add(b.mul(laneRow, b.i32(type.getRowBytes())), inRow));
+  return b.sharedOffset(start, b.i32(row * type.getRowBytes()));
+}
+
 /// One product of a warp: operand fragments in, accumulators in place.
 class DotEmitter {
 public:
@@ -29,6 +38,10 @@ public:
   /// Rows of the right operand are columns of the result: keys as the transposed operand.
   SmallVector<Value> emitTransposed() {
     int64_t chunks = rightType.getRowBytes() / 16, tiles = rightType.getRows() / 8;
+    if (accLayout.isSliced) { // this warp's keys
+      tiles /= accLayout.warps;
+      right = b.sharedOffset(right, b.mul(b.warp(), b.i32(8 * tiles * rightType.getRowBytes())));
+    }
     for (int64_t chunk = 0; chunk < chunks; chunk += 2) {
       int64_t depth = std::min<int64_t>(2, chunks - chunk);
       loadLeft(chunk, depth);
@@ -44,7 +57,7 @@ public:
 
   /// Columns of the right operand are columns of the result: weights times values. With `transposed` the left operand's rows are contracted too.
   SmallVector<Value> emitPlain(bool transposed) {
-    int64_t tiles = rightType.getColumns() / 8, rows = rightType.getRows(), step = isTf32() ? 8 : 16;
+    int64_t tiles = rightType.getColumns() / (accLayout.isSliced ? 8 * accLayout.warps : 8), rows = rightType.getRows(), step = isTf32() ? 8 : 16;
     for (int64_t row = 0; row < rows; row += step) {
       int64_t depth = isTf32() ? 2 : std::min<int64_t>(2, (rows - row) / 8);
       if (transposed)
@@ -65,6 +78,8 @@ private:
   static Type operandElement(tile::DotOp op) { return cast<tile::SlotType>(op.getB().getType()).getBuffer().getElementType(); }
   bool isTf32() const { return element.isF32(); }
   int64_t rowTiles() const { return accLayout.rowTiles(); }
+  /// Whether rows 8-15 of the only row tile are not there; the instruction multiplies zeros in their place.
+  bool isHalf() const { return accLayout.rowRegisters() == 1; }
 
   /// Turns a word that ldmatrix read into an operand of mma.
   Value asOperand(Value word) {
@@ -138,7 +153,15 @@ private:
     if (!leftType)
       return takeLeft(chunk, depth);
     if (!leftSlot)
-      leftSlot = b.sharedOffset(a.front(), b.mul(b.warp(), b.i32(16 * rowTiles() * leftType.getRowBytes())));
+      leftSlot = b.warpRows(a.front(), accLayout, leftType.getRowBytes());
+    if (isHalf()) {
+      Lanes lanes = depth == 2 ? Lanes::Rows8Chunks2 : Lanes::Rows8;
+      SmallVector<Value> fragment;
+      for (Value half : loadMatrices(pointer(leftSlot, leftType, 0, chunk, lanes), depth, false))
+        fragment.append({half, zeroLike(half)});
+      left.push_back(fragment);
+      return;
+    }
     Lanes lanes = depth == 2 ? Lanes::Rows16Chunks2 : Lanes::Rows16;
     for (int64_t i = 0; i < rowTiles(); ++i)
       left.push_back(loadMatrices(pointer(leftSlot, leftType, 16 * i, chunk, lanes), 2 * depth, false));
@@ -163,13 +186,7 @@ private:
   }
 
   /// Pointer to a chunk of the left operand that only the warp knows.
-  Value columnPointer(int64_t row, Value laneRow, Value chunk) {
-    tile::SwizzleAttr swizzle = leftType.getSwizzle();
-    Value order = b.bitAnd(b.shiftRight(laneRow, swizzle.getShift()), b.i32((int64_t(1) << swizzle.getBits()) - 1));
-    Value inRow = b.shiftLeft(b.bitXor(chunk, order), 4);
-    Value start = b.sharedOffset(a.front(), b.add(b.mul(laneRow, b.i32(leftType.getRowBytes())), inRow));
-    return b.sharedOffset(start, b.i32(row * leftType.getRowBytes()));
-  }
+  Value columnPointer(int64_t row, Value laneRow, Value chunk) { return anyChunkPointer(b, a.front(), leftType, row, laneRow, chunk); }
 
   /// 32-bit elements cannot be transposed by ldmatrix: each lane reads rows 2t and 2t + 1 of columns g and g + 8, to which gatherValues agrees.
   SmallVector<Value> gatherColumns(int64_t row, Value chunk) {
@@ -188,12 +205,14 @@ private:
   /// gatherValues agrees.
   void takeLeft(int64_t tile, int64_t depth) {
     left.clear();
-    int64_t columns = a.size() / (2 * rowTiles()); // registers of one row
+    int64_t columns = a.size() / accLayout.rowRegisters(); // registers of one row
     for (int64_t i = 0; i < rowTiles(); ++i) {
       SmallVector<Value> fragment;
       for (int64_t d = 0; d < depth; ++d)
         for (int64_t h = 0; h < 2; ++h) {
-          if (isTf32())
+          if (h == 1 && isHalf())
+            fragment.push_back(zeroLike(fragment.back()));
+          else if (isTf32())
             fragment.push_back(roundToTf32(a[(2 * i + h) * columns + 2 * tile + d]));
           else
             fragment.push_back(pairOperand(a[(2 * i + h) * columns + tile + d]));
@@ -201,6 +220,7 @@ private:
       left.push_back(fragment);
     }
   }
+  Value zeroLike(Value operand) { return arith::ConstantOp::create(b, b.getZeroAttr(operand.getType())); }
   Value pairOperand(Value pair) { return element.isF16() ? pair : Value(LLVM::BitcastOp::create(b, b.getI32Type(), pair)); }
 
   /// Fragments of `width` column tiles from keys stored as rows, for each tile its chunks.
@@ -212,8 +232,16 @@ private:
   /// Fragments of `width` column tiles from values stored as rows, transposed on the way.
   SmallVector<Value> loadValues(int64_t row, int64_t depth, int64_t chunk, int64_t width) {
     Lanes lanes = depth == 1 ? (width == 1 ? Lanes::Rows8 : Lanes::Rows8Chunks2) : width == 1 ? Lanes::Rows16 : Lanes::Rows16Chunks2;
-    return loadMatrices(pointer(right, rightType, row, chunk, lanes), width * depth, true);
+    if (!accLayout.isSliced)
+      return loadMatrices(pointer(right, rightType, row, chunk, lanes), width * depth, true);
+    ChunkAddress address = laneAddress(row, 0, lanes);
+    Value sliced = sliceChunk(chunk, accLayout.sliceColumns() / 8);
+    if (address.laneChunk)
+      sliced = b.add(sliced, address.laneChunk);
+    return loadMatrices(anyChunkPointer(b, right, rightType, row, address.laneRow, sliced), width * depth, true);
   }
+  /// Chunk `chunk` of this warp's slice, which has `chunks`.
+  Value sliceChunk(int64_t chunk, int64_t chunks) { return b.add(b.mul(b.warp(), b.i32(chunks)), b.i32(chunk)); }
 
   /// 32-bit elements cannot be transposed by ldmatrix: each lane reads its two, rows 2t and 2t + 1.
   SmallVector<Value> gatherValues(int64_t row, int64_t tile, int64_t width) {
@@ -223,7 +251,8 @@ private:
     for (int64_t i = 0; i < width; ++i)
       for (int64_t odd = 0; odd < 2; ++odd) {
         Value laneRow = odd ? b.bitOr(evenRow, b.i32(1)) : evenRow;
-        Value pointer = chunkPointer(b, right, rightType, {row, 2 * (tile + i), laneRow, laneChunk});
+        Value chunk = accLayout.isSliced ? sliceChunk(2 * (tile + i), accLayout.sliceColumns() / 4) : b.i32(2 * (tile + i));
+        Value pointer = anyChunkPointer(b, right, rightType, row, laneRow, b.add(chunk, laneChunk));
         fragments.push_back(roundToTf32(LLVM::LoadOp::create(b, b.getF32Type(), b.sharedOffset(pointer, inChunk))));
       }
     return fragments;
@@ -238,10 +267,12 @@ private:
     int64_t columns = accLayout.blockRegisters() * accLayout.columnRegisters();
     for (int64_t i = 0; i < rowTiles(); ++i) {
       int64_t upper = 2 * i * columns + 2 * tile, lower = upper + columns;
-      int64_t places[] = {upper, upper + 1, lower, lower + 1};
-      SmallVector<Value> acc;
-      for (int64_t place : places)
-        acc.push_back(accumulators[place]);
+      SmallVector<int64_t> places = {upper, upper + 1};
+      if (!isHalf())
+        places.append({lower, lower + 1});
+      SmallVector<Value> acc(4, arith::ConstantOp::create(b, b.getF32FloatAttr(0.0f)));
+      for (auto [number, place] : llvm::enumerate(places))
+        acc[number] = accumulators[place];
       Value product = NVVM::MmaOp::create(b, result, left[i], fragment, acc, ArrayRef<int64_t>{16, 8, depth}, std::nullopt, std::nullopt,
                                           std::array<NVVM::MMATypes, 2>{type, type},
                                           std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
@@ -287,7 +318,21 @@ struct LowerDot : OpConversionPattern<tile::DotOp> {
   }
 };
 
-/// A tile of 16-bit elements into registers, as the left operand of dots.
+/// Where a thread's register number `number` of a tile, and the one after it, stand in a slot of the tile's rows.
+Value pairPointer(ThreadBuilder &b, Value slot, tile::BufferType buffer, const FragmentLayout &layout, int64_t number) {
+  bool isWide = buffer.getElementType().isF32();
+  // A column tile is one chunk of 16-bit elements, two of 32-bit ones.
+  Value laneChunk = isWide ? b.shiftRight(b.inQuad(), 1) : b.i32(0);
+  Value inChunk = isWide ? b.shiftLeft(b.bitAnd(b.inQuad(), b.i32(1)), 3) : b.shiftLeft(b.inQuad(), 2);
+  auto place = layout.placeOf(number);
+  int64_t column = place.block * layout.columns + FragmentLayout::columnConstant(place.column), perTile = isWide ? 2 : 1;
+  Value chunk = b.add(laneChunk, b.i32(column / 8 * perTile));
+  if (layout.isSliced)
+    chunk = b.add(chunk, b.mul(b.warp(), b.i32(layout.sliceColumns() / 8 * perTile)));
+  return b.sharedOffset(anyChunkPointer(b, slot, buffer, FragmentLayout::rowConstant(place.row), b.group(), chunk), inChunk);
+}
+
+/// A tile of 16-bit elements into registers, as the left operand of dots, or one of float32 that every warp needs whole.
 struct LowerRead : OpConversionPattern<tile::ReadOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(tile::ReadOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -296,18 +341,31 @@ struct LowerRead : OpConversionPattern<tile::ReadOp> {
     tile::BufferType buffer = op.getSlot().getType().getBuffer();
     FragmentLayout layout = layoutOf(type);
     auto pair = VectorType::get({2}, type.getElementType());
+    if (type.getElementType().isF32()) {
+      SmallVector<Value> values;
+      Value slot = b.warpRows(adaptor.getSlot(), layout, buffer.getRowBytes());
+      for (int64_t number = 0; number < layout.registers(); number += 2) {
+        Value loaded = LLVM::LoadOp::create(b, pair, pairPointer(b, slot, buffer, layout, number), 8);
+        for (int64_t e = 0; e < 2; ++e)
+          values.push_back(vector::ExtractOp::create(b, loaded, e));
+      }
+      rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
+      return success();
+    }
     Value row16 = b.bitAnd(b.lane(), b.i32(15));
-    Value slot = b.sharedOffset(adaptor.getSlot(), b.mul(b.warp(), b.i32(16 * layout.rowTiles() * buffer.getRowBytes())));
+    Value slot = b.warpRows(adaptor.getSlot(), layout, buffer.getRowBytes());
     int64_t chunks = buffer.getRowBytes() / 16;
     SmallVector<Value> values(layout.registers() / 2);
     for (int64_t i = 0; i < layout.rowTiles(); ++i)
       for (int64_t chunk = 0; chunk < chunks; ++chunk) {
         Value pointer = chunkPointer(b, slot, buffer, {16 * i, chunk, row16, Value()});
         Type word = b.getI32Type();
-        Value loaded = NVVM::LdMatrixOp::create(b, LLVM::LLVMStructType::getLiteral(b.getContext(), {word, word}), pointer, 2, NVVM::MMALayout::row,
+        bool isHalf = layout.rowRegisters() == 1;
+        Type result = isHalf ? word : LLVM::LLVMStructType::getLiteral(b.getContext(), {word, word});
+        Value loaded = NVVM::LdMatrixOp::create(b, result, pointer, isHalf ? 1 : 2, NVVM::MMALayout::row,
                                                 NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8), NVVM::LdStMatrixEltType::B16);
-        for (int64_t h = 0; h < 2; ++h)
-          values[(2 * i + h) * chunks + chunk] = LLVM::BitcastOp::create(b, pair, b.extract(loaded, h));
+        for (int64_t h = 0; h < (isHalf ? 1 : 2); ++h)
+          values[(2 * i + h) * chunks + chunk] = LLVM::BitcastOp::create(b, pair, isHalf ? loaded : b.extract(loaded, h));
       }
     rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
     return success();
@@ -324,7 +382,7 @@ struct LowerWrite : OpConversionPattern<tile::WriteOp> {
     FragmentLayout layout = layoutOf(type);
     bool isWide = type.getElementType().isF32();
     int64_t share = layout.blockRegisters() * layout.columns * type.getElementTypeBitWidth() / 128; // chunks of a group's blocks
-    Value slot = b.sharedOffset(adaptor.getSlot().front(), b.mul(b.rowWarp(layout), b.i32(16 * layout.rowTiles() * rowPitch(buffer))));
+    Value slot = b.warpRows(adaptor.getSlot().front(), layout, rowPitch(buffer));
     if (layout.split > 1 && share % 8 != 0)
       return op.emitOpError("lets groups write whole panels of 8 chunks, not ") << share << " chunks each";
     if (layout.split > 1)
@@ -339,15 +397,10 @@ struct LowerWrite : OpConversionPattern<tile::WriteOp> {
 
   /// A lane's two neighbouring columns at a time.
   static void storePairs(ThreadBuilder &b, ValueRange values, const FragmentLayout &layout, Value slot, tile::BufferType buffer, bool isWide) {
-    // A column tile is one chunk of 16-bit elements, two of 32-bit ones.
-    Value laneChunk = isWide ? b.shiftRight(b.inQuad(), 1) : Value();
-    Value inChunk = isWide ? b.shiftLeft(b.bitAnd(b.inQuad(), b.i32(1)), 3) : b.shiftLeft(b.inQuad(), 2);
     for (int64_t number = 0; number < layout.registers(); number += 2) {
-      auto place = layout.placeOf(number);
-      int64_t column = place.block * layout.columns + FragmentLayout::columnConstant(place.column);
-      Value pointer = chunkPointer(b, slot, buffer, {FragmentLayout::rowConstant(place.row), column / 8 * (isWide ? 2 : 1), b.group(), laneChunk});
+      Value pointer = pairPointer(b, slot, buffer, layout, number);
       Value pair = isWide ? Value(vector::FromElementsOp::create(b, VectorType::get({2}, b.getF32Type()), values.slice(number, 2))) : values[number / 2];
-      LLVM::StoreOp::create(b, pair, b.sharedOffset(pointer, inChunk), isWide ? 8 : 4);
+      LLVM::StoreOp::create(b, pair, pointer, isWide ? 8 : 4);
     }
   }
 

@@ -95,10 +95,10 @@ struct LowerColumnCompare : OpConversionPattern<arith::CmpIOp> {
     if (!numbers)
       return failure();
     ThreadBuilder b(op.getLoc(), rewriter);
-    Value lanePart = b.shiftLeft(b.inQuad(), 1);
+    FragmentLayout layout = layoutOf(cast<RankedTensorType>(op.getLhs().getType()));
+    Value lanePart = b.firstColumn(layout);
     if (numbers->offset)
       lanePart = b.add(lanePart, rewriter.getRemappedValue(numbers->offset));
-    FragmentLayout layout = layoutOf(cast<RankedTensorType>(op.getLhs().getType()));
     llvm::DenseMap<Value, Value> bounds;
     SmallVector<Value> results;
     for (auto [number, bound] : llvm::enumerate(adaptor.getRhs())) {
@@ -179,12 +179,23 @@ struct LowerSplat : TilePattern<tensor::SplatOp> {
   }
 };
 
+/// A tile of rank 0 is the same number in all threads.
+struct LowerExtract : OpConversionPattern<tensor::ExtractOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tensor::ExtractOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    if (!op.getIndices().empty())
+      return op.emitOpError("takes the number of a tile of rank 0");
+    rewriter.replaceOp(op, adaptor.getTensor().front());
+    return success();
+  }
+};
+
 struct LowerIota : TilePattern<tile::IotaOp> {
   using TilePattern::TilePattern;
   FailureOr<SmallVector<Value>> lower(tile::IotaOp op, OneToNOpAdaptor, ThreadBuilder &b) const override {
     FragmentLayout layout = layoutOf(op.getResult().getType());
     SmallVector<Value> values;
-    Value lanePart = layout.rows ? b.firstRow(layout) : layout.columns ? b.shiftLeft(b.inQuad(), 1) : b.i32(0);
+    Value lanePart = layout.rows ? b.firstRow(layout) : layout.columns ? b.firstColumn(layout) : b.i32(0);
     if (layout.blocks && layout.split > 1)
       lanePart = b.mul(b.splitGroup(layout), b.i32(layout.blockRegisters()));
     for (int64_t i = 0; i < layout.registers(); ++i) {
@@ -280,6 +291,8 @@ struct LowerReduce : TilePattern<tile::ReduceOp> {
     FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
     Type element = op.getSource().getType().getElementType();
     bool dropsRows = from.rows && !to.rows;
+    if (from.isSliced && !to.columns)
+      return op.emitOpError("has a warp that holds a slice of the columns alone");
     bool crossesGroups = from.blocks && !to.blocks && from.split != 1;
     if ((dropsRows && from.warps != 1) || crossesGroups || !(element.isF32() || element.isInteger(32)))
       return op.emitOpError("lowers reductions of f32 and i32, along rows within one warp and along blocks within one group only");
@@ -307,8 +320,8 @@ struct LowerColumn : TilePattern<tile::ColumnOp> {
   using TilePattern::TilePattern;
   FailureOr<SmallVector<Value>> lower(tile::ColumnOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
     FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
-    if (!from.columns || !op.getSource().getType().getElementType().isF32())
-      return op.emitOpError("lowers columns of f32 tiles");
+    if (!from.columns || from.isSliced || !op.getSource().getType().getElementType().isF32())
+      return op.emitOpError("lowers columns of f32 tiles that every warp has");
     int64_t column = op.getColumn();
     SmallVector<Value> values;
     for (int64_t i = 0; i < to.registers(); ++i) {
@@ -327,7 +340,7 @@ void populateElementwisePatterns(RewritePatternSet &patterns, const FragmentType
   patterns.add<LowerApproximation<math::Exp2Op>>(converter, patterns.getContext(), "llvm.nvvm.ex2.approx.ftz.f32");
   patterns.add<LowerApproximation<math::Log2Op>>(converter, patterns.getContext(), "llvm.nvvm.lg2.approx.ftz.f");
   patterns.add<LowerMaximum, LowerDivision>(converter, patterns.getContext(), /*benefit=*/2);
-  patterns.add<LowerColumnCompare, LowerElementwise, LowerConstant, LowerSplat, LowerIota, LowerCast, LowerBroadcast, LowerReduce, LowerColumn>(converter,
+  patterns.add<LowerColumnCompare, LowerElementwise, LowerConstant, LowerSplat, LowerExtract, LowerIota, LowerCast, LowerBroadcast, LowerReduce, LowerColumn>(converter,
                                                                                                                        patterns.getContext());
 }
 

@@ -7,6 +7,7 @@
 //      row g           t=0  t=0  t=1  t=1  t=2  t=2  t=3  t=3 | next n, same lanes
 //      row g + 8       the same lanes, h = 1
 //
+// A tile of 8 rows has h = 0 alone.
 #ifndef LANDMARK_COMPILER_CONVERSION_TILETONVVM_FRAGMENTLAYOUT_H
 #define LANDMARK_COMPILER_CONVERSION_TILETONVVM_FRAGMENTLAYOUT_H
 
@@ -19,15 +20,19 @@ namespace landmark {
 /// register, and threads that differ there hold copies. With a split above 1 the warps are so many groups, each with all rows and its share of the blocks.
 struct FragmentLayout {
   int64_t rows = 0, blocks = 0, columns = 0, warps = 1, split = 1;
+  bool isSliced = false; ///< warps have all rows and a part of the columns each; then there is no split
 
-  /// Whether the sizes fit: 16 rows for each warp, 8 columns.
-  static bool isLegal(int64_t rows, int64_t columns, int64_t warps) { return rows % (16 * warps) == 0 && columns % 8 == 0; }
+  /// Whether the sizes fit: 16 rows for each warp, or 8 of one; 8 columns.
+  static bool isLegal(int64_t rows, int64_t columns, int64_t warps) {
+    return (rows % (16 * warps) == 0 || (rows == 8 && warps == 1)) && columns % 8 == 0;
+  }
 
-  int64_t rowWarps() const { return warps / split; }            ///< warps that share the rows
-  int64_t rowTiles() const { return rows / (16 * rowWarps()); } ///< 16-row tiles of one warp
-  int64_t rowRegisters() const { return rows ? 2 * rowTiles() : 1; }
+  int64_t rowWarps() const { return isSliced ? 1 : warps / split; }              ///< warps that share the rows
+  int64_t sliceColumns() const { return isSliced ? columns / warps : columns; } ///< of a warp
+  int64_t rowTiles() const { return (rows + 8) / (16 * rowWarps()); }           ///< 16-row tiles of one warp, the only one perhaps of 8 rows
+  int64_t rowRegisters() const { return rows ? rows / (8 * rowWarps()) : 1; }
   int64_t blockRegisters() const { return blocks ? blocks / split : 1; }
-  int64_t columnRegisters() const { return columns ? columns / 4 : 1; }
+  int64_t columnRegisters() const { return columns ? sliceColumns() / 4 : 1; }
   int64_t registers() const { return rowRegisters() * blockRegisters() * columnRegisters(); }
 
   struct Place {

@@ -59,7 +59,15 @@ struct ThreadBuilder : mlir::ImplicitLocOpBuilder {
   Value group() { return shiftRight(lane(), 2); }   ///< g
   Value inQuad() { return bitAnd(lane(), i32(3)); } ///< t
   Value firstRow(const FragmentLayout &layout) {        ///< what lane and warp give a row
-    return add(mul(rowWarp(layout), i32(16 * layout.rowTiles())), group());
+    return layout.rowWarps() == 1 ? group() : add(mul(rowWarp(layout), i32(16 * layout.rowTiles())), group());
+  }
+  Value firstColumn(const FragmentLayout &layout) { ///< what lane and warp give a column
+    Value inQuadPart = shiftLeft(inQuad(), 1);
+    return layout.isSliced ? add(mul(warp(), i32(layout.sliceColumns())), inQuadPart) : inQuadPart;
+  }
+  /// Where a warp's rows of a slot begin, for tiles of this layout.
+  Value warpRows(Value slot, const FragmentLayout &layout, int64_t rowBytes) {
+    return layout.rowWarps() == 1 ? slot : sharedOffset(slot, mul(rowWarp(layout), i32(16 * layout.rowTiles() * rowBytes)));
   }
   /// Number of the warp among those that share the rows, and of its group among those that share the blocks.
   Value rowWarp(const FragmentLayout &layout) { return layout.split == 1 ? warp() : remainder(warp(), layout.rowWarps()); }
@@ -107,6 +115,7 @@ int64_t rowPitch(tile::BufferType type);
 void populateDotPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateWgmmaPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateMemoryPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
+void populateRotatePatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateRingPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 

@@ -52,7 +52,7 @@ private:
 Value columnOf(ThreadBuilder &b, const FragmentLayout &layout, int64_t columnRegister) {
   if (!layout.columns)
     return b.i32(0);
-  return b.add(b.shiftLeft(b.inQuad(), 1), b.i32(FragmentLayout::columnConstant(columnRegister)));
+  return b.add(b.firstColumn(layout), b.i32(FragmentLayout::columnConstant(columnRegister)));
 }
 
 Value both(ThreadBuilder &b, Value left, Value right) { return left ? (right ? b.bitAnd(left, right) : left) : right; }
@@ -195,6 +195,18 @@ struct LowerWait : OpConversionPattern<tile::WaitOp> {
   }
 };
 
+/// As assembly, which no access to memory is moved across; upstream's operation says nothing of memory.
+struct LowerGridWait : OpConversionPattern<tile::GridWaitOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::GridWaitOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    LLVM::InlineAsmOp::create(rewriter, op.getLoc(), TypeRange(), ValueRange(), "griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;", "~{memory}",
+                              /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                              LLVM::AsmDialectAttr::get(op.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 struct LowerFence : OpConversionPattern<tile::FenceOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(tile::FenceOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
@@ -318,6 +330,9 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
     // Lanes of a quad hold copies of a value by row: the first one writes it.
     Value writes = layout.columns ? Value() : arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.inQuad(), b.i32(0));
+    auto size = op->getParentOfType<gpu::GPUFuncOp>().getKnownBlockSize();
+    if (layout.warps == 1 && size && size->front() > 32) // of copies in all warps, the first one's
+      writes = both(b, writes, b.less(b.thread(), b.i32(32)));
     Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
     int64_t perRow = adaptor.getValue().size() / layout.rowRegisters();
     auto storeRows = [&](ThreadBuilder &b, auto store) {
@@ -334,7 +349,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
       auto branch = scf::IfOp::create(b, rows.alignedTo(b, 16), /*withElseRegion=*/true);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
-      storeRows(b, [&](Value inTile, ValueRange values) { storeWideRow(b, op, rows, inTile, values); });
+      storeRows(b, [&](Value inTile, ValueRange values) { storeWideRow(b, op, rows, inTile, values, writes); });
       b.setInsertionPointToStart(branch.elseBlock());
       storeNarrow(b);
     } else {
@@ -352,7 +367,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
   }
 
   /// A row whose pairs of columns go out in pieces of 16 bytes. All lanes take part in the exchange, whether their row is there or not.
-  static void storeWideRow(ThreadBuilder &b, tile::StoreOp op, GlobalRows &rows, Value inTile, ValueRange pairs) {
+  static void storeWideRow(ThreadBuilder &b, tile::StoreOp op, GlobalRows &rows, Value inTile, ValueRange pairs, Value writes) {
     SmallVector<Value> pieces;
     for (size_t first = 0; first < pairs.size(); first += 4) {
       SmallVector<Value> words;
@@ -361,7 +376,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
       pieces.push_back(vector::FromElementsOp::create(b, VectorType::get({4}, b.getI32Type()), transposeQuad(b, words)));
     }
     auto [row, isThere] = locate(b, op, inTile);
-    guarded(b, isThere, [&, row = row] {
+    guarded(b, both(b, writes, isThere), [&, row = row] {
       Value column = b.shiftLeft(b.inQuad(), 3);
       for (auto [number, piece] : llvm::enumerate(pieces))
         LLVM::StoreOp::create(b, piece, rows.pointer(b, row, b.add(column, b.i32(32 * number))), 16);
@@ -421,7 +436,7 @@ struct LowerReadRows : OpConversionPattern<tile::ReadRowsOp> {
 } // namespace
 
 void populateMemoryPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerLoad, LowerReadRows, LowerCopy, LowerCommit, LowerWait, LowerFence, LowerStore>(converter, patterns.getContext());
+  patterns.add<LowerLoad, LowerReadRows, LowerCopy, LowerCommit, LowerWait, LowerGridWait, LowerFence, LowerStore>(converter, patterns.getContext());
 }
 
 } // namespace landmark

@@ -21,6 +21,7 @@ FragmentLayout layoutOf(RankedTensorType type) {
   FragmentLayout layout;
   layout.warps = fragment.getWarps();
   layout.split = fragment.getSplit();
+  layout.isSliced = fragment.isSliced();
   for (auto [size, role] : llvm::zip(type.getShape(), fragment.getRoles()))
     (role == Role::Row ? layout.rows : role == Role::Block ? layout.blocks : layout.columns) = size;
   return layout;
@@ -163,6 +164,7 @@ struct ConvertTileToNVVM : impl::ConvertTileToNVVMBase<ConvertTileToNVVM> {
     populateWgmmaPatterns(patterns, converter);
     populateMemoryPatterns(patterns, converter);
     populateRingPatterns(patterns, converter);
+    populateRotatePatterns(patterns, converter);
     populateElementwisePatterns(patterns, converter);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);
     target.addIllegalDialect<tile::TileDialect, tensor::TensorDialect>();

@@ -96,6 +96,9 @@ struct Kernel {
   struct Function {
     std::string name;        ///< symbol: "landmark_forward"; "landmark_backward_queries", "landmark_backward_keys"
     int64_t sharedBytes = 0; ///< CUDA only: dynamic shared memory to launch with
+    /// CUDA only: waits by itself for the kernel before it in its stream, and so may be launched before that one has ended (CUDA driver API,
+    /// "programmatic stream serialization").
+    bool waitsForGrid = false;
     HostEntry hostEntry = nullptr;
   };
   std::vector<Function> functions; ///< in the order of their launches

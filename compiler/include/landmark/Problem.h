@@ -36,6 +36,7 @@ struct Problem {
   DType dtype = DType::BF16;
   bool floatGradients = false; ///< backward: dq, dk and dv are float32 whatever `dtype` is
   int64_t topK = 0;            ///< retrieval only: blocks to select; 1 .. maxTopK
+  bool rotates = false;        ///< retrieval only, where keys are read: a rotary embedding is applied to queries and keys on load
 
   DType gradientType() const { return floatGradients ? DType::F32 : dtype; } ///< of dq, dk and dv
 

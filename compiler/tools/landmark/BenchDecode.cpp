@@ -20,10 +20,14 @@ namespace {
 
 constexpr int stepsOfGraph = 20; ///< so that the time between launches of graphs does not count
 
+const std::map<std::string, RotaryLayout> rotaryLayouts = {
+    {"none", RotaryLayout::None}, {"half", RotaryLayout::Half}, {"interleaved", RotaryLayout::Interleaved}};
+const std::map<std::string, Positions> positionRules = {{"true", Positions::True}, {"stingy", Positions::Stingy}};
+
 struct Options : ContextOptions {
   int64_t queries = 1, poolBytes = int64_t(256) << 20;
   RetrievalOptions retrieval;
-  std::string pages = "device", json;
+  std::string pages = "device", rotary = "none", positions = "true", json;
   double hitRate = 0.9;
   int repeats = 20, steps = 0;
 };
@@ -42,7 +46,7 @@ Errors check(const Options &options, const ContextBase &base, const HostTensor &
                                options.retrieval.window,
                                options.retrieval.granularity,
                                float(1 / std::sqrt(double(options.headDim))),
-                               {}};
+                               options.retrieval.rotary};
   std::vector<std::vector<int64_t>> selections;
   for (int64_t head = 0; head < heads; ++head)
     for (int64_t query = 0; query < options.queries; ++query) {
@@ -54,6 +58,8 @@ Errors check(const Options &options, const ContextBase &base, const HostTensor &
   auto reference = referenceRetrieval(viewOf(queries), viewOf(k), viewOf(v), semantics, selections);
   // Scores are products of D elements each rounded to the type, summed in float32 or, by tensor cores, of tf32.
   double selectionTolerance = options.dtype == "f32" ? 1e-2 : 1e-4;
+  if (semantics.rotary.layout != RotaryLayout::None)
+    selectionTolerance = 3e-2; // of queries and keys rounded once more, after their rotation
   for (size_t row = 0; row < selections.size(); ++row)
     if (!(selectionError(reference.rows[row], selections[row], semantics.topK) <= selectionTolerance))
       return {INFINITY, INFINITY};
@@ -212,6 +218,8 @@ Expected<void> writeJson(const Options &options, const Device &device, const Res
   json.update({
       {"batch", options.batch},
       {"queries", options.queries},
+      {"rotary", options.rotary},
+      {"positions", options.positions},
       {"pages", options.pages},
       {"config",
        {{"score_splits",
@@ -253,6 +261,8 @@ Expected<void> bench(Options options) {
                                                          options.queries, options.context)};
   options.placement = options.pages == "device" ? Placement::Device : Placement::Host;
   options.hotBytes = options.pages == "pool" ? options.poolBytes : 0;
+  options.retrieval.rotary.layout = rotaryLayouts.at(options.rotary);
+  options.retrieval.rotary.positions = positionRules.at(options.positions);
   auto result = benchmark(options, *dtype, *device);
   if (!result)
     return result.error();
@@ -291,6 +301,12 @@ Command addBenchDecode(CLI::App &app) {
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
       ->capture_default_str();
   addGranularity(*command, options->retrieval.granularity);
+  command->add_option("--rotary", options->rotary, "Pairs of a rotary embedding that is applied on load")
+      ->check(CLI::IsMember(rotaryLayouts))
+      ->capture_default_str();
+  command->add_option("--positions", options->positions, "Where tokens stand for it: their own places, or compact ones")
+      ->check(CLI::IsMember(positionRules))
+      ->capture_default_str();
   command
       ->add_option("--pages", options->pages,
                    "Where keys and values lie: device, host (pinned memory), or pool (the same, hot ones on the device)")

@@ -86,18 +86,6 @@ gpu.module @kernels {
 
 // -----
 
-gpu.module @kernels {
-  gpu.func @no_rows(%R: memref<?x?x?xf32>, %n: index, %x: tensor<f32>) kernel {
-    %zero = arith.constant 0 : index
-    %s = arith.constant dense<1.0> : tensor<64x1x8xf32>
-    // expected-error @below {{roles of a fragment must be distinct}}
-    %all = tile.reduce sum %s along [0, 1, 2] : tensor<64x1x8xf32> -> tensor<f32>
-    gpu.return
-  }
-}
-
-// -----
-
 // A constant that nothing uses has no layout to take and needs none but its own.
 gpu.module @kernels {
   gpu.func @unused() kernel {

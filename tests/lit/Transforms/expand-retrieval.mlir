@@ -53,13 +53,13 @@ func.func @top_k(%v: tensor<16x8xf32>, %i: tensor<16x8xi32>, %s: tensor<16x64xf3
 
 // -----
 
-// All rows are one: along rows, then along columns; rows but the first of the result hold nothing.
+// All rows are one, and so is what they are reduced to; rows but the first of the result hold nothing.
 // CHECK-LABEL: @top_k_across
 // CHECK: scf.for
-// CHECK: %[[A:.*]] = tile.reduce {{ *}}max %{{.*}} along [0] : tensor<16x8xf32> -> tensor<8xf32>
-// CHECK: tile.broadcast %[[A]] to [1]
-// CHECK: tile.reduce {{ *}}max %{{.*}} along [1]
-// CHECK: tile.reduce {{ *}}min %{{.*}} along [0]
+// CHECK: tile.reduce {{ *}}max %{{.*}} along [0, 1] : tensor<16x8xf32> -> tensor<f32>
+// CHECK: tile.reduce {{ *}}max %{{.*}} along [0, 1] : tensor<16x64xf32> -> tensor<f32>
+// CHECK: tile.broadcast %{{.*}} to [] : tensor<f32> -> tensor<16x8xf32>
+// CHECK: tile.reduce {{ *}}min %{{.*}} along [0, 1]
 // CHECK: scf.yield
 // CHECK: tile.iota : tensor<16xi32>
 // CHECK: arith.cmpi eq
@@ -70,14 +70,49 @@ func.func @top_k_across(%v: tensor<16x8xf32>, %i: tensor<16x8xi32>, %s: tensor<1
 
 // -----
 
-// CHECK-LABEL: @sort
-// CHECK-DAG: dense<-1> : tensor<16x8xi32>
+// CHECK-LABEL: @positions
+// CHECK-SAME: %[[N:[^:]*]]: index, %[[K:[^:]*]]: index, %[[L:[^:]*]]: index, %[[COMPACT:[^:]*]]: index
+// CHECK: %[[R:.*]] = arith.minsi %[[K]], %[[N]]
+// CHECK: %[[FAR:.*]] = arith.subi %[[N]], %[[R]]
+// CHECK-COUNT-3: arith.select
+// CHECK: return
+func.func @positions(%n: index, %k: index, %L: index, %compact: index) -> (index, index, index, index) {
+  %shift, %landmarks, %lowest, %far = landmark.positions of %n keep %k block %L compact %compact
+  return %shift, %landmarks, %lowest, %far : index, index, index, index
+}
+
+// -----
+
+// Pieces of the lists are read as rows of a tile, what lies beyond them counts as absent, and the best of all are put in order.
+// CHECK-LABEL: @choose
 // CHECK: scf.for
-// CHECK: tile.reduce {{ *}}min
+// CHECK: tile.read_rows %{{.*}} : memref<?x?x?x32xf32{{.*}} -> tensor<8x32xf32>
+// CHECK: tile.read_rows %{{.*}} : memref<?x?x?x32xi32{{.*}} -> tensor<8x32xi32>
+// CHECK: arith.cmpi slt
+// CHECK: scf.for
+// CHECK: tile.reduce {{ *}}max %{{.*}} along [0, 1]
+// CHECK: scf.yield
+// CHECK: dense<-1> : tensor<8x8xi32>
+// CHECK: scf.for
+// CHECK: tile.reduce {{ *}}min %{{.*}} along [1]
 // CHECK: arith.cmpi ne
-func.func @sort(%i: tensor<16x8xi32>) -> tensor<16x8xi32> {
-  %sorted = landmark.sort %i : tensor<16x8xi32>
-  return %sorted : tensor<16x8xi32>
+!values = memref<?x?x?x32xf32, strided<[?, ?, ?, 1]>>
+!ids = memref<?x?x?x32xi32, strided<[?, ?, ?, 1]>>
+func.func @choose(%v: !values, %i: !ids, %batch: index, %row: index, %n: index, %k: index) -> tensor<8x8xi32> {
+  %sorted = landmark.choose %v, %i[%batch, %row] candidates %n keep %k : !values, !ids -> tensor<8x8xi32>
+  return %sorted : tensor<8x8xi32>
+}
+
+// -----
+
+// CHECK-LABEL: @entry
+// CHECK-SAME: %[[IDS:.*]]: tensor<8x8xi32>
+// CHECK: %[[HELD:.*]] = arith.select %{{.*}}, %[[IDS]], %{{.*}}
+// CHECK: %[[ONE:.*]] = tile.reduce {{ *}}max %[[HELD]] along [0, 1] : tensor<8x8xi32> -> tensor<i32>
+// CHECK: tensor.extract %[[ONE]][]
+func.func @entry(%i: tensor<8x8xi32>, %j: index) -> index {
+  %block = landmark.entry %i at %j : tensor<8x8xi32>
+  return %block : index
 }
 
 // -----

@@ -73,9 +73,25 @@ func.func @added(%k: index, %s: tensor<8x64xf32>, %ids: tensor<8x64xi32>, %v: te
 
 // -----
 
-func.func @sort(%i: tensor<16x8xf32>) {
-  // expected-error @below {{sorts an i32 for every row and place}}
-  %sorted = landmark.sort %i : tensor<16x8xf32>
+func.func @choose(%v: memref<?x?x?x32xf32>, %i: memref<?x?x?x32xi32>, %n: index) {
+  // expected-error @below {{yields an i32 for every row and place}}
+  %list = landmark.choose %v, %i[%n, %n] candidates %n keep %n : memref<?x?x?x32xf32>, memref<?x?x?x32xi32> -> tensor<8xi32>
+  return
+}
+
+// -----
+
+func.func @pieces(%v: memref<?x?x?x32xf32>, %i: memref<?x?x?x16xi32>, %n: index) {
+  // expected-error @below {{reads values and ids in pieces of the same number of columns, a multiple of 8}}
+  %list = landmark.choose %v, %i[%n, %n] candidates %n keep %n : memref<?x?x?x32xf32>, memref<?x?x?x16xi32> -> tensor<8x8xi32>
+  return
+}
+
+// -----
+
+func.func @entry(%i: tensor<16x8xf32>, %n: index) {
+  // expected-error @below {{takes an i32 for every row and place}}
+  %entry = landmark.entry %i at %n : tensor<16x8xf32>
   return
 }
 
@@ -122,7 +138,7 @@ func.func @finish(%m: tensor<16x8xf32>) {
 // -----
 
 func.func @join(%m: tensor<16xi32>) {
-  // expected-error @below {{takes one f32 a row}}
+  // expected-error @below {{takes one f32 a row, or one}}
   %both = landmark.join %m, %m : tensor<16xi32>
   return
 }
@@ -130,7 +146,7 @@ func.func @join(%m: tensor<16xi32>) {
 // -----
 
 func.func @share(%m: tensor<16xi32>) {
-  // expected-error @below {{takes one f32 a row}}
+  // expected-error @below {{takes one f32 a row, or one}}
   %part = landmark.share %m of %m : tensor<16xi32>
   return
 }

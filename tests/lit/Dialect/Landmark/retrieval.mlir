@@ -26,9 +26,9 @@ func.func @selection(%b: index, %k: index, %limit: tensor<16xi32>, %s: tensor<16
   %v1, %i1 = landmark.top_k %v, %i add %s, %ids keep %k : tensor<16x8xf32>, tensor<16x8xi32>, tensor<16x64xf32>, tensor<16x64xi32>
   // CHECK: landmark.top_k {{.*}} keep %{{.*}} across :
   %v2, %i2 = landmark.top_k %v1, %i1 add %s, %ids keep %k across : tensor<16x8xf32>, tensor<16x8xi32>, tensor<16x64xf32>, tensor<16x64xi32>
-  // CHECK: landmark.sort %{{.*}} : tensor<16x8xi32>
-  %sorted = landmark.sort %i1 : tensor<16x8xi32>
-  return %sorted : tensor<16x8xi32>
+  // CHECK: landmark.entry %{{.*}} at %{{.*}} : tensor<16x8xi32>
+  %entry = landmark.entry %i1 at %k : tensor<16x8xi32>
+  return %i1 : tensor<16x8xi32>
 }
 
 // CHECK-LABEL: func @softmax

@@ -10,7 +10,17 @@ func.func private @roles_out_of_order(tensor<64x64xf32, #tile.fragment<[column, 
 
 // -----
 
-// expected-error @below {{expected row, block or column, got 'lane'}}
+// expected-error @below {{columns of a fragment are whole or slices, not both}}
+func.func private @roles_both(tensor<64x64x64xf32, #tile.fragment<[row, column, slice], 4>>)
+
+// -----
+
+// expected-error @below {{has a tile whose slices must be a multiple of 32 up to}}
+func.func private @narrow_slices(tensor<16x48xf32, #tile.fragment<[row, slice], 4>>)
+
+// -----
+
+// expected-error @below {{expected row, block, column or slice, got 'lane'}}
 func.func private @role_unknown(tensor<64x64xf32, #tile.fragment<[row, lane], 4>>)
 
 // -----
