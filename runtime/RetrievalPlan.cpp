@@ -94,7 +94,9 @@ Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const Ret
   plan.attendSplits =
       options.attendSplits.value_or(std::clamp<int64_t>(2 * device.multiprocessors() / programs, 1, std::min(mostSplits, plan.blocks())));
 
-  plan.selects = cache.hotBytes > 0 || !holdsList(plan.config(plan.attendStep(), device.target()));
+  // Beside programs of scores that walk several tiles, those of split attention would begin unevenly spread.
+  bool crowds = plan.attendSplits > 1 && plan.tiles > plan.scoreSplits;
+  plan.selects = cache.hotBytes > 0 || crowds || !holdsList(plan.config(plan.attendStep(), device.target()));
 
   plan.partQueries = 1;
   auto bytes = [&] {
