@@ -7,7 +7,6 @@
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/PatternMatch.h"
@@ -81,21 +80,9 @@ SmallVector<Value> expandRowRange(ir::RowRangeOp op, TileBuilder &b) {
 }
 
 SmallVector<Value> expandGroupTile(ir::GroupTileOp op, TileBuilder &b) {
-  // In a loop over numbers a division takes longer than all else of an address: multiply by what was divided once, before the loop, which is one too little at most.
-  Value tiles, reciprocal;
-  {
-    OpBuilder::InsertionGuard guard(b);
-    if (auto loop = op->getParentOfType<scf::ForOp>(); loop && loop.isDefinedOutsideOfLoop(op.getTiles()))
-      b.setInsertionPoint(loop);
-    tiles = b.toI32(b.max(op.getTiles(), b.index(1)));
-    reciprocal = b.divide(b.i32(-1), tiles);
-  }
-  Value number = b.toI32(op.getNumber());
-  Value quotient = arith::MulUIExtendedOp::create(b, number, reciprocal).getHigh(), rest = b.sub(number, b.mul(quotient, tiles));
-  Value isLess = b.compare(CmpIPredicate::uge, rest, tiles);
-  quotient = b.select(isLess, b.add(quotient, b.i32(1)), quotient);
-  rest = b.select(isLess, b.sub(rest, tiles), rest);
-  return {b.add(op.getFirstHead(), b.toIndex(quotient)), b.add(op.getFirst(), b.mul(b.toIndex(rest), op.getTile()))};
+  Value number = b.toI32(op.getNumber()), tiles = b.toI32(b.max(op.getTiles(), b.index(1)));
+  Value head = b.add(op.getFirstHead(), b.toIndex(b.divide(number, tiles)));
+  return {head, b.add(op.getFirst(), b.mul(b.toIndex(b.remainder(number, tiles)), op.getTile()))};
 }
 
 SmallVector<Value> expandBlockRange(ir::BlockRangeOp op, TileBuilder &b) {

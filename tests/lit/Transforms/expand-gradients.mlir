@@ -83,27 +83,3 @@ func.func @part_gradients(%s: tensor<16x1x8xf32>, %seen: tensor<16x1x8xi1>, %own
     : tensor<16x1x8xf32>, tensor<16x1x8xi1>, tensor<16xi1>, tensor<16xf32>
   return %p, %ds : tensor<16x1x8xf32>, tensor<16x1x8xf32>
 }
-
-// -----
-
-// The head and row of a tile's number are a quotient and a rest: in a loop the divisor is divided once, before it; the product is one too little at most.
-// CHECK-LABEL: func.func @group_tile(
-// CHECK: %[[TILES:.*]] = arith.index_cast %{{.*}} : index to i32
-// CHECK: %[[RECIPROCAL:.*]] = arith.divui %{{.*}}, %[[TILES]] : i32
-// CHECK: scf.for
-// CHECK-NOT: arith.div
-// CHECK: %{{.*}}, %[[HIGH:.*]] = arith.mului_extended %[[NUMBER:.*]], %[[RECIPROCAL]] : i32
-// CHECK: %[[PRODUCT:.*]] = arith.muli %[[HIGH]], %[[TILES]] : i32
-// CHECK: %[[REST:.*]] = arith.subi %[[NUMBER]], %[[PRODUCT]] : i32
-// CHECK: %[[IS_LESS:.*]] = arith.cmpi uge, %[[REST]], %[[TILES]] : i32
-// CHECK: arith.select %[[IS_LESS]], %{{.*}}, %[[HIGH]] : i32
-// CHECK: arith.select %[[IS_LESS]], %{{.*}}, %[[REST]] : i32
-func.func @group_tile(%head: index, %first: index, %tiles: index, %tile: index, %n: index, %one: index) -> index {
-  %sum = scf.for %t = %first to %n step %one iter_args(%s = %first) -> index {
-    %h, %row = landmark.group_tile %t heads(%head) first(%first) tiles(%tiles) tile(%tile)
-    %x = arith.addi %s, %h : index
-    %y = arith.addi %x, %row : index
-    scf.yield %y : index
-  }
-  return %sum : index
-}
