@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What a program waits for on a GPU: the context, the first kernel, one from the disk, a second one, and the host's
-// time for a launch beside a bare cuLaunchKernel loop. CUDA_CACHE_DISABLE=1 keeps the driver from remembering.
+// time for a launch beside a bare cuLaunchKernelEx loop. CUDA_CACHE_DISABLE=1 keeps the driver from remembering.
 #include "Launch.h"
 #include "LoadedKernel.h"
 #include "cuda/Assemble.h"
@@ -102,23 +102,24 @@ void timeLaunches(const Device &device, const std::string &cache) {
   cuda::ContextScope scope(driver, device.state()->context);
   cuda::Module module = take(cuda::load(driver, kernel.kernel().cubin));
   cuda::Function function = nullptr;
-  const auto &[name, sharedBytes, hostEntry] = kernel.kernel().functions.front();
-  take(driver.check(driver.moduleGetFunction(&function, module, name.c_str()), "cuModuleGetFunction"));
-  take(driver.check(driver.funcSetAttribute(function, cuda::MaxDynamicSharedBytes, int(sharedBytes)),
+  const Kernel::Function &symbol = kernel.kernel().functions.front();
+  take(driver.check(driver.moduleGetFunction(&function, module, symbol.name.c_str()), "cuModuleGetFunction"));
+  take(driver.check(driver.funcSetAttribute(function, cuda::MaxDynamicSharedBytes, int(symbol.sharedBytes)),
                     "cuFuncSetAttribute"));
+  const cuda::LaunchConfig config{1,       1, 1, unsigned(kernel.kernel().threads), 1, 1, unsigned(symbol.sharedBytes),
+                                  nullptr, nullptr, 0};
   PackedArguments packed(call.arguments, sectionOf(call.arguments, device));
   take(packed.encodeMaps(driver, kernel.kernel().tensorMaps, call.arguments));
   double bare = std::numeric_limits<double>::infinity(), same = bare, other = bare, whole = bare;
   for (int round = 0; round < 3; ++round) {
     bare = std::min(bare, microseconds(device, [&] {
-                      driver.launchKernel(function, 1, 1, 1, unsigned(kernel.kernel().threads), 1, 1,
-                                          unsigned(sharedBytes), nullptr, packed.pointers(), nullptr);
+                      driver.launchKernelEx(&config, function, packed.pointers(), nullptr);
                     }));
     same = std::min(same, microseconds(device, [&] { take(prepared.launch()); }));
     other = std::min(other, microseconds(device, [&] { take(prepared.launch(pointers)); }));
     whole = std::min(whole, microseconds(device, [&] { take(kernel.launch(call.arguments)); }));
   }
-  std::printf("a bare cuLaunchKernel                         %8.2f us\n", bare);
+  std::printf("a bare cuLaunchKernelEx                       %8.2f us\n", bare);
   std::printf("a prepared launch                             %8.2f us\n", same);
   std::printf("a prepared launch on other memory             %8.2f us\n", other);
   std::printf("a launch with all checks                      %8.2f us\n", whole);
