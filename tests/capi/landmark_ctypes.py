@@ -12,7 +12,8 @@ class Tensor(ctypes.Structure):
 
 class Arguments(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t)] + [(name, Tensor) for name in ("q", "k", "v", "o", "lse")] + [
-        ("block_size", ctypes.c_int64), ("phase", ctypes.c_int64), ("scale", ctypes.c_float), ("q_offset", ctypes.c_int64)]
+        ("block_size", ctypes.c_int64), ("phase", ctypes.c_int64), ("scale", ctypes.c_float), ("q_offset", ctypes.c_int64),
+        ("gate_threshold", ctypes.c_float), ("gate_scratch", POINTER), ("gate_scratch_bytes", ctypes.c_int64)]
 
 
 class RuntimeOptions(ctypes.Structure):
@@ -73,9 +74,18 @@ class Landmark:
         self.call("landmark_tensor_dense", address, 2, len(shape), (ctypes.c_int64 * len(shape))(*shape), ctypes.byref(result))
         return result
 
+    def initial(self, structure, function):
+        """A structure as the library initialises it. It is read from memory enough for one that has grown since this was written."""
+        memory = ctypes.create_string_buffer(4096)
+        getattr(self.functions, function)(memory)
+        made = structure.from_buffer_copy(memory)
+        if made.size != ctypes.sizeof(structure):
+            raise RuntimeError(f"{function}: the library's structure has {made.size} bytes, this one {ctypes.sizeof(structure)}")
+        return made
+
     def runtime_on(self, device, cache=""):
-        handle, made, chosen = POINTER(), POINTER(), RuntimeOptions()
-        self.functions.landmark_runtime_options_init(ctypes.byref(chosen))
+        handle, made = POINTER(), POINTER()
+        chosen = self.initial(RuntimeOptions, "landmark_runtime_options_init")
         chosen.cache_dir = cache.encode()
         self.call("landmark_device_open", device.encode(), ctypes.byref(handle))
         self.call("landmark_runtime_create", handle, ctypes.byref(chosen), ctypes.byref(made))
@@ -83,8 +93,7 @@ class Landmark:
         return made
 
     def arguments_of(self, q, k, v, o, lse, block):
-        made = Arguments()
-        self.functions.landmark_forward_arguments_init(ctypes.byref(made))
+        made = self.initial(Arguments, "landmark_forward_arguments_init")
         made.q, made.k, made.v, made.o, made.lse, made.block_size = q, k, v, o, lse, block
         return made
 
