@@ -349,7 +349,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
       auto branch = scf::IfOp::create(b, rows.alignedTo(b, 16), /*withElseRegion=*/true);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
-      storeRows(b, [&](Value inTile, ValueRange values) { storeWideRow(b, op, rows, inTile, values, writes); });
+      storeRows(b, [&](Value inTile, ValueRange values) { storeWideRow(b, op, rows, inTile, layout, values, writes); });
       b.setInsertionPointToStart(branch.elseBlock());
       storeNarrow(b);
     } else {
@@ -367,7 +367,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
   }
 
   /// A row whose pairs of columns go out in pieces of 16 bytes. All lanes take part in the exchange, whether their row is there or not.
-  static void storeWideRow(ThreadBuilder &b, tile::StoreOp op, GlobalRows &rows, Value inTile, ValueRange pairs, Value writes) {
+  static void storeWideRow(ThreadBuilder &b, tile::StoreOp op, GlobalRows &rows, Value inTile, const FragmentLayout &layout, ValueRange pairs, Value writes) {
     SmallVector<Value> pieces;
     for (size_t first = 0; first < pairs.size(); first += 4) {
       SmallVector<Value> words;
@@ -378,6 +378,8 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     auto [row, isThere] = locate(b, op, inTile);
     guarded(b, both(b, writes, isThere), [&, row = row] {
       Value column = b.shiftLeft(b.inQuad(), 3);
+      if (layout.isSliced)
+        column = b.add(b.mul(b.warp(), b.i32(layout.sliceColumns())), column);
       for (auto [number, piece] : llvm::enumerate(pieces))
         LLVM::StoreOp::create(b, piece, rows.pointer(b, row, b.add(column, b.i32(32 * number))), 16);
     });

@@ -77,3 +77,23 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// A slice's pieces of 16 bytes start at its warp's columns.
+// CHECK-LABEL: @pieces(
+// CHECK-COUNT-4: nvvm.shfl.sync
+// CHECK: %[[WARP:.*]] = arith.shrui
+// CHECK: %[[SLICE:.*]] = arith.muli %[[WARP]], %c32_i32
+// CHECK: arith.addi %[[SLICE]]
+// CHECK: llvm.store {{.*}} {alignment = 16 : i64} : vector<4xi32>
+!o = tensor<8x128xbf16, #tile.fragment<[row, slice], 4>>
+!out = memref<?x?x?x128xbf16, strided<[?, ?, ?, 1]>>
+gpu.module @kernels {
+  gpu.func @pieces(%O: !out, %row: index, %n: index) kernel attributes {known_block_size = array<i32: 128, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %o = arith.constant dense<1.0> : !o
+    tile.store %o, %O[%zero, %zero, %row] below %n : !o, !out
+    gpu.return
+  }
+}
