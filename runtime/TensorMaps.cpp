@@ -20,8 +20,13 @@ constexpr int64_t gradientArgument = 5;
 /// Of every block its landmark: token every - 1, the tokens counted from `phase` in the first one.
 int64_t firstRow(const TensorMap &map, int64_t phase) { return map.every > 1 ? map.every - 1 - phase : 0; }
 
-bool isBlank(const TensorView &view, int64_t first) {
-  return view.shape[2] <= first || view.shape[0] == 0 || view.shape[1] == 0;
+/// Nothing is launched on an empty view.
+bool isEmpty(const TensorView &view) { return std::find(view.shape.begin(), view.shape.end(), 0) != view.shape.end(); }
+
+/// The first row of the map. A view without the rows that it is of gives its own first one: no kernel reads it, but all prefetch the map.
+int64_t firstMapped(const TensorMap &map, const MappedView &mapped) {
+  int64_t first = firstRow(map, mapped.phase);
+  return first < mapped.view.shape[2] ? first : 0;
 }
 
 char *startOf(const TensorView &view, int64_t first) {
@@ -60,6 +65,9 @@ Expected<void> checkTensorMaps(const ForwardArguments &arguments) {
 Expected<void> checkTensorMaps(const BackwardArguments &arguments) {
   if (auto fits = checkTensorMaps(forwardOf(arguments)); !fits)
     return fits;
+  // Of no rows dk and dv are zero all the same, and that is for a kernel to write.
+  if (arguments.q.shape[2] == 0)
+    return Error{ErrorCode::Unsupported, "q: has no rows; a kernel that loads by tensor maps takes at least 1"};
   return checkView(arguments.dO, "dO");
 }
 
@@ -75,10 +83,10 @@ Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const Ma
   bytes = {};
   const TensorView &view = mapped.view;
   int64_t size = byteSize(view.dtype), rows = view.shape[2], rowStride = view.strides[2];
-  int64_t first = firstRow(map, mapped.phase);
-  if (isBlank(view, first))
+  if (isEmpty(view))
     return {};
-  rows = (rows - first + map.every - 1) / map.every;
+  int64_t first = firstMapped(map, mapped);
+  rows = firstRow(map, mapped.phase) < rows ? (rows - first + map.every - 1) / map.every : 1;
   auto stride = [&](int64_t count, int64_t elements) { // of a dimension of one element it says nothing
     return static_cast<uint64_t>(count > 1 ? elements * size : alignment);
   };
@@ -94,11 +102,9 @@ Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const Ma
 }
 
 Expected<void> move(const cuda::Driver &driver, const TensorMap &map, const MappedView &mapped, cuda::TensorMapBytes &bytes) {
-  const TensorView &view = mapped.view;
-  int64_t first = firstRow(map, mapped.phase);
-  if (isBlank(view, first))
+  if (isEmpty(mapped.view))
     return {};
-  return driver.check(driver.tensorMapReplaceAddress(&bytes, startOf(view, first)), "cuTensorMapReplaceAddress");
+  return driver.check(driver.tensorMapReplaceAddress(&bytes, startOf(mapped.view, firstMapped(map, mapped))), "cuTensorMapReplaceAddress");
 }
 
 } // namespace landmark

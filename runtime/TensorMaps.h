@@ -23,7 +23,7 @@ struct MappedView {
 MappedView mappedView(const ForwardArguments &arguments, int64_t argument);
 MappedView mappedView(const BackwardArguments &arguments, int64_t argument);
 
-/// Encodes `map` for one launch. A view without the rows that the map is of leaves it blank: nobody reads it.
+/// Encodes `map` for one launch. A view without the rows that the map is of gives a valid one all the same, which nobody reads; one without elements leaves it blank.
 Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const MappedView &mapped, cuda::TensorMapBytes &bytes);
 
 /// Makes of a map that was encoded for the same shapes and strides that of other memory.

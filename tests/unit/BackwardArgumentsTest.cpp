@@ -2,6 +2,7 @@
 //
 // The judge of a backward's arguments, and how they are packed.
 #include "Launch.h"
+#include "TensorMaps.h"
 #include "landmark/Runtime.h"
 
 #include <catch2/catch.hpp>
@@ -41,6 +42,22 @@ TEST_CASE("good arguments of a backward pass") {
   CHECK(refusal([](Call &call) { call.arguments.dlse = Call::rows(call.dlse); }) == "");
   CHECK(refusal([](Call &call) { call.arguments.dO.strides[1] = 0; }) == "");
   CHECK(refusal([](Call &call) { call.arguments.o = call.arguments.dO; }) == ""); // inputs may share memory
+}
+
+TEST_CASE("views of a backward that tensor maps cannot describe are told apart") {
+  auto fits = [](auto change) {
+    // The data is never read.
+    alignas(16) static char memory[16];
+    Call call;
+    for (TensorView *view : {&call.arguments.q, &call.arguments.k, &call.arguments.v, &call.arguments.dO})
+      view->data = memory;
+    change(call.arguments);
+    return bool(checkTensorMaps(call.arguments));
+  };
+  CHECK(fits([](BackwardArguments &) {}));
+  CHECK_FALSE(fits([](BackwardArguments &a) { a.dO.strides[2] = 68; }));
+  CHECK_FALSE(fits([](BackwardArguments &a) { a.q.shape[2] = a.dO.shape[2] = 0; }));
+  CHECK_FALSE(fits([](BackwardArguments &a) { a.k.shape[2] = a.v.shape[2] = 0; }));
 }
 
 TEST_CASE("arguments that a backward does not take are refused by name") {
