@@ -162,7 +162,10 @@ LogicalResult TileEmitter::convertFor(scf::ForOp loop) {
       copy(stored, buffer);
     else
       fill(init, buffer, nullptr);
-    tileBuffers.push_back(buffers[carried] = buffers[result] = buffer);
+    // One after the other: the second may move the first one's entry.
+    buffers[carried] = buffer;
+    buffers[result] = buffer;
+    tileBuffers.push_back(buffer);
   }
   auto converted = scf::ForOp::create(b, values.lookup(loop.getLowerBound()), values.lookup(loop.getUpperBound()),
                                       values.lookup(loop.getStep()), inits);
