@@ -1,7 +1,7 @@
 // Retrieval, step 3: attention to the blocks selected, to the blocks of the window, and to a row's own.  (SPEC: docs/spec.md, sections 2 and 5)
 //
 // Blocks come one at a time, from pages that a table names; each is one term of an ordinary softmax, so that their order does not matter and several programs may
-// take a part each: `merge` joins the parts.
+// take a part each: `merge` joins the parts, or, where they are programs of a cluster, they do so themselves.
 //
 // Rows and steps are those of score_top.mlir; the rows of a span share a selection, TABLE [batch, outer, span, place]. Where there are `candidates`, as of select.mlir, it is made
 // here first, by every program for itself and of the same lists: row outer * list_outer + span * list_span of VALUES and IDS. Tiles of many rows take it as it is. From the block where a span's window begins, all
@@ -148,16 +148,39 @@ gpu.module @kernels {
       scf.yield %acc_next, %m_next, %l_next : !o_tile, !row, !row
     }
 
-    %inverse, %lse = landmark.finish %m, %l : !row
+    // Parts that are programs of a cluster are joined here: the largest term of all, what each part's sums are beside it, and their sums. The first of them writes.
+    %joins_number = tile.param "joins" : index
+    %joins = arith.cmpi ne, %joins_number, %zero : index
+    %m_all, %l_all, %o_all = scf.if %joins -> (!row, !row, !o_tile) {
+      %most = tile.cluster_reduce max %m : !row
+      %kept = landmark.share %m of %most : !row
+      %kept_row = tile.broadcast %kept to [0] : !row -> !o_tile
+      %l_kept = arith.mulf %l, %kept : !row
+      %o_kept = arith.mulf %o, %kept_row : !o_tile
+      %sums:2 = tile.cluster_reduce sum %l_kept, %o_kept : !row, !o_tile
+      scf.yield %most, %sums#0, %sums#1 : !row, !row, !o_tile
+    } else {
+      scf.yield %m, %l, %o : !row, !row, !o_tile
+    }
+    %is_other = arith.cmpi ne, %split, %zero : index
+    %is_silent = arith.andi %joins, %is_other : i1
+    %end = arith.select %is_silent, %row, %row_end : index
+    %parts = arith.select %joins, %one, %splits : index
+    %own_part = arith.select %joins, %zero, %split : index
+
+    %inverse, %lse = landmark.finish %m_all, %l_all : !row
     %inverse_row = tile.broadcast %inverse to [0] : !row -> !o_tile
-    %result = arith.mulf %o, %inverse_row : !o_tile
+    %result = arith.mulf %o_all, %inverse_row : !o_tile
     %out = tile.cast %result : !o_tile -> !out_tile
-    %all_parts = arith.muli %batch, %splits : index
-    %part = arith.addi %all_parts, %split : index
-    tile.store %out, %O[%part, %outer, %row] below %row_end : !out_tile, !out_view
+    %all_parts = arith.muli %batch, %parts : index
+    %part = arith.addi %all_parts, %own_part : index
+    tile.store %out, %O[%part, %outer, %row] below %end : !out_tile, !out_view
     %ln2 = arith.constant dense<0.693147181> : !row
     %lse_e = arith.mulf %lse, %ln2 : !row           // natural logarithm
-    tile.store %lse_e, %LSE[%part, %outer, %row] below %row_end : !row, !rows_view
+    tile.store %lse_e, %LSE[%part, %outer, %row] below %end : !row, !rows_view
+    scf.if %joins {
+      tile.cluster_barrier
+    }
     gpu.return
   }
 }

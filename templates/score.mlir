@@ -18,7 +18,7 @@ gpu.module @kernels {
     %one = arith.constant 1 : index
 
     %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
-    tile.grid_wait // sequences, tables and queries may have been written just before
+    tile.grid_wait behind %batch, %row // sequences, tables and queries may have been written just before
     %q_raw = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     %slot_number = memref.load %SLOTS[%batch] : !numbers
     %slot = arith.index_cast %slot_number : i32 to index

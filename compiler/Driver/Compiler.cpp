@@ -236,6 +236,8 @@ private:
     };
     module->walk([&](tile::AllocOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
     module->walk([&](tile::AllocBarriersOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
+    if (stage == Stage::Scheduled)
+      module->walk([&](tile::ClusterReduceOp op) { add(op, op.getOffset(), threads(config, target) * op.getThreadBytes()); });
     readTensorMaps();
     readGridWaits();
     if (!target.isHost() && sharedBytesUsed > target.maxSharedBytes())

@@ -69,6 +69,11 @@ struct AllocateShared : landmark::impl::TileAllocateSharedBase<AllocateShared> {
     // Panels of 128 bytes repeat every 8 rows, and matrix units count from there.
     kernel.walk([&](tile::AllocOp op) { add(op, op.getResult().getType().getBytes(), op.getResult().getType().getSwizzle().getPanel() ? 1024 : 128); });
     kernel.walk([&](tile::AllocBarriersOp op) { add(op, op.getResult().getType().getBytes(), 16); });
+    auto blockSize = kernel.getKnownBlockSize();
+    kernel.walk([&](tile::ClusterReduceOp op) {
+      add(op, (blockSize ? blockSize->front() : 0) * op.getThreadBytes(), 16);
+      allocations.back().last = order.size(); // others may read it until the kernel ends
+    });
     // Long-lived and large ones first, at the bottom: what follows shares the rest.
     llvm::stable_sort(allocations, [](const Allocation &a, const Allocation &b) {
       return std::pair(a.alignment, a.last - a.first) > std::pair(b.alignment, b.last - b.first);
@@ -83,7 +88,9 @@ struct AllocateShared : landmark::impl::TileAllocateSharedBase<AllocateShared> {
   static LogicalResult verifyUses(gpu::GPUFuncOp kernel) {
     if (!kernel.getBody().hasOneBlock())
       return kernel.emitOpError("must be structured to have its shared memory placed");
-    return success(!kernel.walk([](Operation *op) -> WalkResult {
+    return success(!kernel.walk([&](Operation *op) -> WalkResult {
+                            if (isa<tile::ClusterReduceOp>(op) && !kernel.getKnownBlockSize())
+                              return op->emitOpError("stands in a kernel of unknown block size; run tile-assign-layouts");
                             for (Value value : op->getOperands())
                               if (isa<tile::BufferType>(value.getType()) && !(isa<tile::CopyOp, tile::SlotOp, tile::ClearOp>(op) && value.getDefiningOp<tile::AllocOp>()))
                                 return op->emitOpError("uses a ring of shared memory in another way than tile.copy, tile.slot and tile.clear");

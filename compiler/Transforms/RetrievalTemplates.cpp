@@ -32,7 +32,7 @@ std::string view(int rank, int64_t columns, std::string_view element) {
 
 /// The types of arguments.
 Aliases viewAliases(const Problem &problem) {
-  int64_t list = (problem.topK + 7) / 8 * 8; // a list's places: a multiple of a matrix tile's columns
+  int64_t list = listColumns(problem.topK);
   std::string_view type = name(problem.dtype);
   bool isPart = problem.operation == Operation::AttendPart || problem.operation == Operation::Merge;
   return {
@@ -40,14 +40,14 @@ Aliases viewAliases(const Problem &problem) {
       {"out_view", view(4, problem.headDim, isPart ? "f32" : type)},
       {"rows_view", view(3, 0, "f32")},
       {"numbers", view(1, 0, "i32")},
-      {"frequencies", view(1, 0, "i64")},
+      {"frequencies", "memref<?xi64>"},
       {"table", view(2, 0, "i32")},
       {"blocks", view(3, 0, "i64")},
       {"list_view", view(4, list, "f32")},
       {"list_ids_view", view(4, list, "i32")},
       {"logits_view", view(4, Problem::landmarksPerPage, "f32")},
-      {"candidates_view", view(4, selectionColumns, "f32")},
-      {"candidate_ids_view", view(4, selectionColumns, "i32")},
+      {"candidates_view", view(4, selectionColumns(problem.topK), "f32")},
+      {"candidate_ids_view", view(4, selectionColumns(problem.topK), "i32")},
       {"index", "index"},
       {"f32", "f32"},
   };
@@ -58,7 +58,7 @@ std::string tile(std::initializer_list<int64_t> shape, std::string_view element)
 }
 
 Aliases tileAliases(const Problem &problem, const Config &config) {
-  int64_t rows = config.queryTile, columns = config.keyTile, dim = problem.headDim, list = (problem.topK + 7) / 8 * 8;
+  int64_t rows = config.queryTile, columns = config.keyTile, dim = problem.headDim, list = (problem.topK + 7) / 8 * 8; // a list's places: a multiple of a matrix tile's columns
   std::string_view type = name(problem.dtype);
   return {
       {"q_tile", tile({rows, dim}, type)},
@@ -103,6 +103,7 @@ std::vector<std::string> argumentsOf(Operation operation) {
     return join({"candidates_view", "candidate_ids_view", "list_ids_view"}, 2, false);
   case Operation::Attend:
   case Operation::AttendPart:
+  case Operation::AttendJoin:
     return join({"view", "view", "view", "numbers", "numbers", "blocks", "candidates_view", "candidate_ids_view", "list_ids_view", "out_view", "rows_view",
                  "frequencies"},
                 12, true);

@@ -59,9 +59,12 @@ def Tile_GridWaitOp : Tile_Op<"grid_wait", [MemoryEffects<[MemRead, MemWrite]>]>
     earlier ones wrote may be read before, as all of them wait here before they let the next one begin. Stands once, in the kernel's own block. Where kernels of a stream run one after the other (the host, and GPUs before
     `sm_90`) it does nothing. Follows PTX ISA, "griddepcontrol".
 
-    Example: `tile.grid_wait`
+    Numbers named `behind`, which are not negative, are known before the kernel waits: an assembler may move arithmetic behind the wait otherwise, where it takes time that it need not.
+
+    Example: `tile.grid_wait behind %batch, %row`
   }];
-  let assemblyFormat = "attr-dict";
+  let arguments = (ins Variadic<Index>:$numbers);
+  let assemblyFormat = "(`behind` $numbers^)? attr-dict";
   let hasVerifier = 1;
 }
 
@@ -103,6 +106,8 @@ def Tile_StoreOp : Tile_Op<"store", [AttrSizedOperandSegments]> {
     Row `r` of the tile goes to row `row + r` of the view where that is below `high`; other rows are not written. A tile of rank 1
     holds one element a row.
 
+    A tile of 8 columns of 32 bits, the fewest that there are, may go to a view of 4: the others are not written.
+
     With `blocks` the tile's rows are blocks of `tokens` rows each, of which the first `stride` count: row `s * tokens + t` goes to row `row + s * stride + t`
     where `t < stride` and that row is in [0, `high`).
 
@@ -123,7 +128,7 @@ def Tile_ReadRowsOp : Tile_Op<"read_rows", [TypesMatchWith<"the fill has the ele
                                                      "::llvm::cast<::mlir::RankedTensorType>($_self).getElementType()">]> {
   let summary = "read a tile of rows from a view into registers";
   let description = [{
-    As `tile.store` writes: row `r` of the tile is row `row + r` of the view where that is below `high`, and `fill` elsewhere; a tile of rank 1 holds one element a row. For
+    As `tile.store` writes: row `r` of the tile is row `row + r` of the view where that is below `high`, and `fill` elsewhere, as in columns that the view has not; a tile of rank 1 holds one element a row. For
     what is computed on, not multiplied: operands of `tile.dot` are loaded.
 
     Example: `%v = tile.read_rows %V[%batch, %head, %row] below %rows else %none : !view -> tensor<16x8xf32>`
@@ -257,6 +262,60 @@ def Tile_ColumnOp : Tile_Op<"column", [Pure]> {
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = "$source `at` $column attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
+}
+
+def Tile_TopKOp : Tile_Op<"top_k", [Pure, AllTypesMatch<["values", "new_values"]>, AllTypesMatch<["ids", "new_ids"]>]> {
+  let summary = "the highest of a short list and of new candidates";
+  let description = [{
+    For every row the `keep` (1 to 8) highest of the list and the candidates, the highest first; of equal ones that with the lower id. Places beyond hold -inf and the id 2^31 - 1,
+    as what is absent does. No value is NaN. Along the candidates' columns (and then rows, with `across`) ids of equal values ascend, and those of the list are below them; absent candidates stand behind the others
+    of their row.
+
+    With `across` the candidates of all rows are one row's, and so is the list, whose rows but the first hold nothing; absent ones may stand anywhere. With `by_id` places are in ascending order of ids.
+
+    A thread keeps the best of its columns by insertion, then threads merge what they kept: no round of reductions for each place.
+
+    Example: `%v1, %i1 = tile.top_k %v, %i add %s, %n keep 4 : tensor<8x8xf32>, tensor<8x8xi32>, tensor<8x64xf32>, tensor<8x64xi32>`
+  }];
+  let arguments = (ins Tile_Tile:$values, Tile_Tile:$ids, Tile_Tile:$candidates, Tile_Tile:$candidate_ids, I64Attr:$keep, UnitAttr:$across, UnitAttr:$by_id);
+  let results = (outs Tile_Tile:$new_values, Tile_Tile:$new_ids);
+  let assemblyFormat = [{
+    $values `,` $ids `add` $candidates `,` $candidate_ids `keep` $keep (`across` $across^)? (`by_id` $by_id^)? attr-dict
+    `:` type($values) `,` type($ids) `,` type($candidates) `,` type($candidate_ids)
+  }];
+  let hasVerifier = 1;
+}
+
+//===-- Clusters ------------------------------------------------------------------------------------------------------===//
+
+def Tile_ClusterReduceOp : Tile_Op<"cluster_reduce", [MemoryEffects<[MemRead, MemWrite]>,
+    RangedTypesMatchWith<"results have the types of the sources", "sources", "results", "$_self">]> {
+  let summary = "combine tiles of all programs of a cluster";
+  let description = [{
+    Where up to 8 programs side by side are launched as a cluster (PTX ISA, "Cluster of cooperative thread arrays"): elements are combined with those in the same place in the other
+    programs, which all get the result. All of them come here. Each leaves its tiles in its shared memory, at `offset` bytes, set by `tile-allocate-shared`, and reads those of the others
+    (PTX ISA, "mapa", "barrier.cluster") behind a barrier: there is one `tile.cluster_barrier` behind the last of these operations, so that none ends while it is read, and none stands in a loop.
+
+    Example: `%sums:2 = tile.cluster_reduce sum %l, %o : tensor<8xf32>, tensor<8x128xf32>`
+  }];
+  let arguments = (ins Tile_ReductionKindAttr:$kind, Variadic<Tile_Tile>:$sources, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Variadic<Tile_Tile>:$results);
+  let assemblyFormat = "$kind $sources attr-dict `:` type($sources)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Bytes that a thread leaves in shared memory, in pieces of 16. Tiles have their layouts.
+    int64_t getThreadBytes();
+  }];
+}
+
+def Tile_ClusterBarrierOp : Tile_Op<"cluster_barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait until all programs of the cluster have come here";
+  let description = [{
+    Follows PTX ISA, "barrier.cluster".
+
+    Example: `tile.cluster_barrier`
+  }];
+  let assemblyFormat = "attr-dict";
 }
 
 //===-- Shared memory (scheduled form) --------------------------------------------------------------------------------===//

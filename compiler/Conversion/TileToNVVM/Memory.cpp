@@ -57,6 +57,11 @@ Value columnOf(ThreadBuilder &b, const FragmentLayout &layout, int64_t columnReg
 
 Value both(ThreadBuilder &b, Value left, Value right) { return left ? (right ? b.bitAnd(left, right) : left) : right; }
 
+/// Where a view has half of a tile's 8 columns: whether this lane's are among them. Otherwise null.
+Value hasColumns(ThreadBuilder &b, MemRefType view, RankedTensorType tile) {
+  return tile.getRank() == 2 && view.getShape().back() < tile.getShape().back() ? b.less(b.inQuad(), b.i32(2)) : Value();
+}
+
 /// One tile.copy: `threads` threads take the tile's pieces in turn.
 class CopyEmitter {
 public:
@@ -195,13 +200,19 @@ struct LowerWait : OpConversionPattern<tile::WaitOp> {
   }
 };
 
-/// As assembly, which no access to memory is moved across; upstream's operation says nothing of memory.
+/// As assembly, which no access to memory is moved across; upstream's operation says nothing of memory. A condition that always holds, of the numbers that are
+/// to be known, keeps the assembler from waiting before it has them.
 struct LowerGridWait : OpConversionPattern<tile::GridWaitOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(tile::GridWaitOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
-    LLVM::InlineAsmOp::create(rewriter, op.getLoc(), TypeRange(), ValueRange(), "griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;", "~{memory}",
-                              /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
-                              LLVM::AsmDialectAttr::get(op.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
+    ThreadBuilder b(op.getLoc(), rewriter);
+    Value known;
+    for (Value number : op.getNumbers())
+      known = known ? b.bitOr(known, b.toI32(number)) : b.toI32(number);
+    StringRef text = known ? "{\n\t.reg .pred holds;\n\tsetp.ge.s32 holds, $0, 0;\n\t@holds griddepcontrol.wait;\n\t}\n\tgriddepcontrol.launch_dependents;"
+                           : "griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;";
+    LLVM::InlineAsmOp::create(b, TypeRange(), known ? ValueRange(known) : ValueRange(), text, known ? "r,~{memory}" : "~{memory}", /*has_side_effects=*/true,
+                              /*is_align_stack=*/false, LLVM::TailCallKind::None, LLVM::AsmDialectAttr::get(op.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
     rewriter.eraseOp(op);
     return success();
   }
@@ -333,6 +344,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     auto size = op->getParentOfType<gpu::GPUFuncOp>().getKnownBlockSize();
     if (layout.warps == 1 && size && size->front() > 32) // of copies in all warps, the first one's
       writes = both(b, writes, b.less(b.thread(), b.i32(32)));
+    writes = both(b, writes, hasColumns(b, op.getView().getType(), type));
     Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
     int64_t perRow = adaptor.getValue().size() / layout.rowRegisters();
     auto storeRows = [&](ThreadBuilder &b, auto store) {
@@ -430,7 +442,8 @@ struct LowerReadRows : OpConversionPattern<tile::ReadRowsOp> {
     if (!layout.rows || layout.blocks)
       return op.emitOpError("lowers tiles of rows, or of rows and columns");
     GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
-    auto isThere = [&](Value row) { return b.less(row, b.toI32(op.getHigh())); };
+    Value hasThem = hasColumns(b, op.getView().getType(), type);
+    auto isThere = [&](Value row) { return both(b, b.less(row, b.toI32(op.getHigh())), hasThem); };
     return lowerRowsToRegisters(op, type, rows, op.getRow(), isThere, adaptor.getFill(), *getTypeConverter(), rewriter, b);
   }
 };
