@@ -199,7 +199,8 @@ Config RetrievalPlan::config(Operation step, const Target &target) const {
     return config;
   }
   int64_t steps = scores ? ceilDiv(tiles * (columns / scoreTile), scoreSplits) : ceilDiv(blocks(), attendSplits);
-  config.stages = std::min(config.stages, steps); // no more than a program has tiles
+  // No more than a program has tiles; but what begins before the wait for the kernel before, as landmarks of score_top do, takes a stage ahead.
+  config.stages = std::min(config.stages, step == Operation::ScoreTop ? std::max<int64_t>(2, steps) : steps);
   if (order.span <= 8)
     config.queryTile = 8; // half of what a matrix instruction takes: half the work on its results
   if (order.span < largeTile)

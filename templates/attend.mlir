@@ -9,7 +9,7 @@
 // incomplete. O is [batch * splits + split, outer, inner, D], LSE without the D.
 
 gpu.module @kernels {
-  gpu.func @landmark_attend(%Q: !view, %K: !view, %V: !view, %SLOTS: !numbers, %LENGTHS: !numbers, %BLOCKS: !blocks, %VALUES: !candidates_view, %IDS: !candidate_ids_view,
+  gpu.func @landmark_attend(%Q: !view, %K: !pages, %V: !pages, %SLOTS: !numbers, %LENGTHS: !numbers, %BLOCKS: !blocks, %VALUES: !candidates_view, %IDS: !candidate_ids_view,
                             %TABLE: !list_ids_view, %O: !out_view, %LSE: !rows_view, %FREQUENCIES: !frequencies,
                             %span: index, %splits: index, %outer_step: index, %inner_step: index, %group: index, %back: index, %window: index,
                             %list_outer: index, %list_span: index, %candidates: index, %half: index, %compact: index, %scale: f32) kernel {
@@ -120,7 +120,7 @@ gpu.module @kernels {
       %block_row = arith.muli %b, %L : index
       %left = arith.subi %length, %block_row : index
       %tokens = arith.minsi %left, %L : index
-      %k_raw = tile.load %K[%page, %kv_head, %zero] stride %L in [%zero, %tokens) : !view -> !kv_tile
+      %k_raw = tile.load %K[%page, %kv_head, %zero] stride %L in [%zero, %tokens) : !pages -> !kv_tile
       // A retrieved block may stand in a slot; others are shifted.
       %is_far = arith.cmpi slt, %b, %far : index
       %next_slot = arith.addi %j, %one : index
@@ -136,7 +136,7 @@ gpu.module @kernels {
       } else {
         scf.yield %k_raw : !kv_tile
       }
-      %v = tile.load %V[%page, %kv_head, %zero] stride %L count %ordinary in [%zero, %tokens) : !view -> !kv_tile
+      %v = tile.load %V[%page, %kv_head, %zero] stride %L count %ordinary in [%zero, %tokens) : !pages -> !kv_tile
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
       %seen = landmark.tokens rows(%row_block, %row_token) at %b keys(%length) phase(%zero) block(%L) : !row_index, !row_index -> !seen
       %own = landmark.own %row_block at %b : !row_index -> !own

@@ -246,8 +246,7 @@ SmallVector<Value> expandOnline(ir::OnlineOp op, TileBuilder &b) {
 
 SmallVector<Value> expandFinish(ir::FinishOp op, TileBuilder &b) {
   Value zero = b.floatSplatLike(0.0f, op.getSum());
-  Value inverse = arith::DivFOp::create(b, b.floatSplatLike(1.0f, op.getSum()), op.getSum());
-  return {b.select(b.equals(op.getSum(), zero), zero, inverse), b.addf(op.getMax(), b.log2(op.getSum()))};
+  return {b.select(b.equals(op.getSum(), zero), zero, b.reciprocal(op.getSum())), b.addf(op.getMax(), b.log2(op.getSum()))};
 }
 
 SmallVector<Value> expandJoin(ir::JoinOp op, TileBuilder &b) {

@@ -37,6 +37,7 @@ Aliases viewAliases(const Problem &problem) {
   bool isPart = problem.operation == Operation::AttendPart || problem.operation == Operation::Merge;
   return {
       {"view", view(4, problem.headDim, type)},
+      {"pages", fmt::format("memref<?x?x?x{0}x{1}, strided<[?, ?, {0}, 1]>>", problem.headDim, type)}, // rows of a page lie side by side
       {"out_view", view(4, problem.headDim, isPart ? "f32" : type)},
       {"rows_view", view(3, 0, "f32")},
       {"numbers", view(1, 0, "i32")},
@@ -93,9 +94,9 @@ std::vector<std::string> argumentsOf(Operation operation) {
   };
   switch (operation) {
   case Operation::ScoreTop:
-    return join({"view", "view", "numbers", "numbers", "table", "list_view", "list_ids_view", "frequencies"}, 11, false);
+    return join({"view", "pages", "numbers", "numbers", "table", "list_view", "list_ids_view", "frequencies"}, 11, false);
   case Operation::Score:
-    return join({"view", "view", "numbers", "numbers", "table", "logits_view", "rows_view", "frequencies"}, 13, true);
+    return join({"view", "pages", "numbers", "numbers", "table", "logits_view", "rows_view", "frequencies"}, 13, true);
   case Operation::Pool:
     return join({"logits_view", "logits_view", "numbers", "numbers", "logits_view", "list_view", "list_ids_view"}, 9,
                 true);
@@ -104,7 +105,7 @@ std::vector<std::string> argumentsOf(Operation operation) {
   case Operation::Attend:
   case Operation::AttendPart:
   case Operation::AttendJoin:
-    return join({"view", "view", "view", "numbers", "numbers", "blocks", "candidates_view", "candidate_ids_view", "list_ids_view", "out_view", "rows_view",
+    return join({"view", "pages", "pages", "numbers", "numbers", "blocks", "candidates_view", "candidate_ids_view", "list_ids_view", "out_view", "rows_view",
                  "frequencies"},
                 12, true);
   case Operation::Merge:

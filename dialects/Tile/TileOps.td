@@ -52,7 +52,7 @@ def Tile_ProgramOp : Tile_Op<"program", [Pure]> {
   let assemblyFormat = "`of` $count attr-dict";
 }
 
-def Tile_GridWaitOp : Tile_Op<"grid_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+def Tile_GridWaitOp : Tile_Op<"grid_wait", [AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "wait until the kernel before this one has ended, and let the next one begin";
   let description = [{
     A kernel that says this may be launched before the one before it in its stream has ended. What that one writes may be read, and what it reads be written, from here on; what
@@ -60,11 +60,12 @@ def Tile_GridWaitOp : Tile_Op<"grid_wait", [MemoryEffects<[MemRead, MemWrite]>]>
     `sm_90`) it does nothing. Follows PTX ISA, "griddepcontrol".
 
     Numbers named `behind`, which are not negative, are known before the kernel waits: an assembler may move arithmetic behind the wait otherwise, where it takes time that it need not.
+    Views named `early` are written by no kernel, but by copies, which a kernel never overtakes: `tile-pipeline-loads` may begin a loop's first copies from them before the kernel waits.
 
-    Example: `tile.grid_wait behind %batch, %row`
+    Example: `tile.grid_wait behind %batch, %row early %K : !view`
   }];
-  let arguments = (ins Variadic<Index>:$numbers);
-  let assemblyFormat = "(`behind` $numbers^)? attr-dict";
+  let arguments = (ins Variadic<Index>:$numbers, Variadic<AnyMemRef>:$early);
+  let assemblyFormat = "(`behind` $numbers^)? (`early` $early^ `:` type($early))? attr-dict";
   let hasVerifier = 1;
 }
 

@@ -34,11 +34,13 @@ public:
     return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, low, b.i64(0));
   }
 
-  /// Pointer to column `column` of row `row`, both i32: rows are fewer than 2^31, the offset is not (C8).
-  Value pointer(ThreadBuilder &b, Value row, Value column) {
+  /// Pointer to column `column` of row `row + further`, both i32: rows are fewer than 2^31, the offset is not (C8).
+  Value pointer(ThreadBuilder &b, Value row, Value column, int64_t further = 0) {
     Value offset = arith::ExtUIOp::create(b, b.getI64Type(), b.mul(column, b.i32(bytes)));
     Value wideRow = arith::ExtSIOp::create(b, b.getI64Type(), row);
     Value address = b.add(b.add(base, b.mul(wideRow, rowStride)), offset);
+    if (further)
+      address = b.add(address, b.mul(rowStride, b.i64(further)));
     return LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global)), address);
   }
 
@@ -76,9 +78,9 @@ public:
       Value piece = b.add(b.thread(), b.i32(start));
       // Where a row's pieces divide the threads the compiler sees one row and chunk a thread, and constants on top.
       bool isRegular = threads % chunks == 0;
-      Value row = isRegular ? b.add(b.divide(b.thread(), chunks), b.i32(start / chunks)) : b.divide(piece, chunks);
-      Value chunk = b.remainder(isRegular ? b.thread() : piece, chunks);
-      auto copy = [&](ThreadBuilder &b) { emitPiece(row, chunk); };
+      Value row = b.divide(isRegular ? b.thread() : piece, chunks), chunk = b.remainder(isRegular ? b.thread() : piece, chunks);
+      int64_t further = isRegular ? start / chunks : 0;
+      auto copy = [&](ThreadBuilder &b) { emitPiece(row, further, chunk); };
       if (start + threads <= pieces)
         copy(b);
       else
@@ -119,11 +121,15 @@ private:
     body(b);
   }
 
-  void emitPiece(Value row, Value chunk) {
-    auto [source, isThere] = locate(row);
-    Value size = arith::SelectOp::create(b, isThere, b.i32(16), b.i32(0));
-    Value pointer = rows.pointer(b, source, b.mul(chunk, b.i32(16 / rows.bytes)));
-    NVVM::CpAsyncOp::create(b, destination(row, chunk), pointer, b.getI32IntegerAttr(16),
+  /// Chunk `chunk` of row `row + further`.
+  void emitPiece(Value row, int64_t further, Value chunk) {
+    auto [source, isThere] = locate(b.add(row, b.i32(further)));
+    Value size = arith::SelectOp::create(b, isThere, b.i32(16), b.i32(0)), column = b.mul(chunk, b.i32(16 / rows.bytes));
+    // Rows of one run lie a constant number of rows from the thread's first, and rows 8 apart are swizzled alike.
+    bool isRun = type.getShape().size() == 2 ? !op.getStride() : type.getShape().front() == 1;
+    Value pointer = isRun ? rows.pointer(b, locate(row).first, column, further) : rows.pointer(b, source, column);
+    Value place = b.sharedOffset(destination(b.add(row, b.i32(further % 8)), chunk), b.i32((further - further % 8) * rowPitch(type)));
+    NVVM::CpAsyncOp::create(b, place, pointer, b.getI32IntegerAttr(16),
                             NVVM::LoadCacheModifierKindAttr::get(b.getContext(), NVVM::LoadCacheModifierKind::CG), size);
   }
 
