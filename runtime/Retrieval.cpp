@@ -288,8 +288,9 @@ Expected<void> Retrieval::State::pool(int64_t queries, int64_t back, bool isFirs
   KernelArguments arguments;
   arguments.view(logits.data(), {batch() * plan.tiles, order.outer, order.inner, columns},
                  {batchStride, order.outerOf(headStride, columns), order.innerOf(headStride, columns), 1});
-  arguments.view(logSums.data(), {batch(), order.outer, order.inner, columns},
-                 {batchStride, order.outerOf(sumHead, sumQuery), order.innerOf(sumHead, sumQuery), 1});
+  for (int64_t width : {columns, int64_t(8)}) // all of a row, and few of them
+    arguments.view(logSums.data(), {batch(), order.outer, order.inner, width},
+                   {batchStride, order.outerOf(sumHead, sumQuery), order.innerOf(sumHead, sumQuery), 1});
   addSequences(arguments);
   arguments.view(pooled.data(), {batch() * plan.tiles, order.outer, order.spans(), columns},
                  {order.outer * order.spans() * columns, order.spans() * columns, columns, 1});

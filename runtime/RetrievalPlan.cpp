@@ -208,6 +208,8 @@ Config RetrievalPlan::config(Operation step, const Target &target) const {
   Config large = config;
   large.warps = 4;
   large.queryTile = largeTile;
+  if (step == Operation::Score)
+    large.stages = std::min<int64_t>(large.stages, 2); // four programs of a multiprocessor, as many as the landmarks are cut for
   return validate(large, problem(step), target) ? large : config;
 }
 

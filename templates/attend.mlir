@@ -23,6 +23,11 @@ gpu.module @kernels {
     %zero = arith.constant 0 : index
     %one = arith.constant 1 : index
 
+    %joins_number = tile.param "joins" : index
+    %joins = arith.cmpi ne, %joins_number, %zero : index
+    scf.if %joins {
+      tile.cluster_open
+    }
     %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
     %q_raw = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     %slot_number = memref.load %SLOTS[%batch] : !numbers
@@ -148,16 +153,9 @@ gpu.module @kernels {
       scf.yield %acc_next, %m_next, %l_next : !o_tile, !row, !row
     }
 
-    // Parts that are programs of a cluster are joined here: the largest term of all, what each part's sums are beside it, and their sums. The first of them writes.
-    %joins_number = tile.param "joins" : index
-    %joins = arith.cmpi ne, %joins_number, %zero : index
+    // Parts that are programs of a cluster are joined here, in the first of them, which writes: sums that have the exponent %m.
     %m_all, %l_all, %o_all = scf.if %joins -> (!row, !row, !o_tile) {
-      %most = tile.cluster_reduce max %m : !row
-      %kept = landmark.share %m of %most : !row
-      %kept_row = tile.broadcast %kept to [0] : !row -> !o_tile
-      %l_kept = arith.mulf %l, %kept : !row
-      %o_kept = arith.mulf %o, %kept_row : !o_tile
-      %sums:2 = tile.cluster_reduce sum %l_kept, %o_kept : !row, !o_tile
+      %most, %sums:2 = tile.cluster_sum exponent %m of %l, %o below %rows : !row, !row, !o_tile
       scf.yield %most, %sums#0, %sums#1 : !row, !row, !o_tile
     } else {
       scf.yield %m, %l, %o : !row, !row, !o_tile
@@ -178,9 +176,6 @@ gpu.module @kernels {
     %ln2 = arith.constant dense<0.693147181> : !row
     %lse_e = arith.mulf %lse, %ln2 : !row           // natural logarithm
     tile.store %lse_e, %LSE[%part, %outer, %row] below %end : !row, !rows_view
-    scf.if %joins {
-      tile.cluster_barrier
-    }
     gpu.return
   }
 }

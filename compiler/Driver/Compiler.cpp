@@ -237,7 +237,7 @@ private:
     module->walk([&](tile::AllocOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
     module->walk([&](tile::AllocBarriersOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
     if (stage == Stage::Scheduled)
-      module->walk([&](tile::ClusterReduceOp op) { add(op, op.getOffset(), threads(config, target) * op.getThreadBytes()); });
+      module->walk([&](tile::ClusterSumOp op) { add(op, op.getOffset(), op.getSharedBytes(threads(config, target))); });
     readTensorMaps();
     readGridWaits();
     if (!target.isHost() && sharedBytesUsed > target.maxSharedBytes())

@@ -59,9 +59,10 @@ int64_t retrievalSharedBytes(const Config &config, const Problem &problem) {
   if (problem.rotates)
     rows += config.queryTile + config.keyTile;
   int64_t logits = hasSlices(config, problem) ? 4 * config.queryTile * config.keyTile : 0; // which warps hand to one another
-  // What programs of a cluster leave for one another: rows of the result, and two numbers of each in every lane, in pieces of 16 bytes.
-  int64_t left = joins(problem) ? 4 * config.queryTile * problem.headDim + 3 * 16 * 32 * config.warps : 0; // where rings were
-  return std::max(rows * problem.headDim * byteSize(problem.dtype) + logits, left);
+  // What programs of a cluster send: a thread's registers of the result, and two numbers for each of its rows, in pieces of 16 bytes.
+  int64_t registers = config.queryTile * problem.headDim / (32 * config.warps) + config.queryTile / (4 * (hasSlices(config, problem) ? 1 : config.warps));
+  int64_t received = joins(problem) ? 16 + 8 * 32 * config.warps * 16 * ((registers + 3) / 4) : 0;
+  return rows * problem.headDim * byteSize(problem.dtype) + logits + received;
 }
 
 bool holdsList(const Config &config) { return config.queryTile <= 16; }

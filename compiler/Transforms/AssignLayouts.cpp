@@ -119,11 +119,11 @@ private:
           return failure();
       return success();
     }
-    if (auto reduce = dyn_cast<tile::ClusterReduceOp>(op)) {
-      for (auto [source, result] : llvm::zip(reduce.getSources(), reduce.getResults()))
+    if (auto sum = dyn_cast<tile::ClusterSumOp>(op)) {
+      for (auto [source, result] : llvm::zip(sum.getSources(), sum.getSums()))
         if (failed(unify(op, {source, result})))
           return failure();
-      return success();
+      return unify(op, {sum.getExponent(), sum.getMost()});
     }
     if (auto reduce = dyn_cast<tile::ReduceOp>(op))
       return visitDropped(op, reduce.getSource(), reduce.getResult(), reduce.getDims());

@@ -47,6 +47,7 @@ Aliases viewAliases(const Problem &problem) {
       {"list_view", view(4, list, "f32")},
       {"list_ids_view", view(4, list, "i32")},
       {"logits_view", view(4, Problem::landmarksPerPage, "f32")},
+      {"few_view", view(4, 8, "f32")},
       {"candidates_view", view(4, selectionColumns(problem.topK), "f32")},
       {"candidate_ids_view", view(4, selectionColumns(problem.topK), "i32")},
       {"index", "index"},
@@ -75,6 +76,8 @@ Aliases tileAliases(const Problem &problem, const Config &config) {
       {"g_tile", tile({rows, columns}, "f32")},
       {"gates", tile({rows, columns}, "i1")},
       {"gate_ids", tile({rows, columns}, "i32")},
+      {"few_tile", tile({rows, 8}, "f32")},
+      {"few_gates", tile({rows, 8}, "i1")},
       {"columns", tile({columns}, "f32")},
       {"list", tile({rows, list}, "f32")},
       {"list_ids", tile({rows, list}, "i32")},
@@ -98,7 +101,7 @@ std::vector<std::string> argumentsOf(Operation operation) {
   case Operation::Score:
     return join({"view", "pages", "numbers", "numbers", "table", "logits_view", "rows_view", "frequencies"}, 13, true);
   case Operation::Pool:
-    return join({"logits_view", "logits_view", "numbers", "numbers", "logits_view", "list_view", "list_ids_view"}, 9,
+    return join({"logits_view", "logits_view", "few_view", "numbers", "numbers", "logits_view", "list_view", "list_ids_view"}, 9,
                 true);
   case Operation::Select:
     return join({"candidates_view", "candidate_ids_view", "list_ids_view"}, 2, false);

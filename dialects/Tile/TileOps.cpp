@@ -318,31 +318,34 @@ LogicalResult TopKOp::verify() {
   return success();
 }
 
-LogicalResult ClusterReduceOp::verify() {
-  if (getSources().empty())
-    return emitOpError("takes one tile at least");
+LogicalResult ClusterSumOp::verify() {
+  RankedTensorType exponent = getExponent().getType();
+  if (exponent.getRank() != 1 || !exponent.getElementType().isF32())
+    return emitOpError("takes an f32 exponent for every row, got ") << exponent;
   for (Value source : getSources()) {
     auto type = cast<RankedTensorType>(source.getType());
-    FragmentAttr layout = layoutOf(type);
-    if (!type.getElementType().isF32() || type.getRank() < 1)
-      return emitOpError("combines tiles of f32, of rows at least, got ") << type;
-    if (layout && (layout.getRoles().front() != Role::Row || layout.getSplit() != 1))
-      return emitOpError("needs tiles whose first dimension are rows, which no groups of warps share, got ") << type;
+    if (!type.getElementType().isF32() || type.getRank() < 1 || type.getRank() > 2 || type.getDimSize(0) != exponent.getDimSize(0))
+      return emitOpError("adds tiles of f32, with the rows that have exponents, got ") << type;
+    FragmentAttr layout = layoutOf(type), rows = layoutOf(exponent);
+    if (layout && (!rows || layout.getRoles().front() != Role::Row || layout.getSplit() != 1 || layout.getRowWarps() != rows.getRowWarps()))
+      return emitOpError("needs tiles whose rows lie as their exponents do, and which no groups of warps share, got ") << type << " and " << exponent;
   }
-  if ((*this)->getParentOfType<LoopLikeOpInterface>())
-    return emitOpError("must not stand in a loop");
-  return success();
+  auto kernel = dyn_cast_if_present<FunctionOpInterface>((*this)->getParentOp());
+  if (kernel && llvm::count_if((*this)->getBlock()->getOperations(), llvm::IsaPred<ClusterSumOp>) > 1)
+    return emitOpError("stands once in a kernel");
+  return (*this)->getParentOfType<LoopLikeOpInterface>() ? emitOpError("must not stand in a loop") : success();
 }
 
-int64_t ClusterReduceOp::getThreadBytes() {
-  int64_t elements = 0;
-  for (Value source : getSources()) {
-    auto type = cast<RankedTensorType>(source.getType());
+int64_t ClusterSumOp::getThreadBytes() {
+  auto registers = [](RankedTensorType type) {
     FragmentAttr layout = layoutOf(type);
-    bool hasColumns = layout.getRoles().back() == Role::Column || layout.isSliced();
-    elements += type.getNumElements() * (hasColumns ? 1 : 4) / (32 * layout.getWarps()); // four lanes hold a value by row
-  }
-  return 16 * ((elements + 3) / 4);
+    bool hasColumns = type.getRank() == 2;
+    return type.getNumElements() * (hasColumns ? 1 : 4) / (32 * layout.getWarps()); // four lanes hold a value by row
+  };
+  int64_t all = registers(getExponent().getType());
+  for (Value source : getSources())
+    all += registers(cast<RankedTensorType>(source.getType()));
+  return (4 * all + pieceBytes - 1) / pieceBytes * pieceBytes;
 }
 
 LogicalResult ColumnOp::verify() {

@@ -289,34 +289,41 @@ def Tile_TopKOp : Tile_Op<"top_k", [Pure, AllTypesMatch<["values", "new_values"]
 
 //===-- Clusters ------------------------------------------------------------------------------------------------------===//
 
-def Tile_ClusterReduceOp : Tile_Op<"cluster_reduce", [MemoryEffects<[MemRead, MemWrite]>,
-    RangedTypesMatchWith<"results have the types of the sources", "sources", "results", "$_self">]> {
-  let summary = "combine tiles of all programs of a cluster";
+def Tile_ClusterOpenOp : Tile_Op<"cluster_open", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "be ready for what the other programs of the cluster send";
   let description = [{
-    Where up to 8 programs side by side are launched as a cluster (PTX ISA, "Cluster of cooperative thread arrays"): elements are combined with those in the same place in the other
-    programs, which all get the result. All of them come here. Each leaves its tiles in its shared memory, at `offset` bytes, set by `tile-allocate-shared`, and reads those of the others
-    (PTX ISA, "mapa", "barrier.cluster") behind a barrier: there is one `tile.cluster_barrier` behind the last of these operations, so that none ends while it is read, and none stands in a loop.
+    Up to 8 programs side by side may be launched as a cluster (PTX ISA, "Cluster of cooperative thread arrays"). Once in a kernel that has a `tile.cluster_sum`, as far before it as can be: programs
+    wait for one another between the two. `offset` is that of the sum, set by `tile-allocate-shared`. Follows PTX ISA, "mbarrier.init", "barrier.cluster".
 
-    Example: `%sums:2 = tile.cluster_reduce sum %l, %o : tensor<8xf32>, tensor<8x128xf32>`
+    Example: `tile.cluster_open`
   }];
-  let arguments = (ins Tile_ReductionKindAttr:$kind, Variadic<Tile_Tile>:$sources, OptionalAttr<I64Attr>:$offset);
-  let results = (outs Variadic<Tile_Tile>:$results);
-  let assemblyFormat = "$kind $sources attr-dict `:` type($sources)";
-  let hasVerifier = 1;
-  let extraClassDeclaration = [{
-    /// Bytes that a thread leaves in shared memory, in pieces of 16. Tiles have their layouts.
-    int64_t getThreadBytes();
-  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$offset);
+  let assemblyFormat = "attr-dict";
 }
 
-def Tile_ClusterBarrierOp : Tile_Op<"cluster_barrier", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "wait until all programs of the cluster have come here";
+def Tile_ClusterSumOp : Tile_Op<"cluster_sum", [MemoryEffects<[MemRead, MemWrite]>, AllTypesMatch<["exponent", "most"]>,
+    RangedTypesMatchWith<"sums have the types of the sources", "sources", "sums", "$_self">]> {
+  let summary = "sum, over the programs of a cluster, of tiles whose rows have exponents";
   let description = [{
-    Follows PTX ISA, "barrier.cluster".
+    Every program has tiles whose rows stand for `source * 2^exponent`. `most` is the largest exponent of a row in all programs, and a sum that of `source * 2^(exponent - most)`: 0 for an exponent
+    of -inf. Programs come here once, all of them, and send what they have to the first, which alone has the results; the others' are what they brought. Rows from `high` on have none.
 
-    Example: `tile.cluster_barrier`
+    What is sent goes to shared memory of the first, at `offset` bytes, set by `tile-allocate-shared`: a barrier, then for each of 8 programs what its threads hold, the same thread reads it. Follows PTX ISA,
+    "st.async", "mapa", "mbarrier".
+
+    Example: `%most, %sums:2 = tile.cluster_sum exponent %m of %l, %o below %rows : tensor<8xf32>, tensor<8xf32>, tensor<8x128xf32>`
   }];
-  let assemblyFormat = "attr-dict";
+  let arguments = (ins Tile_Tile:$exponent, Variadic<Tile_Tile>:$sources, Index:$high, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_Tile:$most, Variadic<Tile_Tile>:$sums);
+  let assemblyFormat = "`exponent` $exponent `of` $sources `below` $high attr-dict `:` type($exponent) `,` type($sources)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    static constexpr int64_t mostPrograms = 8, barrierBytes = 16, pieceBytes = 16;
+    /// Bytes that a thread sends, in pieces. Tiles have their layouts.
+    int64_t getThreadBytes();
+    /// Bytes that it takes of the shared memory of programs of so many threads.
+    int64_t getSharedBytes(int64_t threads) { return barrierBytes + mostPrograms * threads * getThreadBytes(); }
+  }];
 }
 
 //===-- Shared memory (scheduled form) --------------------------------------------------------------------------------===//

@@ -242,6 +242,25 @@ SmallVector<Value> loadRow(ThreadBuilder &b, GlobalRows &rows, Value row, const 
       values.push_back(LLVM::LoadOp::create(b, type, rows.pointer(b, row, column(number)), rows.bytes));
     return values;
   }
+  if (!isa<VectorType>(types.front())) { // elements of 32 bits, two neighbours in one piece
+    auto together = [&](OpBuilder &builder, Location loc) {
+      ThreadBuilder inner(loc, builder);
+      SmallVector<Value> elements;
+      for (size_t number = 0; number < types.size(); number += 2) {
+        Value pair = LLVM::LoadOp::create(inner, VectorType::get({2}, types.front()), rows.pointer(inner, row, columnOf(inner, layout, number)), 8);
+        for (int64_t e = 0; e < 2; ++e)
+          elements.push_back(vector::ExtractOp::create(inner, pair, e));
+      }
+      scf::YieldOp::create(inner, elements);
+    };
+    auto apart = [&](OpBuilder &builder, Location loc) {
+      ThreadBuilder inner(loc, builder);
+      scf::YieldOp::create(inner, loadRow(inner, rows, row, layout, types, Value()));
+    };
+    auto branch = scf::IfOp::create(b, pairsFit, together, apart);
+    llvm::append_range(values, branch.getResults());
+    return values;
+  }
   auto inPairs = [&](OpBuilder &builder, Location loc) {
     ThreadBuilder inner(loc, builder);
     SmallVector<Value> pairs;
@@ -272,7 +291,7 @@ LogicalResult lowerRowsToRegisters(mlir::Operation *op, RankedTensorType type, G
                                    const TypeConverter &converter, ConversionPatternRewriter &rewriter, ThreadBuilder &b) {
   FragmentLayout layout = layoutOf(type);
   Value firstRow = b.add(b.toI32(first), b.firstRow(layout));
-  Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
+  Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : layout.columns && rows.bytes == 4 ? rows.alignedTo(b, 8) : Value();
   SmallVector<Type> types;
   if (failed(converter.convertType(type, types)))
     return failure();
@@ -351,7 +370,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     if (layout.warps == 1 && size && size->front() > 32) // of copies in all warps, the first one's
       writes = both(b, writes, b.less(b.thread(), b.i32(32)));
     writes = both(b, writes, hasColumns(b, op.getView().getType(), type));
-    Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
+    Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : layout.columns && rows.bytes == 4 ? rows.alignedTo(b, 8) : Value();
     int64_t perRow = adaptor.getValue().size() / layout.rowRegisters();
     auto storeRows = [&](ThreadBuilder &b, auto store) {
       for (int64_t i = 0; i < layout.rowRegisters(); ++i)
@@ -363,7 +382,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
         guarded(b, both(b, writes, isThere), [&] { storeRow(b, rows, row, layout, values, pairsFit); });
       });
     };
-    if (pairsFit && perRow % 4 == 0) {
+    if (isPaired(type) && perRow % 4 == 0) {
       auto branch = scf::IfOp::create(b, rows.alignedTo(b, 16), /*withElseRegion=*/true);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
@@ -426,6 +445,15 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     auto branch = scf::IfOp::create(b, pairsFit, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
+    if (rows.bytes == 4) { // two neighbours in one piece
+      for (size_t number = 0; number < values.size(); number += 2) {
+        auto type = VectorType::get({2}, values.front().getType());
+        LLVM::StoreOp::create(b, vector::FromElementsOp::create(b, type, values.slice(number, 2)), rows.pointer(b, row, columnOf(b, layout, number)), 8);
+      }
+      b.setInsertionPointToStart(branch.elseBlock());
+      storeRow(b, rows, row, layout, values, Value());
+      return;
+    }
     for (auto [number, pair] : llvm::enumerate(values))
       LLVM::StoreOp::create(b, pair, rows.pointer(b, row, columnOf(b, layout, 2 * number)), 4);
     b.setInsertionPointToStart(branch.elseBlock());
