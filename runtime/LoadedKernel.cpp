@@ -119,18 +119,13 @@ Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **ar
   for (std::size_t i = 0; i < programs.size(); ++i) {
     if (programs[i] == 0)
       continue;
-<<<<<<< HEAD
-    int64_t blocks = (programs[i] + kernel.config.programs - 1) / kernel.config.programs;
+    int64_t blocks = blocksOf(programs[i], kernel.config, device.multiprocessors());
     std::array<cuda::LaunchAttribute, 2> attributes;
     unsigned attributeCount = 0;
     if (kernel.functions[i].waitsForGrid)
       attributes[attributeCount++] = {cuda::ProgrammaticStreamSerialization, {}, {.value = 1}};
     if (cluster > 1)
       attributes[attributeCount++] = {cuda::ClusterDimension, {}, {.cluster = {unsigned(cluster), 1, 1}}};
-=======
-    int64_t blocks = blocksOf(programs[i], kernel.config, device.multiprocessors());
-    cuda::LaunchAttribute ahead{cuda::ProgrammaticStreamSerialization, {}, {1}};
->>>>>>> d4b0a01df040d4f6ef12aed982a10e4003b08e92
     cuda::LaunchConfig config{unsigned(blocks),
                               1,
                               1,
