@@ -70,6 +70,8 @@ struct RetrievalPlan {
   Problem problem(Operation step) const;
   Config config(Operation step, const Target &target) const;
   Config sliced(Config config, Operation step, const Target &target) const;
+  /// Whether a step may have another schedule than that: what the plan counts on must be the same.
+  bool takes(const Config &other, Operation step, const Target &target) const;
 
   // Elements of the memory between the kernels.
   int64_t lists() const;

@@ -5,6 +5,7 @@
 #include "KernelStore.h"
 #include "LoadedKernel.h"
 #include "Log.h"
+#include "RetrievalPlan.h"
 #include "SingleFlight.h"
 #include "TensorMaps.h"
 #include "tune/Tuner.h"
@@ -71,7 +72,7 @@ struct Runtime::State {
     if (knobs.tune != TuneMode::On || known || knobs.strict)
       return tune::scheduleFor(problem, device, knobs);
     tune::Options how;
-    how.workload = tune::defaultWorkload(device);
+    how.workload = tune::defaultWorkload(problem.operation, device);
     how.compile = options;
     auto result = measure(problem, how);
     return result ? result->config : defaultConfig(problem, device.target());
@@ -96,7 +97,7 @@ struct Runtime::State {
 
   Expected<TuneResult> tune(const Problem &problem, const TuneOptions &options) {
     tune::Options how;
-    how.workload = tune::workloadOf(options, device);
+    how.workload = tune::workloadOf(options, problem.operation, device);
     how.exhaustive = options.exhaustive;
     how.seconds = options.seconds;
     how.compile = knobs.complete({});
@@ -145,9 +146,10 @@ Expected<TuneResult> Runtime::tune(const Problem &problem, const TuneOptions &op
   return state->tune(problem, options);
 }
 
-Expected<std::shared_ptr<const LoadedKernel>> Runtime::kernelFor(const Problem &problem,
-                                                                 const CompileOptions &options) {
-  return state->get(problem, options);
+Expected<std::shared_ptr<const LoadedKernel>> Runtime::kernelFor(const RetrievalPlan &plan, Operation step) {
+  CompileOptions options;
+  options.config = tune::scheduleFor(plan, step, state->device, state->knobs);
+  return state->get(plan.problem(step), options);
 }
 
 Expected<ForwardKernel> Runtime::kernelFor(const ForwardArguments &arguments, const CompileOptions &options) {

@@ -23,13 +23,13 @@ namespace {
 constexpr int firstLook = 3;
 constexpr double hopeless = 1.25;
 /// Of all legal configs one in so many is measured.
-constexpr int sparseness = 6, fewest = 6;
+constexpr int sparseness = 6, fewest = 12;
 
 class Tuning {
 public:
   Tuning(const Device &device, const Problem &problem, const Options &options, const Knobs &knobs,
          std::shared_ptr<ThreadPool> pool)
-      : device(device), problem(problem), options(options), store(knobs), pool(std::move(pool)) {}
+      : device(device), problem(problem), options(options), knobs(knobs), store(knobs), pool(std::move(pool)) {}
 
   Expected<Result> run() {
     if (auto ready = prepare(); !ready)
@@ -54,7 +54,8 @@ private:
   Expected<void> prepare() {
     if (auto legal = validate(problem); !legal)
       return legal;
-    auto made = Subject::make(device, problem, options.workload, pool);
+    auto made = Subject::make(device, problem, options.workload, pool,
+                              [this](const RetrievalPlan &plan, Operation step) { return neighbour(plan, step); });
     if (!made)
       return made.error();
     subject = std::move(*made);
@@ -67,6 +68,7 @@ private:
     rank();
     result.problem = problem;
     result.workload = options.workload;
+    result.initial = subject->initial();
     result.candidates = int(candidates.size());
     result.version = version();
     result.driver = device.isHost() ? "" : cuda::describeDriver(*device.state()->driver);
@@ -74,11 +76,21 @@ private:
     return {};
   }
 
-  /// The candidates, most promising first, the shipped default before all.
+  /// A step of retrieval other than the one that is tuned.
+  Expected<std::shared_ptr<const LoadedKernel>> neighbour(const RetrievalPlan &plan, Operation step) const {
+    CompileOptions compile = options.compile;
+    compile.templateFile.clear(); // that of the step that is tuned
+    auto kernel = store.get({plan.problem(step), scheduleFor(plan, step, device, knobs), device.target(), compile,
+                             assemblerOf(device, compile)});
+    return kernel ? LoadedKernel::load(std::move(*kernel), device, pool) : kernel.error();
+  }
+
+  /// The candidates, most promising first, the default before all.
   void rank() {
     std::vector<std::pair<double, Config>> ranked;
-    for (const Config &config : legalConfigs(problem, device.target()))
-      ranked.emplace_back(predictedCost(config, problem, options.workload, device), config);
+    for (const Config &config : legalConfigs(problem, device.target(), subject->initial()))
+      if (subject->takes(config))
+        ranked.emplace_back(predictedCost(config, problem, options.workload, device), config);
     std::stable_sort(ranked.begin(), ranked.end(), [](auto &a, auto &b) { return a.first < b.first; });
     for (const auto &[cost, config] : ranked) {
       candidates.push_back(config);
@@ -92,8 +104,8 @@ private:
   /// Two thirds of the budget by prediction, the rest around the best.
   Expected<void> search() {
     std::vector<std::size_t> batch;
-    Config shipped = defaultConfig(problem, device.target());
-    batch.push_back(std::size_t(std::find(candidates.begin(), candidates.end(), shipped) - candidates.begin()));
+    auto initial = std::find(candidates.begin(), candidates.end(), subject->initial());
+    batch.push_back(std::size_t(initial - candidates.begin()));
     std::size_t first = options.exhaustive ? budget : std::max<std::size_t>(1, 2 * budget / 3);
     for (std::size_t i = 0; i < candidates.size() && batch.size() < first; ++i)
       if (i != batch.front())
@@ -169,10 +181,11 @@ private:
       if (!more)
         return more.error();
       times.insert(times.end(), more->begin(), more->end());
-      if (best() > 0 && median(times) > hopeless * best())
+      if (best() > 0 && median(times) > hopeless * best() * subject->timesInCall())
         break;
     }
-    return Timing{config, median(times), *std::min_element(times.begin(), times.end()), int(times.size())};
+    double each = subject->timesInCall();
+    return Timing{config, median(times) / each, *std::min_element(times.begin(), times.end()) / each, int(times.size())};
   }
 
   /// Writes over the whole L2 cache.
@@ -207,6 +220,7 @@ private:
   const Device device;
   const Problem problem;
   const Options &options;
+  const Knobs &knobs;
   const KernelStore store;
   const std::shared_ptr<ThreadPool> pool;
   const std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
