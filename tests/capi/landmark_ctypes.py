@@ -31,8 +31,7 @@ FALLIBLE = {  # functions that return an error or NULL
     "landmark_prepared_launch": [POINTER] * 2,
     "landmark_prepared_launch_on": [POINTER] * 7,
 }
-VOID = ("landmark_device_free", "landmark_runtime_free", "landmark_prepared_free", "landmark_error_free", "landmark_forward_arguments_init",
-        "landmark_runtime_options_init")
+FREE = ("landmark_device_free", "landmark_runtime_free", "landmark_prepared_free", "landmark_error_free")
 
 get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
 get_pointer.restype, get_pointer.argtypes = POINTER, [ctypes.py_object, TEXT]
@@ -47,7 +46,7 @@ class Landmark:
         lib.landmark_error_message.argtypes = [POINTER]
         for name, types in FALLIBLE.items():
             getattr(lib, name).restype, getattr(lib, name).argtypes = POINTER, types
-        for name in VOID:
+        for name in FREE:
             getattr(lib, name).restype, getattr(lib, name).argtypes = None, [POINTER]
 
     def call(self, name, *arguments):
@@ -75,12 +74,9 @@ class Landmark:
         return result
 
     def initial(self, structure, function):
-        """A structure as the library initialises it. It is read from memory enough for one that has grown since this was written."""
-        memory = ctypes.create_string_buffer(4096)
-        getattr(self.functions, function)(memory)
-        made = structure.from_buffer_copy(memory)
-        if made.size != ctypes.sizeof(structure):
-            raise RuntimeError(f"{function}: the library's structure has {made.size} bytes, this one {ctypes.sizeof(structure)}")
+        """A structure as the library initialises it, whose own may have grown since this was written."""
+        made = structure()
+        getattr(self.functions, function)(ctypes.byref(made), ctypes.c_size_t(ctypes.sizeof(structure)))
         return made
 
     def runtime_on(self, device, cache=""):
