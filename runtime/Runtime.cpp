@@ -66,6 +66,16 @@ struct Runtime::State {
     return kernel ? Expected<Handle>(KernelHandle::of<Handle>(std::move(*kernel))) : kernel.error();
   }
 
+  /// What a checked call asks of its kernel: where no config is given, one that can load views of such strides.
+  template <typename Arguments>
+  Expected<CompileOptions> optionsFor(const Arguments &arguments, CompileOptions options) const {
+    if (auto legal = validate(arguments, device); !legal)
+      return legal.error();
+    if (!options.config && !device.isHost() && !checkTensorMaps(arguments)) // ordinary copies alone can follow them
+      options.config = defaultConfig(problemOf(arguments), device.target(), Loads::Async);
+    return options;
+  }
+
   /// The schedule where none was asked for. Tuning that fails leaves the shipped default.
   Config chooseConfig(const Problem &problem, const CompileOptions &options) {
     bool known = !knobs.cacheDir.empty() && tune::find(knobs.cacheDir, device, problem);
@@ -91,7 +101,7 @@ struct Runtime::State {
                                {"config", describe(result->best)},
                                {"seconds", result->seconds},
                                {"not_saved", saved ? "" : saved.error().message}});
-    return TuneResult{result->best,       result->timings.front().medianMs, int64_t(result->timings.size()),
+    return TuneResult{result->best,       result->finals.front().medianMs, int64_t(result->timings.size()),
                       result->candidates, result->seconds,                  bool(saved)};
   }
 
@@ -153,14 +163,8 @@ Expected<std::shared_ptr<const LoadedKernel>> Runtime::kernelFor(const Retrieval
 }
 
 Expected<ForwardKernel> Runtime::kernelFor(const ForwardArguments &arguments, const CompileOptions &options) {
-  if (auto legal = validate(arguments, state->device); !legal)
-    return legal.error();
-  Problem problem = problemOf(arguments);
-  if (options.config || state->device.isHost() || checkTensorMaps(arguments))
-    return forward(problem, options);
-  CompileOptions ordinary = options; // strides that only ordinary copies can follow
-  ordinary.config = defaultConfig(problem, state->device.target(), Loads::Async);
-  return forward(problem, ordinary);
+  auto suitable = state->optionsFor(arguments, options);
+  return suitable ? forward(problemOf(arguments), *suitable) : suitable.error();
 }
 
 Expected<void> Runtime::forward(const ForwardArguments &arguments, void *stream) {
@@ -184,14 +188,8 @@ Expected<GatedTiles> Runtime::gatedTiles(const ForwardArguments &arguments) {
 }
 
 Expected<BackwardKernel> Runtime::kernelFor(const BackwardArguments &arguments, const CompileOptions &options) {
-  if (auto legal = validate(arguments, state->device); !legal)
-    return legal.error();
-  Problem problem = problemOf(arguments);
-  if (options.config || state->device.isHost() || checkTensorMaps(arguments))
-    return backward(problem, options);
-  CompileOptions ordinary = options; // strides that only ordinary copies can follow
-  ordinary.config = defaultConfig(problem, state->device.target(), Loads::Async);
-  return backward(problem, ordinary);
+  auto suitable = state->optionsFor(arguments, options);
+  return suitable ? backward(problemOf(arguments), *suitable) : suitable.error();
 }
 
 Expected<void> Runtime::backward(const BackwardArguments &arguments, void *stream) {

@@ -37,13 +37,18 @@ Json toJson(const Workload &workload) {
           {"key_length", workload.keyLength}};
 }
 
+Json toJson(const std::vector<Timing> &timings) {
+  Json all = Json::array();
+  for (const Timing &timing : timings)
+    all.push_back({{"config", describe(timing.config)},
+                   {"median_ms", timing.medianMs},
+                   {"fastest_ms", timing.fastestMs},
+                   {"repeats", timing.repeats}});
+  return all;
+}
+
 Json toJson(const Result &result) {
-  Json timings = Json::array(), rejected = Json::array();
-  for (const Timing &timing : result.timings)
-    timings.push_back({{"config", describe(timing.config)},
-                       {"median_ms", timing.medianMs},
-                       {"fastest_ms", timing.fastestMs},
-                       {"repeats", timing.repeats}});
+  Json rejected = Json::array();
   for (const Rejection &rejection : result.rejections)
     rejected.push_back({{"config", describe(rejection.config)}, {"reason", rejection.reason}});
   return {{"problem", toJson(result.problem)},
@@ -56,7 +61,8 @@ Json toJson(const Result &result) {
           {"compiler", cache::compilerHash()},
           {"candidates", result.candidates},
           {"seconds", result.seconds},
-          {"timings", timings},
+          {"finals", toJson(result.finals)},
+          {"timings", toJson(result.timings)},
           {"rejected", rejected}};
 }
 

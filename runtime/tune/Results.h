@@ -30,6 +30,7 @@ struct Result {
   Config initial; ///< what is used where nothing was tuned
   Config best;
   std::vector<Timing> timings; ///< by time, the best first
+  std::vector<Timing> finals;  ///< of the best of those and of the default, measured in turns; the first is `best`
   std::vector<Rejection> rejections;
   int candidates = 0; ///< legal configs
   double seconds = 0;

@@ -93,7 +93,11 @@ TEST_CASE("tuning measures some configs, names the reason for the others, and is
   CHECK(result->candidates == int(legalConfigs(problem, Target{}, defaultConfig(problem, Target{})).size()));
   CHECK(int(result->timings.size() + result->rejections.size()) == result->candidates);
   CHECK(int(result->timings.size()) < result->candidates);
-  CHECK(result->best == result->timings.front().config);
+  CHECK(result->best == result->finals.front().config);
+  CHECK(result->finals.size() >= 4);
+  CHECK(result->finals.size() <= 5);
+  CHECK(std::any_of(result->finals.begin(), result->finals.end(),
+                    [&](const Timing &timing) { return timing.config == result->initial; }));
   for (std::size_t i = 1; i < result->timings.size(); ++i)
     CHECK(result->timings[i - 1].medianMs <= result->timings[i].medianMs);
   for (const Rejection &rejection : result->rejections)

@@ -30,10 +30,10 @@ void print(const tune::Result &result, const Device &device, int top) {
       break;
     fmt::print("  {:10.4f} ms  {}\n", timing.medianMs, describe(timing.config));
   }
-  for (const tune::Timing &timing : result.timings)
-    if (timing.config == result.initial)
-      fmt::print("the shipped default, {}, takes {:.2f} times as long as the best\n", describe(result.initial),
-                 timing.medianMs / result.timings.front().medianMs);
+  fmt::print("in turns:\n");
+  for (const tune::Timing &timing : result.finals)
+    fmt::print("  {:10.4f} ms  {}{}\n", timing.medianMs, describe(timing.config),
+               timing.config == result.initial ? ", the default" : "");
 }
 
 Expected<void> tuneProblem(const Options &options, const Problem &problem, const Device &device) {
