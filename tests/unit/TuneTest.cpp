@@ -282,6 +282,12 @@ TEST_CASE("the steps of decoding are tuned as one step, and used by a retrieval 
       CHECK(scheduleFor(*plan, one.operation, host, knobs) == result->best);
     }
 
+  Problem foreign = steps->back(); // the step that these sizes do not take
+  foreign.operation = foreign.operation == Operation::Attend ? Operation::AttendPart : Operation::Attend;
+  auto refused = run(options, knobs, foreign);
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().message, Contains("got the step") && Contains("score_top and attend"));
+
   RetrievalPlan other = *plan; // a result holds for its rows alone
   other.maxQueries = 2;
   CHECK(scheduleFor(other, Operation::ScoreTop, host, knobs) == other.config(Operation::ScoreTop, Target{}));

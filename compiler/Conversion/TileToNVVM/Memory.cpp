@@ -44,6 +44,8 @@ public:
 
   /// Columns further on in the row of a pointer: a constant of the instruction that uses it.
   Value further(ThreadBuilder &b, Value pointer, int64_t columns) {
+    if (columns == 0)
+      return pointer;
     return LLVM::GEPOp::create(b, pointer.getType(), b.getI8Type(), pointer, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(columns * bytes)});
   }
 
