@@ -127,7 +127,7 @@ private:
   /// temperature.
   Expected<void> playOff() {
     std::vector<std::vector<double>> times(entrants.size());
-    for (int turn = 0; turn < turns; ++turn)
+    for (int turn = 0; turn < turns && (turn == 0 || !timeIsUp()); ++turn)
       for (std::size_t i = 0; i < entrants.size(); ++i)
         if (auto done = repeat(options.repeats, entrants[i].call, times[i]); !done)
           return done;

@@ -20,12 +20,28 @@ class RuntimeOptions(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t), ("cache_dir", TEXT), ("cache_limit", ctypes.c_int64), ("bundle", TEXT), ("strict", ctypes.c_int32), ("tune", ctypes.c_int32)]
 
 
+class Problem(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_size_t), ("operation", TEXT), ("block_size", ctypes.c_int64), ("head_dim", ctypes.c_int64), ("dtype", ctypes.c_int32),
+                ("float_gradients", ctypes.c_int32), ("top_k", ctypes.c_int64)]
+
+
+class TuneOptions(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_size_t)] + [(name, ctypes.c_int64) for name in ("batch", "heads", "kv_heads", "query_length", "key_length")] + [
+        ("exhaustive", ctypes.c_int32), ("seconds", ctypes.c_double)]
+
+
+class TuneResult(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_size_t), ("config", ctypes.c_char * 256), ("milliseconds", ctypes.c_double), ("measured", ctypes.c_int64), ("legal", ctypes.c_int64),
+                ("seconds", ctypes.c_double), ("kept", ctypes.c_int32)]
+
+
 FALLIBLE = {  # functions that return an error or NULL
     "landmark_device_open": [TEXT, POINTER],
     "landmark_device_synchronize": [POINTER],
     "landmark_runtime_create": [POINTER] * 3,
     "landmark_tensor_from_dlpack": [POINTER] * 2,
     "landmark_tensor_dense": [POINTER, ctypes.c_int, ctypes.c_int32, POINTER, POINTER],
+    "landmark_tune": [POINTER] * 4,
     "landmark_forward": [POINTER] * 3,
     "landmark_forward_prepare": [POINTER] * 4,
     "landmark_prepared_launch": [POINTER] * 2,
@@ -92,6 +108,16 @@ class Landmark:
         made = self.initial(Arguments, "landmark_forward_arguments_init")
         made.q, made.k, made.v, made.o, made.lse, made.block_size = q, k, v, o, lse, block
         return made
+
+    def tune(self, runtime, operation, head_dim, block, **sizes):
+        """Of a bf16 problem."""
+        problem, options = self.initial(Problem, "landmark_problem_init"), self.initial(TuneOptions, "landmark_tune_options_init")
+        result = self.initial(TuneResult, "landmark_tune_result_init")
+        problem.operation, problem.head_dim, problem.block_size = operation.encode(), head_dim, block
+        for name, value in sizes.items():
+            setattr(options, name, value)
+        self.call("landmark_tune", runtime, ctypes.byref(problem), ctypes.byref(options), ctypes.byref(result))
+        return result
 
     def forward(self, runtime, tensors, block, stream=None):
         """On q, k, v, o, lse that speak DLPack."""
