@@ -51,16 +51,10 @@ Expected<BackwardArguments> replace(BackwardArguments arguments, const BackwardP
   return arguments;
 }
 
-/// Gives the tensor maps that the kernel takes, if any, to a call that has something to do. Not all views can be described by one.
 Expected<void> addMaps(PackedBackwardArguments &packed, const LoadedKernel &kernel, const BackwardArguments &arguments) {
-  const std::vector<TensorMap> &maps = kernel.kernel.tensorMaps;
-  if (maps.empty())
-    return {};
-  if (auto described = checkTensorMaps(arguments); !described)
-    return described;
-  const DeviceState &on = *kernel.device.state();
-  cuda::ContextScope scope(*on.driver, on.context); // the driver encodes for the current one
-  return scope.status() ? packed.encodeMaps(*on.driver, maps, arguments) : scope.status();
+  return addMaps(kernel, arguments, [&](const cuda::Driver &driver, const std::vector<TensorMap> &maps) {
+    return packed.encodeMaps(driver, maps, arguments);
+  });
 }
 
 } // namespace

@@ -45,9 +45,12 @@ struct BackwardTensors {
 
 class BackwardSubject : public Subject {
 public:
-  BackwardSubject(const Device &device, std::shared_ptr<ThreadPool> pool) : device(device), pool(std::move(pool)) {}
+  BackwardSubject(const Device &device, const Problem &problem, std::shared_ptr<ThreadPool> pool)
+      : device(device), problem(problem), pool(std::move(pool)) {}
 
-  Expected<void> make(const Problem &problem, const Workload &workload) {
+  Config initial() const override { return defaultConfig(problem, device.target()); }
+
+  Expected<void> make(const Workload &workload) {
     if (auto made = large.make(device, problem, workload, 1); !made)
       return made;
     if (auto made = small.make(device, problem, smallSizes(problem), 8); !made)
@@ -109,6 +112,7 @@ private:
   }
 
   const Device device;
+  const Problem problem;
   const std::shared_ptr<ThreadPool> pool;
   BackwardTensors large, small;
   ReferenceBackward reference;
@@ -118,8 +122,8 @@ private:
 
 Expected<std::unique_ptr<Subject>> makeBackwardSubject(const Device &device, const Problem &problem,
                                                        const Workload &workload, std::shared_ptr<ThreadPool> pool) {
-  auto subject = std::make_unique<BackwardSubject>(device, std::move(pool));
-  if (auto made = subject->make(problem, workload); !made)
+  auto subject = std::make_unique<BackwardSubject>(device, problem, std::move(pool));
+  if (auto made = subject->make(workload); !made)
     return made.error();
   return std::unique_ptr<Subject>(std::move(subject));
 }

@@ -44,6 +44,13 @@ public:
     return LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global)), address);
   }
 
+  /// Columns further on in the row of a pointer: a constant of the instruction that uses it.
+  Value further(ThreadBuilder &b, Value pointer, int64_t columns) {
+    if (columns == 0)
+      return pointer;
+    return LLVM::GEPOp::create(b, pointer.getType(), b.getI8Type(), pointer, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(columns * bytes)});
+  }
+
   const int64_t bytes; ///< of an element
 
 private:
@@ -376,7 +383,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
       for (int64_t i = 0; i < layout.rowRegisters(); ++i)
         store(b.add(b.firstRow(layout), b.i32(FragmentLayout::rowConstant(i))), adaptor.getValue().slice(i * perRow, perRow));
     };
-    auto storeNarrow = [&](ThreadBuilder &b) {
+    auto storeNarrow = [&](ThreadBuilder &b, Value pairsFit) {
       storeRows(b, [&](Value inTile, ValueRange values) {
         auto [row, isThere] = locate(b, op, inTile);
         guarded(b, both(b, writes, isThere), [&] { storeRow(b, rows, row, layout, values, pairsFit); });
@@ -388,9 +395,9 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
       b.setInsertionPointToStart(branch.thenBlock());
       storeRows(b, [&](Value inTile, ValueRange values) { storeWideRow(b, op, rows, inTile, layout, values, writes); });
       b.setInsertionPointToStart(branch.elseBlock());
-      storeNarrow(b);
+      storeNarrow(b, Value()); // rare: code that assembles fast is worth more than pairs
     } else {
-      storeNarrow(b);
+      storeNarrow(b, pairsFit);
     }
     rewriter.eraseOp(op);
     return success();
@@ -417,8 +424,9 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
       Value column = b.shiftLeft(b.inQuad(), 3);
       if (layout.isSliced)
         column = b.add(b.mul(b.warp(), b.i32(layout.sliceColumns())), column);
+      Value start = rows.pointer(b, row, column);
       for (auto [number, piece] : llvm::enumerate(pieces))
-        LLVM::StoreOp::create(b, piece, rows.pointer(b, row, b.add(column, b.i32(32 * number))), 16);
+        LLVM::StoreOp::create(b, piece, rows.further(b, start, 32 * number), 16);
     });
   }
 
@@ -437,11 +445,19 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
   }
 
   static void storeRow(ThreadBuilder &b, GlobalRows &rows, Value row, const FragmentLayout &layout, ValueRange values, Value pairsFit) {
-    if (!pairsFit) {
-      for (auto [number, value] : llvm::enumerate(values))
-        LLVM::StoreOp::create(b, value, rows.pointer(b, row, columnOf(b, layout, number)), rows.bytes);
-      return;
-    }
+    Value start = rows.pointer(b, row, columnOf(b, layout, 0));
+    auto at = [&](int64_t number) { return rows.further(b, start, FragmentLayout::columnConstant(number)); };
+    auto storeElements = [&] {
+      for (auto [number, value] : llvm::enumerate(values)) {
+        int64_t elements = isa<VectorType>(value.getType()) ? 2 : 1;
+        for (int64_t e = 0; e < elements; ++e) {
+          Value element = elements == 1 ? value : vector::ExtractOp::create(b, value, e);
+          LLVM::StoreOp::create(b, element, at(elements * number + e), rows.bytes);
+        }
+      }
+    };
+    if (!pairsFit)
+      return storeElements();
     auto branch = scf::IfOp::create(b, pairsFit, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
@@ -455,13 +471,9 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
       return;
     }
     for (auto [number, pair] : llvm::enumerate(values))
-      LLVM::StoreOp::create(b, pair, rows.pointer(b, row, columnOf(b, layout, 2 * number)), 4);
+      LLVM::StoreOp::create(b, pair, at(2 * number), 4);
     b.setInsertionPointToStart(branch.elseBlock());
-    for (auto [number, pair] : llvm::enumerate(values))
-      for (int64_t e = 0; e < 2; ++e) {
-        Value element = vector::ExtractOp::create(b, pair, e);
-        LLVM::StoreOp::create(b, element, rows.pointer(b, row, columnOf(b, layout, 2 * number + e)), 2);
-      }
+    storeElements();
   }
 };
 

@@ -98,6 +98,7 @@ LANDMARK_API Problem problemOf(const ForwardArguments &arguments);
 LANDMARK_API Problem problemOf(const BackwardArguments &arguments);
 
 class LoadedKernel;
+struct RetrievalPlan;
 
 /// Other memory for a prepared call. Null for an empty tensor alone.
 struct ForwardPointers {
@@ -242,7 +243,8 @@ private:
   friend class Retrieval;
   Expected<ForwardKernel> kernelFor(const ForwardArguments &arguments, const CompileOptions &options);
   Expected<BackwardKernel> kernelFor(const BackwardArguments &arguments, const CompileOptions &options);
-  Expected<std::shared_ptr<const LoadedKernel>> kernelFor(const Problem &problem, const CompileOptions &options);
+  /// A step of retrieval, with the schedule that was tuned for it, else the plan's.
+  Expected<std::shared_ptr<const LoadedKernel>> kernelFor(const RetrievalPlan &plan, Operation step);
 
   struct State;
   std::unique_ptr<State> state;
