@@ -38,10 +38,11 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(llvm::S
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target)
     return llvm::createStringError(error);
+  const char *features = chip.starts_with("sm_90") ? "+ptx81" : ""; // vectors in red, which came a version after the chip
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
   std::unique_ptr<llvm::TargetMachine> machine(
-      target->createTargetMachine(triple, chip, "", options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Less));
+      target->createTargetMachine(triple, chip, features, options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Less));
   if (!machine || !machine->getMCSubtargetInfo()->isCPUStringValid(chip))
     return llvm::createStringError("this build's NVPTX backend does not know " + chip);
   return machine;
