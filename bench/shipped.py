@@ -20,7 +20,9 @@ with open(options.results) as file:
 def name(problem):
     """As the library's describe() does."""
     text = f"{problem['operation']} L={problem['block_size']} D={problem['head_dim']} {problem['dtype']}"
-    return text + (f" k={problem['top_k']}" if problem["top_k"] else " gradients f32" if problem["float_gradients"] else "")
+    if problem["top_k"]:
+        return text + f" k={problem['top_k']}"
+    return text + (" gradients f32" if problem["float_gradients"] else "") + (" deterministic" if problem["deterministic"] else "")
 
 
 lines = {}

@@ -115,7 +115,7 @@ private:
     if (place == loop.getBody()->getTerminator())
       return nullptr;
     place = place->getNextNode(); // all that was under way is done
-    while (isa<tile::ReduceOp>(place)) // a sum of products is one operation with them
+    while (isa<tile::ReduceOp>(place) || llvm::is_contained(first->getUsers(), place)) // a sum of products is one operation with them
       place = place->getNextNode();
     for (Operation *user : first->getUsers())
       if (user->getBlock() != loop.getBody() || (place->isBeforeInBlock(user) && (!isMemoryEffectFree(user) || user->getNumOperands() != 1)))
