@@ -285,6 +285,8 @@ private:
       schedule.launchAhead = target.computeCapability() >= 90;
       schedule.overlap = config.overlap;
       schedule.pingPong = config.pingPong;
+      if (tileTokens(problem, config) != problem.blockSize)
+        schedule.earlyRegisters = 0; // masks of columns take registers
       if (problem.operation == Operation::Backward)
         schedule.maxResidentRegisters = 16; // queries and dO both want to stay, beside more accumulators
       if (isRetrieval(problem.operation))

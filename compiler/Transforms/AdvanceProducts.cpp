@@ -44,8 +44,10 @@ struct Candidate {
     SmallVector<tile::DotOp> dots(loop.getBody()->getOps<tile::DotOp>());
     if (dots.size() < 5 || !llvm::all_of(dots, [](tile::DotOp dot) { return dot.getUnit() == tile::MatrixUnit::Wgmma && !dot.getAsync(); }))
       return std::nullopt;
+    if (isa<RankedTensorType>(dots[2].getA().getType()))
+      return std::nullopt; // registers are read while it runs
     Candidate candidate{loop, dots[0], dots[1], dots[2], {}, {}};
-    return candidate.findOperands() ? std::optional<Candidate>(candidate) : std::nullopt;
+    return candidate.findOperands() && candidate.accumulators() <= 256 ? std::optional<Candidate>(candidate) : std::nullopt;
   }
 
   Value exists(ImplicitLocOpBuilder &b, Value iv) { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, iv, loop.getUpperBound()); }
@@ -63,9 +65,9 @@ struct Candidate {
   }
 
   /// Has the loop carry its first product; `comesLater` says whether a tile comes after the loop.
-  Value advance(Value product, Value comesLater) {
+  Value advance(Value product, Value comesLater, int64_t earlyRegisters) {
     tile::WriteFragmentsOp add = addition();
-    Operation *early = add ? earlyPlace() : nullptr, *place = early ? early : third->getNextNode();
+    Operation *early = add ? earlyPlace(earlyRegisters) : nullptr, *place = early ? early : third->getNextNode();
     Operation *ahead = nullptr; // where the next product's operations begin
     IRRewriter rewriter(loop.getContext());
     rewriter.setInsertionPoint(loop);
@@ -100,13 +102,18 @@ private:
     return add && add.getAdd() && add->getBlock() == loop.getBody() ? add : tile::WriteFragmentsOp();
   }
 
-  /// Where the iteration's own product is no longer needed, before the first use of the second: null if registers or the ring do not hold what is under way then.
-  Operation *earlyPlace() {
-    int64_t registers = 3 * registersOf(first.getResult()) + registersOf(third.getResult()); // the product, weights and the second product
+  /// Accumulators of a thread, if the first product is begun before the third is done: the product, weights, the second product, the third, and sums.
+  int64_t accumulators() {
+    int64_t registers = 3 * registersOf(first.getResult()) + registersOf(third.getResult());
     for (Value carried : loop.getRegionIterArgs())
       if (isa<RankedTensorType>(carried.getType()))
         registers += registersOf(carried);
-    if (registers > 192 || await.getBarriers().getType().getStages() < 3)
+    return registers;
+  }
+
+  /// Where the iteration's own product is no longer needed, behind the first use of the second: null if registers or the ring do not hold what is under way then.
+  Operation *earlyPlace(int64_t earlyRegisters) {
+    if (accumulators() > earlyRegisters || await.getBarriers().getType().getStages() < 3)
       return nullptr;
     Operation *place = loop.getBody()->getTerminator();
     for (Operation *user : second->getUsers())
@@ -185,6 +192,8 @@ bool isKnownBefore(scf::ForOp loop, Operation *op) {
 }
 
 struct AdvanceProducts : landmark::impl::TileAdvanceProductsBase<AdvanceProducts> {
+  using Base::Base;
+
   /// Whether `next` goes on with the ring where `candidate` leaves it.
   static bool leadsTo(Candidate &candidate, Candidate &next) {
     return candidate.loop->getBlock() == next.loop->getBlock() && candidate.first.getB() == next.first.getB() &&
@@ -192,7 +201,7 @@ struct AdvanceProducts : landmark::impl::TileAdvanceProductsBase<AdvanceProducts
   }
 
   /// Loops that follow one another, whose bounds are known before the first.
-  static void advance(MutableArrayRef<Candidate> chain) {
+  void advance(MutableArrayRef<Candidate> chain) {
     scf::ForOp first = chain.front().loop;
     ImplicitLocOpBuilder b(first.getLoc(), first);
     SmallVector<Value> comes; // whether a tile comes in a loop or behind it
@@ -202,7 +211,7 @@ struct AdvanceProducts : landmark::impl::TileAdvanceProductsBase<AdvanceProducts
       comes.push_back(arith::OrIOp::create(b, candidate.exists(b, candidate.loop.getLowerBound()), comes.back()));
     Value product = chain.front().begin(b, first.getInitArgs()[chain.front().turn], comes.back());
     for (auto [number, candidate] : llvm::enumerate(chain))
-      product = candidate.advance(product, comes[chain.size() - 1 - number]);
+      product = candidate.advance(product, comes[chain.size() - 1 - number], earlyRegisters);
   }
 
   void runOnOperation() override {

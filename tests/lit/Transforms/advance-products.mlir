@@ -1,4 +1,5 @@
 // RUN: landmark-opt %s --tile-advance-products --split-input-file | FileCheck %s
+// RUN: landmark-opt %s --tile-advance-products=early-registers=0 --split-input-file | FileCheck %s --check-prefix=NEVER
 // RUN: landmark-opt %s --tile-advance-products --tile-defer-waits --split-input-file | FileCheck %s --check-prefix=WAITS
 
 // The first product of the first tile is begun before the loops, if a tile comes in any; that of the next in every iteration, behind the last use of its own and of the
@@ -33,6 +34,14 @@
 // CHECK:   tile.write_fragments add %[[EDGES]]#4, %{{.*}}[%{{.*}}, %{{.*}}, %[[EDGES]]#7]
 // CHECK-NOT: tile.dot
 // CHECK: scf.for {{.*}} iter_args({{.*}}, %{{.*}} = %[[EDGES]]#3,
+
+// No earlier than behind the third product, if so told.
+// NEVER-LABEL: gpu.func @early
+// NEVER: scf.for
+// NEVER:   tile.barrier of 8
+// NEVER:   tile.dot
+// NEVER:   tile.await
+// NEVER:   tile.dot {{.*}} transpose
 
 // The iteration's own is done where the products behind the barrier begin: those are one group, which the next iteration waits for with the second product.
 // WAITS-LABEL: gpu.func @early
