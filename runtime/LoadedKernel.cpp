@@ -112,7 +112,7 @@ Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **ar
   for (std::size_t i = 0; i < programs.size(); ++i) {
     if (programs[i] == 0)
       continue;
-    int64_t blocks = kernel.config.persistent ? std::min(programs[i], device.multiprocessors()) : programs[i];
+    int64_t blocks = (programs[i] + kernel.config.programs - 1) / kernel.config.programs;
     cuda::LaunchAttribute ahead{cuda::ProgrammaticStreamSerialization, {}, {1}};
     cuda::LaunchConfig config{unsigned(blocks),
                               1,

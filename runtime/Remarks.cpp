@@ -29,7 +29,7 @@ std::string occupancy(const Kernel &kernel, const Kernel::Function &function, co
   int64_t byShared = kernel.target.sharedBytesPerMultiprocessor() / (function.sharedBytes + reservedBytes);
   int64_t registers = use ? std::max<int64_t>(use->registers, 1) : 1;
   int64_t byRegisters = registersOfMultiprocessor / (registers * kernel.threads);
-  int64_t resident = warps * (kernel.config.persistent ? 1 : std::min(byShared, byRegisters));
+  int64_t resident = warps * std::min(byShared, byRegisters);
   if (resident >= enoughWarps || warps == 0)
     return "";
   return fmt::format("low occupancy: a multiprocessor holds {} warps, at least {} hide latencies; limited by {}",

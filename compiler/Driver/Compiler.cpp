@@ -279,8 +279,7 @@ private:
       schedule.warps = config.warps;
       schedule.stages = config.stages;
       schedule.specialize = config.loads == Loads::Tma;
-      schedule.queryStages = queryStages(config, problem, target);
-      schedule.persistent = config.persistent;
+      schedule.programs = config.programs;
       schedule.slices = hasSlices(config, problem);
       schedule.launchAhead = target.computeCapability() >= 90;
       schedule.overlap = config.overlap;

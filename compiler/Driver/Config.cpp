@@ -20,6 +20,9 @@ int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1)
 /// A tile of more keys does not fit the register file; longer blocks are spread over several tiles.
 constexpr int64_t maxKeyTile = 128;
 
+/// More would leave multiprocessors without work in all but the largest problems.
+constexpr int64_t maxPrograms = 16;
+
 /// Registers of one thread that hold the accumulators of the gradients of keys, `count` of them, and of logits and their products.
 int64_t keyRegisters(const Config &config, const Problem &problem, int64_t count) {
   return (count * config.keyTile * problem.headDim + 2 * keyQueryTile(problem, config) * config.keyTile) / (32 * config.warps);
@@ -85,8 +88,8 @@ Expected<void> validateTma(const Config &config, const Problem &problem, const T
     return refuse("it feeds wgmma, not mma");
   if (isLongBlock(problem, config))
     return refuse(fmt::format("blocks of {} keys are longer than a key tile of {}", problem.blockSize, config.keyTile));
-  if (problem.operation == Operation::Backward && (config.persistent || config.pingPong))
-    return Error{ErrorCode::InvalidArgument, "config: persistent and ping_pong are the forward's; the nearest legal value is 0"};
+  if (problem.operation == Operation::Backward && (config.programs != 1 || config.pingPong))
+    return Error{ErrorCode::InvalidArgument, "config: programs and ping_pong are the forward's; the nearest legal values are 1 and 0"};
   return {};
 }
 
@@ -103,11 +106,11 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
   if (most == Loads::Tma) {
     // Three groups of warps hide each other's softmax best where registers allow it; two with overlapped products do as well at D = 128, and better in short sequences.
     if (problem.headDim <= 64)
-      candidates.push_back({192, near128, 12, 2, MatrixUnit::Wgmma, Loads::Tma, /*persistent=*/false, /*overlap=*/true, /*pingPong=*/false});
+      candidates.push_back({192, near128, 12, 2, MatrixUnit::Wgmma, Loads::Tma, /*programs=*/1, /*overlap=*/true, /*pingPong=*/false});
     if (problem.headDim <= 96 || (problem.headDim <= 128 && paddedBlock(problem) == 128))
-      candidates.push_back({192, near128, 12, 2, MatrixUnit::Wgmma, Loads::Tma, false, false, false});
-    candidates.push_back({128, near128, 8, 2, MatrixUnit::Wgmma, Loads::Tma, false, true, true});
-    candidates.push_back({128, near64, 8, 2, MatrixUnit::Wgmma, Loads::Tma, false, true, problem.headDim <= 192});
+      candidates.push_back({192, near128, 12, 2, MatrixUnit::Wgmma, Loads::Tma, 1, false, false});
+    candidates.push_back({128, near128, 8, 2, MatrixUnit::Wgmma, Loads::Tma, 1, true, true});
+    candidates.push_back({128, near64, 8, 2, MatrixUnit::Wgmma, Loads::Tma, 1, true, problem.headDim <= 192});
     candidates.push_back({128, near64, 8, 1, MatrixUnit::Wgmma, Loads::Tma});
   }
   if (problem.headDim > 64 && problem.headDim <= 128)
@@ -141,7 +144,7 @@ std::optional<Config> defaultBackwardWgmma(const Problem &problem, const Target 
     for (int64_t stages : {3, 2, 1}) {
       if (stages == 3 && (problem.headDim > 64 || !problem.deterministic))
         continue; // measured at D = 64 only; a power of two makes the ring's stages cheaper to find
-      Config config{16 * warps, 16 * warps, warps, stages, MatrixUnit::Wgmma, Loads::Tma, /*persistent=*/false, /*overlap=*/true, /*pingPong=*/false};
+      Config config{16 * warps, 16 * warps, warps, stages, MatrixUnit::Wgmma, Loads::Tma, /*programs=*/1, /*overlap=*/true, /*pingPong=*/false};
       if (validate(config, problem, target) && accumulatorRegisters(config, problem) <= 200)
         return config;
     }
@@ -277,16 +280,11 @@ Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
   return config;
 }
 
-/// With that many query tiles.
-static int64_t sharedBytes(const Config &config, const Problem &problem, int64_t queryTiles) {
+static int64_t forwardSharedBytes(const Config &config, const Problem &problem) {
   int64_t rings = isLongBlock(problem, config) ? 3 : 2; // K and V; for long blocks K of the first pass as well
-  int64_t rows = queryTiles * config.queryTile + rings * config.stages * config.keyTile;
-  int64_t barriers = config.loads == Loads::Tma ? 16 * (queryTiles + rings * config.stages) : 0; // full and empty ones
+  int64_t rows = config.queryTile + rings * config.stages * config.keyTile;
+  int64_t barriers = config.loads == Loads::Tma ? 16 * (1 + rings * config.stages) : 0; // full and empty ones
   return rows * problem.headDim * byteSize(problem.dtype) + barriers;
-}
-
-int64_t queryStages(const Config &config, const Problem &problem, const Target &target) {
-  return config.persistent && sharedBytes(config, problem, /*queryTiles=*/int64_t(2)) <= target.maxSharedBytes() ? 2 : 1;
 }
 
 int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {
@@ -298,7 +296,7 @@ int64_t sharedBytes(const Config &config, const Problem &problem, const Target &
     return retrievalSharedBytes(config, problem);
   if (problem.operation == Operation::ForwardGates)
     return (config.queryTile + config.stages * std::max(config.keyTile, markedBlocks)) * problem.headDim * byteSize(problem.dtype);
-  return sharedBytes(config, problem, queryStages(config, problem, target));
+  return forwardSharedBytes(config, problem);
 }
 
 Expected<void> validate(const Config &config, const Problem &problem, const Target &target) {
@@ -328,8 +326,8 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
       return illegal("stages", config.stages, "the host has no shared-memory stages", 1);
     if (config.unit != MatrixUnit::Mma)
       return Error{ErrorCode::InvalidArgument, "config: unit = wgmma: the host has no matrix units; the nearest legal value is mma"};
-    if (config.loads != Loads::Async || config.persistent)
-      return Error{ErrorCode::InvalidArgument, "config: loads = tma and persistent are for GPUs; the nearest legal values are async and 0"};
+    if (config.loads != Loads::Async || config.programs != 1)
+      return Error{ErrorCode::InvalidArgument, "config: loads = tma and programs are for GPUs; the nearest legal values are async and 1"};
     return {};
   }
   if (config.warps < 1 || config.warps > 16)
@@ -341,8 +339,10 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
   if (config.loads == Loads::Tma)
     if (auto legal = validateTma(config, problem, target); !legal)
       return legal;
-  if (config.loads != Loads::Tma && (config.overlap || config.pingPong || config.persistent))
-    return Error{ErrorCode::InvalidArgument, "config: persistent, overlap and ping_pong take loads = tma; the nearest legal value is 0"};
+  if (config.loads != Loads::Tma && (config.overlap || config.pingPong || config.programs != 1))
+    return Error{ErrorCode::InvalidArgument, "config: programs, overlap and ping_pong take loads = tma; the nearest legal values are 1, 0 and 0"};
+  if (config.programs < 1 || config.programs > maxPrograms)
+    return illegal("programs", config.programs, fmt::format("must be 1 to {}", maxPrograms), std::clamp<int64_t>(config.programs, 1, maxPrograms));
   if (config.queryTile < rows || config.queryTile % rows != 0)
     return illegal("query_tile", config.queryTile, fmt::format("must be a positive multiple of 16 rows for each of {} warps", config.warps),
                    std::max(rows, config.queryTile / rows * rows));
@@ -374,16 +374,16 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
 }
 
 std::string describe(const Config &config) {
-  return fmt::format("query_tile={},key_tile={},warps={},stages={},unit={},loads={},persistent={:d},overlap={:d},ping_pong={:d}", config.queryTile,
+  return fmt::format("query_tile={},key_tile={},warps={},stages={},unit={},loads={},programs={},overlap={:d},ping_pong={:d}", config.queryTile,
                      config.keyTile, config.warps, config.stages, config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma",
-                     config.loads == Loads::Tma ? "tma" : "async", config.persistent, config.overlap, config.pingPong);
+                     config.loads == Loads::Tma ? "tma" : "async", config.programs, config.overlap, config.pingPong);
 }
 
 Expected<Config> parseConfig(std::string_view text, const Config &base) {
   Config config = base;
   const std::map<std::string_view, int64_t *> numbers = {
-      {"query_tile", &config.queryTile}, {"key_tile", &config.keyTile}, {"warps", &config.warps}, {"stages", &config.stages}};
-  const std::map<std::string_view, bool *> switches = {{"persistent", &config.persistent}, {"overlap", &config.overlap}, {"ping_pong", &config.pingPong}};
+      {"query_tile", &config.queryTile}, {"key_tile", &config.keyTile}, {"warps", &config.warps}, {"stages", &config.stages}, {"programs", &config.programs}};
+  const std::map<std::string_view, bool *> switches = {{"overlap", &config.overlap}, {"ping_pong", &config.pingPong}};
   auto refuse = [](std::string why) { return Error{ErrorCode::InvalidArgument, "config: " + why}; };
   while (!text.empty()) {
     std::string_view item = text.substr(0, text.find(','));
@@ -406,9 +406,10 @@ Expected<Config> parseConfig(std::string_view text, const Config &base) {
       // What takes tensor maps falls with them, unless it is named behind.
       config.unit = item == "unit=mma" ? MatrixUnit::Mma : config.unit;
       config.loads = Loads::Async;
-      config.persistent = config.overlap = config.pingPong = false;
+      config.programs = 1;
+      config.overlap = config.pingPong = false;
     } else {
-      return refuse(fmt::format("'{}' is not one of query_tile=, key_tile=, warps=, stages=, unit=mma, unit=wgmma, loads=async, loads=tma, persistent=, "
+      return refuse(fmt::format("'{}' is not one of query_tile=, key_tile=, warps=, stages=, unit=mma, unit=wgmma, loads=async, loads=tma, programs=, "
                                 "overlap=, ping_pong=",
                                 item));
     }

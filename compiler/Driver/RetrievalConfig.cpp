@@ -73,9 +73,9 @@ Expected<void> validateRetrieval(const Config &config, const Problem &problem, c
   if (config.unit != MatrixUnit::Mma)
     return Error{ErrorCode::InvalidArgument,
                  "config: unit = wgmma: retrieval multiplies by mma; the nearest legal value is mma"};
-  if (config.loads != Loads::Async || config.persistent || config.overlap || config.pingPong)
+  if (config.loads != Loads::Async || config.programs != 1 || config.overlap || config.pingPong)
     return Error{ErrorCode::InvalidArgument,
-                 "config: loads, persistent, overlap, ping_pong: retrieval's pages are found by tables, which tensor "
+                 "config: loads, programs, overlap, ping_pong: retrieval's pages are found by tables, which tensor "
                  "maps do not follow; the nearest legal values are async, 0, 0 and 0"};
   if (target.isHost()) {
     if (config.queryTile < 1 || config.queryTile > 256)

@@ -45,10 +45,10 @@ void buildTilePipeline(OpPassManager &manager, const TilePipelineOptions &option
 void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOptions &options) {
   // wgmma reads queries from shared memory as fast as from registers.
   int64_t residentRegisters = options.unit == "wgmma" ? 0 : options.maxResidentRegisters;
-  manager.addPass(createTileLoopPrograms({options.persistent}));
+  manager.addPass(createTileLoopPrograms({options.programs}));
   manager.addPass(createTileOverlapLaunches({options.launchAhead}));
   if (options.specialize) {
-    manager.addPass(createTileSpecializeWarps({options.stages, options.queryStages, options.warps}));
+    manager.addPass(createTileSpecializeWarps({options.stages, options.warps}));
     manager.addPass(createCanonicalizerPass());
   } else {
     manager.addPass(createTilePipelineLoads({options.stages, options.slices ? 1 : options.warps, residentRegisters}));

@@ -148,6 +148,12 @@ Operation *lastAwait(tile::DotOp dot) {
   return op;
 }
 
+/// Whether the product is one of an iteration, and not of a program that a loop over programs runs.
+bool isInInnermostLoop(tile::DotOp dot) {
+  auto loop = dyn_cast<scf::ForOp>(dot->getParentOp());
+  return loop && loop.getOps<scf::ForOp>().empty();
+}
+
 bool isWork(Operation &op) { return !isa<tile::DotOp, tile::DotWaitOp>(op) && llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>); }
 
 /// The number among the loop's carried values of a product that the next iteration works on, if it is one.
@@ -235,7 +241,7 @@ struct DeferWaits : landmark::impl::TileDeferWaitsBase<DeferWaits> {
   void runOnOperation() override {
     SmallVector<tile::DotOp> dots, handed;
     getOperation()->walk([&](tile::DotOp dot) {
-      if (dot.getUnit() == tile::MatrixUnit::Wgmma && !dot.getAsync() && isa<scf::ForOp>(dot->getParentOp()))
+      if (dot.getUnit() == tile::MatrixUnit::Wgmma && !dot.getAsync() && isInInnermostLoop(dot))
         dots.push_back(dot);
     });
     // From the last one on: those begun behind a product are known when its wait counts them.

@@ -225,10 +225,21 @@ private:
     IRMapping end;
     end.map(passed, rotated.getResults().take_back(passed.size()));
     end.map(second.getAcc(), rotated.getResult(carried));
+    passReleases(b);
     clone(b, later.getArrayRef(), end);
     SmallVector<Value> results = carriedOf(rotated);
     results[carried] = end.lookup(second.getResult());
     return results;
+  }
+
+  /// What is given back behind the loop was not for the second product: its place may be filled meanwhile.
+  void passReleases(ImplicitLocOpBuilder &b) {
+    if (b.getInsertionBlock() != loop->getBlock())
+      return; // in a branch of its own
+    Block::iterator next = std::next(loop->getIterator());
+    while (isa<tile::ReleaseOp>(*next))
+      ++next;
+    b.setInsertionPoint(loop->getBlock(), next);
   }
 
   SmallVector<Value> emit(ImplicitLocOpBuilder &b) {

@@ -40,12 +40,11 @@ def TilePeelEdges : Pass<"tile-peel-edges"> {
 def TileLoopPrograms : Pass<"tile-loop-programs"> {
   let summary = "Say which programs a thread block runs";
   let description = [{
-    One, the block's own number, or with `persistent` every gridDim-th program of the first half, each followed by its mirror image in the second: such a grid has as
-    many blocks as the device runs at once, equal shares of the work if programs are numbered from the longest on, and what a program waits for at its end overlaps the next
-    one's beginning.
+    The one of the block's own number, or, with `programs` above 1, as many neighbours in turn. What a program waits for at its end then overlaps the next one's beginning;
+    the device still takes thread blocks in their order as it has room, so that programs numbered from the longest on balance its load.
   }];
-  let options = [Option<"persistent", "persistent", "bool", /*default=*/"false", "Loop over programs">];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect"];
+  let options = [Option<"programs", "programs", "int64_t", /*default=*/"1", "Programs of a thread block">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect"];
 }
 
 def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
@@ -58,7 +57,6 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
   }];
   let options = [
     Option<"stages", "stages", "int64_t", /*default=*/"2", "Tiles of a ring">,
-    Option<"leftStages", "left-stages", "int64_t", /*default=*/"1", "Tiles of a ring for left operands">,
     Option<"consumers", "consumers", "int64_t", /*default=*/"8", "Warps that compute">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",

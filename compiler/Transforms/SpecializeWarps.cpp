@@ -75,8 +75,8 @@ using Maps = SmallVector<tile::TensorMapAttr>;
 
 class Specializer {
 public:
-  Specializer(gpu::GPUFuncOp kernel, int64_t stages, int64_t leftStages, int64_t consumers, Maps &maps)
-      : kernel(kernel), stages(stages), leftStages(leftStages), consumers(consumers), maps(maps), ownArguments(kernel.getNumArguments()) {}
+  Specializer(gpu::GPUFuncOp kernel, int64_t stages, int64_t consumers, Maps &maps)
+      : kernel(kernel), stages(stages), consumers(consumers), maps(maps), ownArguments(kernel.getNumArguments()) {}
 
   LogicalResult run() {
     if (failed(collect()))
@@ -160,7 +160,7 @@ private:
     RankedTensorType tile = load.getResult().getType();
     if (tile.getElementTypeBitWidth() != 16 || tile.getShape().back() % 16 != 0)
       return load.emitOpError("can be fetched if its rows are of 16-bit elements, a multiple of 16 of them");
-    auto type = tile::BufferType::inPanels(stays ? leftStages : stages * share(load), tile.getShape(), tile.getElementType());
+    auto type = tile::BufferType::inPanels(stays ? 1 : stages * share(load), tile.getShape(), tile.getElementType());
     auto *ring = llvm::find_if(rings, [&](Ring &ring) { return ring.view == load.getView() && ring.stays == stays; });
     if (ring == rings.end()) {
       rings.push_back({load.getView(), stays, type});
@@ -400,7 +400,7 @@ private:
   }
 
   gpu::GPUFuncOp kernel;
-  int64_t stages, leftStages, consumers;
+  int64_t stages, consumers;
   SmallVector<Ring> rings;
   llvm::MapVector<tile::LoadOp, unsigned> ringOf;
   llvm::DenseMap<tile::LoadOp, Value> turnOf;
@@ -414,14 +414,14 @@ struct SpecializeWarps : landmark::impl::TileSpecializeWarpsBase<SpecializeWarps
   using Base::Base;
 
   void runOnOperation() override {
-    if (stages < 1 || stages > 8 || leftStages < 1 || leftStages > 8 || consumers < 4 || consumers > 16 || consumers % 4 != 0) {
+    if (stages < 1 || stages > 8 || consumers < 4 || consumers > 16 || consumers % 4 != 0) {
       getOperation()->emitError("tile-specialize-warps takes 1 to 8 stages and 4, 8, 12 or 16 consumers");
       return signalPassFailure();
     }
     Maps maps;
     SmallVector<Specializer, 0> specializers;
     WalkResult result = getOperation()->walk([&](gpu::GPUFuncOp kernel) {
-      specializers.emplace_back(kernel, stages, leftStages, consumers, maps);
+      specializers.emplace_back(kernel, stages, consumers, maps);
       return WalkResult(specializers.back().run());
     });
     if (result.wasInterrupted())

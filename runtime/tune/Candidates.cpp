@@ -36,12 +36,12 @@ void addEngines(Config config, std::vector<Config> &configs) {
     configs.push_back(config);
   }
   config.loads = Loads::Tma;
-  for (bool persistent : {false, true})
+  for (int64_t programs : {1, 2, 4})
     for (bool overlap : {false, true})
       for (bool pingPong : {false, true}) {
         if (pingPong && (!overlap || config.warps < 8))
           continue; // no turns are taken
-        config.persistent = persistent;
+        config.programs = programs;
         config.overlap = overlap;
         config.pingPong = pingPong;
         configs.push_back(config);
@@ -113,7 +113,7 @@ double predictedCost(const Config &config, const Problem &problem, const Workloa
   double shared = double(sharedBytes(config, problem, target) + 1024);
   double blocks = std::floor(std::min({double(target.sharedBytesPerMultiprocessor()) / shared,
                                        65536 / (std::min(registers, available) * threads), 2048 / threads}));
-  blocks = config.persistent ? 1 : std::max(1.0, blocks);
+  blocks = std::max(1.0, blocks);
 
   bool wgmma = config.unit == MatrixUnit::Wgmma;
   double cost = wgmma ? 1.0 : 1.7;
@@ -129,8 +129,8 @@ double predictedCost(const Config &config, const Problem &problem, const Workloa
     cost *= 1.5; // keys are multiplied twice
   if (accumulators + 72 > available)
     cost *= 1 + (accumulators + 72 - available) / available; // spills
-  double programs = std::ceil(double(workload.queryLength) / rows) * double(workload.heads * workload.batch);
-  if (config.persistent)
+  double programs = std::ceil(double(workload.queryLength) / rows) * double(workload.heads * workload.batch) / double(config.programs);
+  if (config.programs > 1)
     cost *= 0.97; // one program's end under the next one's start
   return cost * lastWave(programs, double(device.multiprocessors()) * blocks);
 }
@@ -138,7 +138,7 @@ double predictedCost(const Config &config, const Problem &problem, const Workloa
 bool areNeighbours(const Config &a, const Config &b) {
   // Another engine has switches of its own; they go with it.
   bool engine = a.unit != b.unit || a.loads != b.loads;
-  int switches = engine ? 0 : (a.persistent != b.persistent) + (a.overlap != b.overlap) + (a.pingPong != b.pingPong);
+  int switches = engine ? 0 : (a.programs != b.programs) + (a.overlap != b.overlap) + (a.pingPong != b.pingPong);
   bool shape = a.queryTile != b.queryTile || a.warps != b.warps;
   return shape + engine + switches + (a.keyTile != b.keyTile) + (a.stages != b.stages) == 1;
 }

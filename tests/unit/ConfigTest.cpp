@@ -122,7 +122,7 @@ TEST_CASE("a config that does not fit the device is refused", "[config]") {
   CHECK_THAT(refusal({64, 128, 4, 8}, wide, target("sm_90"), "stages"), Catch::Contains("shared memory"));
   wide.dtype = DType::F32;
   CHECK_THAT(refusal({64, 64, 4, 2}, wide, target("sm_86"), "stages"), Catch::Contains("sm_86"));
-  Config overlapped{128, 128, 8, 1, MatrixUnit::Wgmma, Loads::Tma, /*persistent=*/false, /*overlap=*/true, /*pingPong=*/true};
+  Config overlapped{128, 128, 8, 1, MatrixUnit::Wgmma, Loads::Tma, /*programs=*/1, /*overlap=*/true, /*pingPong=*/true};
   CHECK_THAT(refusal(overlapped, {Operation::Forward, 64, 128, DType::BF16}, target("sm_90a"), "stages"), Catch::Contains("value is 2"));
 }
 
@@ -261,9 +261,9 @@ TEST_CASE("a backward by wgmma lets groups of warps share the blocks of a tile",
   refusal({128, 64, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, problem, hopper, "key_tile");
   refusal({64, 128, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, problem, hopper, "query_tile");
   refusal({128, 128, 8, 2, MatrixUnit::Wgmma, Loads::Async}, problem, hopper, "unit");
-  config.persistent = true;
+  config.programs = 2;
   CHECK_FALSE(validate(config, problem, hopper));
-  config.persistent = false, config.pingPong = true;
+  config.programs = 1, config.pingPong = true;
   CHECK_FALSE(validate(config, problem, hopper));
   // One block is all of the tile: every group multiplies its rows by all of it, and dv and dk have a pass each.
   config.pingPong = false, problem.blockSize = 128;

@@ -97,16 +97,16 @@ struct LowerAwait : Lowering<tile::AwaitOp> {
   }
 };
 
+/// Without a branch: behind one that lanes take differently the assembler keeps nothing in uniform registers, and a loop over programs computes every descriptor in those
+/// of the threads.
 struct LowerRelease : Lowering<tile::ReleaseOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::ReleaseOp op, Adaptor adaptor, ThreadBuilder &b) const override {
     Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
     Value barrier = barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Empty);
-    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, b.lane(), b.i32(0));
-    scf::IfOp::create(b, isFirst, [&](OpBuilder &builder, Location loc) {
-      NVVM::MBarrierArriveOp::create(builder, loc, builder.getI64Type(), barrier);
-      scf::YieldOp::create(builder, loc);
-    });
+    LLVM::InlineAsmOp::create(b, TypeRange(), {b.lane(), LLVM::PtrToIntOp::create(b, b.getI32Type(), barrier)},
+                              "{ .reg .pred first; setp.eq.u32 first, $0, 0; @first mbarrier.arrive.shared::cta.b64 _, [$1]; }", "r,r,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                              LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
     return success();
   }
 };

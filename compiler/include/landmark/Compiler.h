@@ -83,7 +83,7 @@ struct TensorMap {
 ///
 /// An operation is one function or several, launched in their order on one stream. One program of a function computes `config.queryTile` rows of one
 /// head; of landmark_backward_keys, `config.keyTile` keys of one key/value head; of landmark_forward_gates_lists, `list_tile` rows. Programs are numbered 0 .. programs()-1 (keyPrograms()-1); on a GPU a
-/// program is a thread block of a one-dimensional grid, or, where the config is persistent, a grid of any size runs them all.
+/// program is a thread block of a one-dimensional grid, or, where the config says so, several neighbours.
 struct Kernel {
   Problem problem;
   Target target;

@@ -25,7 +25,7 @@ struct Config {
   int64_t stages = 2;      ///< shared-memory buffers of the K and V rings (1 on the host)
   MatrixUnit unit = MatrixUnit::Mma;
   Loads loads = Loads::Async;
-  bool persistent = false; ///< a thread block for each multiprocessor, which runs programs in turn
+  int64_t programs = 1;    ///< with tma: programs that a thread block runs in turn, so that one's first tiles are there when the one before ends
   bool overlap = false;    ///< with tma: products run beside other work: the next tile's logits beside this one's values, a backward's until they are used
   bool pingPong = false;   ///< with tma: warp groups multiply in turns, so that one's softmax runs under the other's products
 
@@ -65,16 +65,13 @@ LANDMARK_API Config defaultConfig(const Problem &problem, const Target &target, 
 /// The one judge of legality: names the value, the limit that it breaks and the nearest legal value.
 LANDMARK_API Expected<void> validate(const Config &config, const Problem &problem, const Target &target);
 
-/// Query tiles in shared memory: two where a thread block runs several programs and both fit, so that the next one's is there when it begins.
-LANDMARK_API int64_t queryStages(const Config &config, const Problem &problem, const Target &target);
-
 /// Dynamic shared memory that the schedule takes, in bytes; 0 on the host.
 LANDMARK_API int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target);
 
 /// Threads of a block: those of `warps`, and those of the producer where there is one; 0 on the host.
 LANDMARK_API int64_t threads(const Config &config, const Target &target);
 
-/// "query_tile=128,key_tile=64,warps=4,stages=2,unit=mma,loads=async,persistent=0,overlap=0,ping_pong=0", and back; fields that are not named keep `base`'s values, but for what
+/// "query_tile=128,key_tile=64,warps=4,stages=2,unit=mma,loads=async,programs=1,overlap=0,ping_pong=0", and back; fields that are not named keep `base`'s values, but for what
 /// takes tma, which unit=mma and loads=async switch off.
 LANDMARK_API std::string describe(const Config &config);
 LANDMARK_API Expected<Config> parseConfig(std::string_view text, const Config &base);

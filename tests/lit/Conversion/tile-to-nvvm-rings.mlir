@@ -39,10 +39,9 @@ gpu.module @kernels {
 // -----
 
 // Turn n is the phase n / 3 of stage n % 3. A stage is full once that phase is over, and empty once the phase before is: the first three are empty from the beginning.
-// One thread of a warp gives a stage back for all of them.
+// One thread of a warp gives a stage back for all of them, by a predicate and no branch.
 // CHECK-LABEL: gpu.func @wait(
 // CHECK-SAME: %[[TURN:[^:]*]]: i32
-// CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : i32
 // CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : i32
 // CHECK-DAG: %[[STAGES:.*]] = arith.constant 3 : i32
 // CHECK-DAG: %[[LOG_BYTES:.*]] = arith.constant 4 : i32
@@ -61,10 +60,9 @@ gpu.module @kernels {
 // CHECK: nvvm.mbarrier.try_wait.parity %[[FULL]], %[[PARITY]],
 // CHECK: %[[THREAD:.*]] = arith.index_cast %thread_id_x
 // CHECK: %[[LANE:.*]] = arith.andi %[[THREAD]], %[[LANES]]
-// CHECK: %[[FIRST:.*]] = arith.cmpi eq, %[[LANE]], %[[ZERO]]
-// CHECK: scf.if %[[FIRST]] {
-// CHECK:   nvvm.mbarrier.arrive %[[EMPTY]] :
-// CHECK: }
+// CHECK-NOT: scf.if
+// CHECK: %[[ADDRESS:.*]] = llvm.ptrtoint %[[EMPTY]]
+// CHECK: llvm.inline_asm has_side_effects {{.*}} "{ .reg .pred first; setp.eq.u32 first, $0, 0; @first mbarrier.arrive.shared::cta.b64 _, [$1]; }"{{.*}} %[[LANE]], %[[ADDRESS]]
 gpu.module @kernels {
   gpu.func @wait(%turn: i32) kernel {
     %barriers = tile.alloc_barriers {offset = 48 : i64} : !tile.barriers<3>

@@ -107,6 +107,35 @@ gpu.module @kernels {
 
 // -----
 
+!queries = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!slot = !tile.slot<!queries>
+!s = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
+
+// A product of a program that a loop runs, beside the program's own loops, is none of an iteration: it keeps its wait.
+// CHECK-LABEL: gpu.func @programs(
+// CHECK: scf.for
+// CHECK:   tile.dot %{{[^,]*}}, %arg1 transpose into %{{.*}} by wgmma :
+// CHECK:   scf.for
+// CHECK:     tile.dot %{{[^,]*}}, %arg1 transpose into %{{.*}} by wgmma async
+gpu.module @kernels {
+  gpu.func @programs(%q: !slot, %k: !slot, %out: memref<?x?x?x64xf32, strided<[?, ?, ?, 1]>>, %n: index) kernel {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %s0 = arith.constant dense<0.0> : !s
+    scf.for %program = %zero to %n step %one {
+      %first = tile.dot %q, %k transpose into %s0 by wgmma : !slot, !slot -> !s
+      %sum = scf.for %i = %zero to %n step %one iter_args(%acc = %first) -> !s {
+        %next = tile.dot %q, %k transpose into %acc by wgmma : !slot, !slot -> !s
+        scf.yield %next : !s
+      }
+      tile.store %sum, %out[%zero, %zero, %program] below %n : !s, memref<?x?x?x64xf32, strided<[?, ?, ?, 1]>>
+    }
+    gpu.return
+  }
+}
+
+// -----
+
 // Products by mma.sync have no waits, and products outside of loops keep theirs.
 // CHECK-LABEL: gpu.func @others(
 // CHECK-NOT: async

@@ -1,5 +1,5 @@
 // RUN: landmark-opt %s --allow-unregistered-dialect --tile-loop-programs -split-input-file | FileCheck %s --implicit-check-not=tile.program --implicit-check-not=scf.for
-// RUN: landmark-opt %s --allow-unregistered-dialect --tile-loop-programs=persistent -split-input-file -verify-diagnostics \
+// RUN: landmark-opt %s --allow-unregistered-dialect --tile-loop-programs=programs=3 -split-input-file -verify-diagnostics \
 // RUN:   | FileCheck %s --check-prefix=LOOP --implicit-check-not=tile.program
 
 // A block runs the program of its number; what stands before and behind the question stays.
@@ -10,35 +10,20 @@
 // CHECK: "test.after"()
 // CHECK: gpu.return
 
-// A block of a persistent grid counts its programs: two for each of its pairs, and perhaps the one in the middle.
+// A block of three programs runs neighbours, and the last block what is left. Everything behind the question is in the loop.
 // LOOP-LABEL: gpu.func @kernel(
 // LOOP-SAME: %[[COUNT:[^:]*]]: index)
 // LOOP: "test.before"()
-// LOOP-DAG: %[[BLOCKS:.*]] = gpu.grid_dim x
-// LOOP-DAG: %[[BLOCK:.*]] = gpu.block_id x
-// LOOP: %[[TWO:.*]] = arith.constant 2 : index
-// LOOP: %[[PAIRS:.*]] = arith.divui %[[COUNT]], %[[TWO]]
-// LOOP: %[[ODD:.*]] = arith.remui %[[COUNT]], %[[TWO]]
-// LOOP: %[[ROUNDS:.*]] = arith.divui %[[PAIRS]], %[[BLOCKS]]
-// LOOP: %[[REST:.*]] = arith.remui %[[PAIRS]], %[[BLOCKS]]
-// LOOP: %[[REACHED:.*]] = arith.cmpi ult, %[[BLOCK]], %[[REST]]
-// LOOP: %[[FURTHER:.*]] = arith.select %[[REACHED]],
-// LOOP: %[[MINE:.*]] = arith.addi %[[ROUNDS]], %[[FURTHER]]
-// LOOP: %[[WHOLE:.*]] = arith.muli %[[TWO]], %[[MINE]]
-// LOOP: %[[MIDDLE:.*]] = arith.cmpi eq, %[[BLOCK]], %[[REST]]
-// LOOP: %[[ONE:.*]] = arith.select %[[MIDDLE]], %[[ODD]],
-// LOOP: %[[PROGRAMS:.*]] = arith.addi %[[WHOLE]], %[[ONE]]
-// Everything behind the question is in the loop. Even numbers are this block's programs of the first half, odd ones mirror those before them.
-// LOOP: scf.for %[[I:.*]] = %{{.*}} to %[[PROGRAMS]] step
-// LOOP:   %[[PAIR:.*]] = arith.divui %[[I]],
-// LOOP:   %[[SIDE:.*]] = arith.remui %[[I]],
-// LOOP:   %[[ROUND:.*]] = arith.muli %[[PAIR]], %[[BLOCKS]]
-// LOOP:   %[[FIRST:.*]] = arith.addi %[[ROUND]], %[[BLOCK]]
-// LOOP:   %[[STEP:.*]] = arith.constant 1 : index
-// LOOP:   %[[LAST:.*]] = arith.subi %[[COUNT]], %[[STEP]]
-// LOOP:   %[[MIRROR:.*]] = arith.subi %[[LAST]], %[[FIRST]]
-// LOOP:   %[[EVEN:.*]] = arith.cmpi eq, %[[SIDE]],
-// LOOP:   %[[PROGRAM:.*]] = arith.select %[[EVEN]], %[[FIRST]], %[[MIRROR]]
+// LOOP: %[[ID:.*]] = gpu.block_id x
+// LOOP: %[[BLOCK:.*]] = arith.index_cast %[[ID]] : index to i32
+// LOOP: %[[ALL:.*]] = arith.index_cast %[[COUNT]] : index to i32
+// LOOP: %[[THREE:.*]] = arith.constant 3 : i32
+// LOOP: %[[FROM:.*]] = arith.muli %[[BLOCK]], %[[THREE]]
+// LOOP: %[[SHARE:.*]] = arith.constant 3 : i32
+// LOOP: %[[BEHIND:.*]] = arith.addi %[[FROM]], %[[SHARE]]
+// LOOP: %[[TO:.*]] = arith.minsi %[[BEHIND]], %[[ALL]]
+// LOOP: scf.for %[[I:.*]] = %[[FROM]] to %[[TO]] step
+// LOOP:   %[[PROGRAM:.*]] = arith.index_cast %[[I]] : i32 to index
 // LOOP:   "test.use"(%[[PROGRAM]])
 // LOOP:   "test.after"()
 // LOOP-NEXT: }

@@ -1,8 +1,6 @@
 // RUN: landmark-opt %s --tile-specialize-warps -split-input-file -verify-diagnostics
 // RUN: not landmark-opt %s --tile-specialize-warps=stages=0 -split-input-file 2>&1 | FileCheck %s --check-prefix=OPTIONS
 // RUN: not landmark-opt %s --tile-specialize-warps=stages=9 -split-input-file 2>&1 | FileCheck %s --check-prefix=OPTIONS
-// RUN: not landmark-opt %s --tile-specialize-warps=left-stages=0 -split-input-file 2>&1 | FileCheck %s --check-prefix=OPTIONS
-// RUN: not landmark-opt %s --tile-specialize-warps=left-stages=9 -split-input-file 2>&1 | FileCheck %s --check-prefix=OPTIONS
 // RUN: not landmark-opt %s --tile-specialize-warps=consumers=0 -split-input-file 2>&1 | FileCheck %s --check-prefix=OPTIONS
 // RUN: not landmark-opt %s --tile-specialize-warps=consumers=6 -split-input-file 2>&1 | FileCheck %s --check-prefix=OPTIONS
 // RUN: not landmark-opt %s --tile-specialize-warps=consumers=20 -split-input-file 2>&1 | FileCheck %s --check-prefix=OPTIONS

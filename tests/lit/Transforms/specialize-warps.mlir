@@ -1,5 +1,5 @@
 // RUN: landmark-opt %s --tile-specialize-warps="stages=3 consumers=8" -split-input-file | FileCheck %s --implicit-check-not=tile.load
-// RUN: landmark-opt %s --tile-specialize-warps="stages=3 left-stages=2 consumers=4" -split-input-file | FileCheck %s --check-prefix=FOUR --implicit-check-not=setmaxregister
+// RUN: landmark-opt %s --tile-specialize-warps="stages=3 consumers=4" -split-input-file | FileCheck %s --check-prefix=FOUR --implicit-check-not=setmaxregister
 // RUN: landmark-opt %s --tile-specialize-warps="consumers=12" -split-input-file | FileCheck %s --check-prefix=TWELVE
 // RUN: landmark-opt %s --tile-specialize-warps="consumers=16" -split-input-file | FileCheck %s --check-prefix=SIXTEEN
 
@@ -116,13 +116,13 @@
 // CHECK:   tile.store %[[O]]#0,
 // CHECK: gpu.return
 
-// One group of consumers keeps the registers it is given. Left operands have as many stages as they are said to.
+// One group of consumers keeps the registers it is given.
 // FOUR-LABEL: gpu.func @kernel(
 // FOUR-SAME: known_block_size = array<i32: 256, 1, 1>
-// FOUR: tile.alloc : <2, [64, 64], bf16,
-// FOUR-NEXT: tile.alloc_barriers : <2>
+// FOUR: tile.alloc : <1, [64, 64], bf16,
+// FOUR-NEXT: tile.alloc_barriers : <1>
 // FOUR: tile.alloc : <3, [1, 64, 64], bf16,
-// FOUR: tile.init_barriers %{{.*}} consumers 4 : <2>
+// FOUR: tile.init_barriers %{{.*}} consumers 4 : <1>
 // FOUR-NEXT: tile.init_barriers %{{.*}} consumers 4 : <3>
 // FOUR-NEXT: tile.init_barriers %{{.*}} consumers 4 : <3>
 // FOUR: %[[CONSUMERS:.*]] = arith.constant 128 : index
@@ -210,7 +210,7 @@ gpu.module @kernels {
 !view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
 
 // A loop over programs carries the turns of the queries' ring and of the keys', on both sides: the next program's tiles follow this one's through the rings.
-// CHECK-LABEL: gpu.func @persistent(
+// CHECK-LABEL: gpu.func @programs(
 // CHECK-SAME: %[[Q_MAP:[^:]*]]: !llvm.ptr, %[[K_MAP:[^:]*]]: !llvm.ptr) kernel
 // CHECK: %[[Q_BARRIERS:.*]] = tile.alloc_barriers : <1>
 // CHECK: %[[K_BARRIERS:.*]] = tile.alloc_barriers : <3>
@@ -238,7 +238,7 @@ gpu.module @kernels {
 // CHECK:   tile.store %[[S]]#0
 // CHECK:   scf.yield %[[Q_NEXT]], %[[S]]#1 : i32, i32
 gpu.module @kernels {
-  gpu.func @persistent(%Q: !view, %K: !view, %S: memref<?x?x?x64xf32, strided<[?, ?, ?, 1]>>, %n: index) kernel {
+  gpu.func @programs(%Q: !view, %K: !view, %S: memref<?x?x?x64xf32, strided<[?, ?, ?, 1]>>, %n: index) kernel {
     %zero = arith.constant 0 : index
     %one = arith.constant 1 : index
     %s0 = arith.constant dense<0.0> : tensor<64x64xf32>
