@@ -24,7 +24,8 @@ with open(options.results) as file:
 
 def name(problem):
     """As the library's describe() does."""
-    return f"{problem['operation']} L={problem['block_size']} D={problem['head_dim']} {problem['dtype']}" + (" gradients f32" if problem["float_gradients"] else "")
+    text = f"{problem['operation']} L={problem['block_size']} D={problem['head_dim']} {problem['dtype']}"
+    return text + (" gradients f32" if problem["float_gradients"] else "") + (" deterministic" if problem["deterministic"] else "")
 
 
 def speedups(result):

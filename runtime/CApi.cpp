@@ -95,6 +95,9 @@ Expected<BackwardArguments> argumentsOf(const landmark_backward_arguments *from)
     if (auto done = convert({}, {{"dlse", &whole->dlse, &arguments.dlse.emplace()}}); !done)
       return done.error();
   convertSemantics(*whole, arguments);
+  arguments.deterministic = whole->deterministic != 0;
+  arguments.scratch = whole->scratch;
+  arguments.scratchBytes = whole->scratch_bytes;
   return arguments;
 }
 
@@ -117,6 +120,7 @@ Expected<Problem> problemOf(const landmark_problem *from) {
   problem.dtype = *dtype;
   problem.floatGradients = whole->float_gradients != 0;
   problem.topK = whole->top_k;
+  problem.deterministic = whole->deterministic != 0;
   return problem;
 }
 
@@ -418,6 +422,17 @@ landmark_error *landmark_gated_tiles(landmark_runtime *runtime, const landmark_f
   });
 }
 
+landmark_error *landmark_backward_scratch_bytes(landmark_runtime *runtime, const landmark_backward_arguments *arguments, int64_t *bytes) {
+  return launchOn(runtime, arguments, [&](const BackwardArguments &converted) -> Expected<void> {
+    if (auto complete = given({{"bytes", bytes}}); !complete)
+      return complete;
+    auto needed = runtime->runtime.backwardScratchBytes(converted);
+    if (needed)
+      *bytes = *needed;
+    return needed ? Expected<void>() : needed.error();
+  });
+}
+
 landmark_error *landmark_backward(landmark_runtime *runtime, const landmark_backward_arguments *arguments,
                                   void *stream) {
   return launchOn(runtime, arguments,
@@ -496,7 +511,7 @@ landmark_error *landmark_prepared_backward_on(const landmark_prepared *prepared,
 
 void landmark_problem_init(landmark_problem *problem, size_t size) {
   const Problem defaults;
-  initialise(problem, size, {0, "forward", defaults.blockSize, defaults.headDim, int32_t(defaults.dtype), 0, 0});
+  initialise(problem, size, {0, "forward", defaults.blockSize, defaults.headDim, int32_t(defaults.dtype), 0, 0, 0});
 }
 void landmark_compile_options_init(landmark_compile_options *options, size_t size) { initialise(options, size, {}); }
 

@@ -197,6 +197,11 @@ Expected<void> Runtime::backward(const BackwardArguments &arguments, void *strea
   return kernel ? kernel->launch(arguments, stream) : kernel.error();
 }
 
+Expected<int64_t> Runtime::backwardScratchBytes(const BackwardArguments &arguments) {
+  auto kernel = kernelFor(arguments, {});
+  return kernel ? kernel->scratchBytes(arguments) : kernel.error();
+}
+
 Expected<PreparedBackward> Runtime::prepare(const BackwardArguments &arguments, const CompileOptions &options) {
   auto kernel = kernelFor(arguments, options);
   return kernel ? kernel->prepare(arguments) : kernel.error();

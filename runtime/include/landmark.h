@@ -151,6 +151,7 @@ typedef struct landmark_problem {
   int32_t dtype;           /* a landmark_dtype */
   int32_t float_gradients; /* backward: 1 where dq, dk and dv are float32 whatever dtype is */
   int64_t top_k;           /* retrieval: blocks to select; else 0 */
+  int32_t deterministic;   /* backward: 1 for the same bits in every run, as landmark_backward_arguments says */
 } landmark_problem;
 
 typedef struct landmark_compile_options {
@@ -233,7 +234,9 @@ LANDMARK_C_EXPORT landmark_error *landmark_prepared_launch_on(const landmark_pre
  *     delta          the same shape: scratch that is overwritten (float32)
  *
  * q, k, v, o and d_o have one type; dq, dk and dv have that type too, or are all float32. The outputs and delta share no
- * memory with anything else. Two calls with the same arguments give the same bits. */
+ * memory with anything else. On a GPU programs may add dq up in memory, in an order that differs from run to run, and dq
+ * then in its rounding: that is faster, and takes scratch. With deterministic two calls with the same arguments give the
+ * same bits, as they always do on the host. */
 typedef struct landmark_backward_arguments {
   size_t size;
   landmark_tensor q, k, v, o, lse, d_o, dq, dk, dv, delta;
@@ -242,9 +245,18 @@ typedef struct landmark_backward_arguments {
   float scale;
   int64_t q_offset;
   landmark_tensor dlse;
+  int32_t deterministic;
+  void *scratch; /* on the device, aligned to 16 bytes, of landmark_backward_scratch_bytes bytes, overwritten */
+  int64_t scratch_bytes;
 } landmark_backward_arguments;
 
 LANDMARK_C_EXPORT void landmark_backward_arguments_init(landmark_backward_arguments *arguments, size_t size);
+
+/* Scratch that a call needs: 4 (D + 2) bytes for each row of q (rounded up to 16 for each head), or 0. Compiles if
+ * needed; the scratch in `arguments` may still be none. */
+LANDMARK_C_EXPORT landmark_error *landmark_backward_scratch_bytes(landmark_runtime *runtime,
+                                                                  const landmark_backward_arguments *arguments,
+                                                                  int64_t *bytes);
 
 /* Checks, compiles if needed, launches; `stream` as in landmark_forward. */
 LANDMARK_C_EXPORT landmark_error *landmark_backward(landmark_runtime *runtime,

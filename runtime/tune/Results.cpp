@@ -19,14 +19,15 @@ constexpr int64_t sizeLimit = 64 << 20;
 constexpr int longestWait = 10'000;
 
 Json toJson(const Problem &problem) {
-  const auto &[operation, blockSize, headDim, dtype, floatGradients, topK, rotates] = problem;
+  const auto &[operation, blockSize, headDim, dtype, floatGradients, topK, rotates, deterministic] = problem;
   return {{"operation", name(operation)},
           {"block_size", blockSize},
           {"head_dim", headDim},
           {"dtype", name(dtype)},
           {"float_gradients", floatGradients},
           {"top_k", topK},
-          {"rotates", rotates}};
+          {"rotates", rotates},
+          {"deterministic", deterministic}};
 }
 
 Json toJson(const Workload &workload) {

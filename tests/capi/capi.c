@@ -130,7 +130,8 @@ static void run_backward(landmark_runtime *runtime, landmark_device *device, con
   const int64_t all = (int64_t)batch * heads * rows * columns, some = (int64_t)batch * kv_heads * rows * columns;
   landmark_backward_arguments arguments;
   landmark_prepared *prepared = NULL;
-  landmark_buffer *made[5];
+  landmark_buffer *made[5], *scratch = NULL;
+  int64_t bytes = -1;
   int part, way;
   landmark_backward_arguments_init(&arguments, sizeof arguments);
   arguments.q = forward->arguments.q;
@@ -144,10 +145,17 @@ static void run_backward(landmark_runtime *runtime, landmark_device *device, con
   made[2] = ones(device, some, kv, 4, &arguments.dk);
   made[3] = ones(device, some, kv, 4, &arguments.dv);
   made[4] = ones(device, all / columns, q, 3, &arguments.delta);
-  for (way = 0; way < 3; ++way) {
+  refused("null", landmark_backward_scratch_bytes(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "bytes");
+  done("scratch", landmark_backward_scratch_bytes(runtime, &arguments, &bytes));
+  check("scratch of a backward", bytes >= 0);
+  done("create", landmark_buffer_create(device, (size_t)bytes + 16, &scratch));
+  arguments.scratch = landmark_buffer_data(scratch);
+  arguments.scratch_bytes = bytes;
+  for (way = 0; way < 4; ++way) {
+    arguments.deterministic = way == 3;
     for (part = 1; part < 5; ++part)
       done("fill", landmark_buffer_fill(made[part], 0xff));
-    if (way == 0) {
+    if (way == 0 || way == 3) {
       done("backward", landmark_backward(runtime, &arguments, NULL));
     } else if (way == 1) {
       done("prepare", landmark_backward_prepare(runtime, &arguments, NULL, &prepared));
@@ -163,6 +171,7 @@ static void run_backward(landmark_runtime *runtime, landmark_device *device, con
   refused("dlse", landmark_backward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "dlse: got rank 4");
   for (part = 0; part < 5; ++part)
     landmark_buffer_free(made[part]);
+  landmark_buffer_free(scratch);
 }
 
 /* A ring goes on where it is full. */
