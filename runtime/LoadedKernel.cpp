@@ -103,7 +103,7 @@ void LoadedKernel::logRemarks(const cuda::Driver &driver, double milliseconds) c
                               {"remarks", said}});
 }
 
-Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **arguments, void *stream) const {
+Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **arguments, void *stream, int64_t cluster) const {
   if (auto legal = checkStream(device, stream); !legal)
     return legal;
   TraceRange range(kernel.name.c_str());
@@ -120,7 +120,12 @@ Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **ar
     if (programs[i] == 0)
       continue;
     int64_t blocks = blocksOf(programs[i], kernel.config, device.multiprocessors());
-    cuda::LaunchAttribute ahead{cuda::ProgrammaticStreamSerialization, {}, {1}};
+    std::array<cuda::LaunchAttribute, 2> attributes;
+    unsigned attributeCount = 0;
+    if (kernel.functions[i].waitsForGrid)
+      attributes[attributeCount++] = {cuda::ProgrammaticStreamSerialization, {}, {.value = 1}};
+    if (cluster > 1)
+      attributes[attributeCount++] = {cuda::ClusterDimension, {}, {.cluster = {unsigned(cluster), 1, 1}}};
     cuda::LaunchConfig config{unsigned(blocks),
                               1,
                               1,
@@ -129,8 +134,8 @@ Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **ar
                               1,
                               unsigned(kernel.functions[i].sharedBytes),
                               static_cast<cuda::StreamHandle>(stream),
-                              &ahead,
-                              kernel.functions[i].waitsForGrid};
+                              attributes.data(),
+                              attributeCount};
     if (auto launched = driver.check(driver.launchKernelEx(&config, functions[i], arguments, nullptr), "cuLaunchKernelEx");
         !launched)
       return launched;

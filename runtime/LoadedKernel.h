@@ -23,10 +23,11 @@ public:
 
   /// Launches the kernel's functions in their order, unchecked but for the stream: `programs[i]` programs of function i
   /// (none for 0), on arguments in the order of `struct Kernel`. On the host they are done on return.
-  Expected<void> launch(std::span<const int64_t> programs, void **arguments, void *stream) const;
+  /// With `cluster` above 1 so many programs side by side are a cluster; it divides their numbers.
+  Expected<void> launch(std::span<const int64_t> programs, void **arguments, void *stream, int64_t cluster = 1) const;
   /// Of a kernel of one function.
-  Expected<void> launch(int64_t programs, void **arguments, void *stream) const {
-    return launch({&programs, 1}, arguments, stream);
+  Expected<void> launch(int64_t programs, void **arguments, void *stream, int64_t cluster = 1) const {
+    return launch({&programs, 1}, arguments, stream, cluster);
   }
 
   const Kernel kernel;

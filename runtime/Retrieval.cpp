@@ -88,7 +88,7 @@ struct Retrieval::State {
   int64_t tableHead(int64_t queries) const { return plan.selectionQueries(queries) * plan.list; }
   int64_t tableBatch(int64_t queries) const { return plan.selectionHeads() * tableHead(queries); }
 
-  Expected<void> launch(Operation step, int64_t programs, KernelArguments &arguments, void *stream) const;
+  Expected<void> launch(Operation step, int64_t programs, KernelArguments &arguments, void *stream, int64_t cluster = 1) const;
   /// Programs of a kernel that walks rows in this order.
   int64_t programs(Operation step, const RowOrder &order, int64_t splits) const {
     int64_t tile = kernels.at(step)->kernel.config.queryTile;
@@ -144,9 +144,9 @@ struct Retrieval::State {
   void addCandidates(KernelArguments &to, int64_t queries) const {
     RowOrder order = listOrder(queries);
     int64_t rows = order.outer * (plan.shares() ? order.spans() : order.inner), row = plan.candidateColumns();
+    int64_t width = selectionColumns(plan.topK);
     for (const DeviceBuffer *buffer : {&values, &ids})
-      to.view(buffer->data(), {batch(), rows, row / selectionColumns, selectionColumns},
-              {rows * row, row, selectionColumns, 1});
+      to.view(buffer->data(), {batch(), rows, row / width, width}, {rows * row, row, width, 1});
   }
 
   // The steps, on `queries` queries that end `back - queries` before the end of their sequences; `all` is the whole
@@ -172,8 +172,8 @@ struct Retrieval::State {
 Expected<void> Retrieval::State::allocate() {
   const Device &device = cache->device;
   std::pair<DeviceBuffer *, int64_t> buffers[] = {
-      {&slots, plan.maxBatch},    {&values, plan.lists()},
-      {&ids, plan.lists()},       {&logits, plan.logits()},
+      {&slots, plan.maxBatch},    {&values, plan.listEntries()},
+      {&ids, plan.listEntries()},       {&logits, plan.logits()},
       {&logSums, plan.logSums()}, {&pooled, plan.pooled()},
       {&table, plan.table()},     {&parts, plan.parts() * plan.headDim},
       {&partLse, plan.parts()},
@@ -236,10 +236,10 @@ Expected<void> Retrieval::State::check(const TensorView &q, const TensorView &o,
 }
 
 Expected<void> Retrieval::State::launch(Operation step, int64_t programs, KernelArguments &arguments,
-                                        void *stream) const {
+                                        void *stream, int64_t cluster) const {
   if (programs > INT32_MAX)
     return refuse("q: got work for {} programs; one launch holds at most {}", programs, INT32_MAX);
-  return kernels.at(step)->launch(programs, arguments.pointers(), stream);
+  return kernels.at(step)->launch(programs, arguments.pointers(), stream, cluster);
 }
 
 Expected<void> Retrieval::State::scoreTop(const TensorView &q, int64_t back, void *stream) {
@@ -288,18 +288,19 @@ Expected<void> Retrieval::State::pool(int64_t queries, int64_t back, bool isFirs
   KernelArguments arguments;
   arguments.view(logits.data(), {batch() * plan.tiles, order.outer, order.inner, columns},
                  {batchStride, order.outerOf(headStride, columns), order.innerOf(headStride, columns), 1});
-  arguments.view(logSums.data(), {batch(), order.outer, order.inner, columns},
-                 {batchStride, order.outerOf(sumHead, sumQuery), order.innerOf(sumHead, sumQuery), 1});
+  for (int64_t width : {columns, int64_t(8)}) // all of a row, and few of them
+    arguments.view(logSums.data(), {batch(), order.outer, order.inner, width},
+                   {batchStride, order.outerOf(sumHead, sumQuery), order.innerOf(sumHead, sumQuery), 1});
   addSequences(arguments);
   arguments.view(pooled.data(), {batch() * plan.tiles, order.outer, order.spans(), columns},
                  {order.outer * order.spans() * columns, order.spans() * columns, columns, 1});
   addLists(arguments, values, order.outer, order.spans(), plan.list);
   addLists(arguments, ids, order.outer, order.spans(), plan.list);
   arguments
-      .numbers({order.span, plan.scoreSplits, plan.listStride, plan.scoreSplits, order.outerStep(), back, plan.window,
+      .numbers({order.span, plan.lists, plan.listStride, plan.scoreSplits, order.outerStep(), back, plan.window,
                 plan.tiles, isFirst})
       .factor(plan.scale);
-  return launch(Operation::Pool, batch() * order.outer * order.spans() * plan.scoreSplits, arguments, stream);
+  return launch(Operation::Pool, batch() * order.outer * order.spans() * plan.lists, arguments, stream);
 }
 
 Expected<void> Retrieval::State::select(int64_t queries, int64_t first, int64_t all, void *stream) {
@@ -310,7 +311,7 @@ Expected<void> Retrieval::State::select(int64_t queries, int64_t first, int64_t 
   auto *entries = static_cast<int32_t *>(table.data()) + (plan.sharesChunk() ? 0 : first * query);
   arguments.view(entries, {batch(), order.outer, inner, plan.list},
                  {tableBatch(all), order.outerOf(head, query), order.innerOf(head, query), 1});
-  arguments.numbers({order.outer, plan.scoreSplits * plan.list});
+  arguments.numbers({order.outer, plan.lists * plan.list});
   return launch(Operation::Select, batch() * order.outer * inner, arguments, stream);
 }
 
@@ -318,8 +319,8 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
                                         int64_t first, int64_t all, void *stream) {
   int64_t queries = q.shape[2], splits = plan.attendSplits, heads = plan.queryHeads, head = tableHead(all),
           query = plan.list;
-  bool isPart = splits > 1;
   Operation step = plan.attendStep();
+  bool isPart = step == Operation::AttendPart;
   RowOrder order = plan.attendOrder(queries);
   TensorView partView = denseView(parts.data(), DType::F32, {batch() * splits, heads, queries, plan.headDim});
   RowsView partRows = denseRows(static_cast<float *>(partLse.data()), {batch() * splits, heads, queries});
@@ -344,10 +345,10 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
           listQuery = listed.innerOf(0, outers) + listed.outerOf(0, 1);
   arguments.numbers({order.span, splits, order.outerStep(), order.innerStep(), plan.group(), back, plan.window,
                      order.outerOf(listHead, listQuery), sharesSpans ? 0 : listHead,
-                     plan.selects ? 0 : plan.scoreSplits * plan.list});
+                     plan.selects ? 0 : plan.lists * plan.list});
   addRotary(arguments);
   arguments.factor(plan.scale);
-  auto done = launch(step, programs(step, order, splits), arguments, stream);
+  auto done = launch(step, programs(step, order, splits), arguments, stream, plan.joins ? splits : 1);
   if (!done || !isPart)
     return done;
   RowOrder merged{true, heads, queries, queries};

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int64_t columns = Problem::landmarksPerPage;
 constexpr int64_t mostSplits = columns; ///< a row's log-sum-exps of all parts are one row of a tile
+constexpr int64_t largeTile = 64;  ///< rows of four warps
 constexpr int64_t fewQueries = 16; ///< below, the heads of a position fill a tile as well as the positions of a head
 
 template <typename... Values> Error refuse(fmt::format_string<Values...> format, Values &&...values) {
@@ -78,21 +79,10 @@ Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const Ret
   plan.dtype = cache.dtype;
   plan.blockSize = cache.blockSize;
   plan.tiles = ceilDiv(ceilDiv(cache.maxTokens, cache.blockSize), columns);
-  plan.list = ceilDiv(options.topK, 8) * 8;
+  plan.list = listColumns(options.topK);
 
-  // As many programs as keep every multiprocessor's loads under way, where rows alone do not.
-  int64_t wanted = 4 * device.multiprocessors(),
-          rows = options.maxBatch * plan.scoreOrder(1).spans() * (plan.sharesChunk() ? plan.queryHeads : 1);
-  plan.scoreSplits = options.scoreSplits.value_or(
-      std::clamp<int64_t>(wanted / (rows * ceilDiv(options.maxQueries, fewQueries)), 1, mostSplits));
-  plan.scoreSplits = std::min(plan.scoreSplits, plan.tiles);
-  plan.listStride =
-      ceilDiv(plan.scoreSplits * plan.list, std::lcm(columns, plan.list)) * (std::lcm(columns, plan.list) / plan.list);
-  // A block for each program, while that leaves no multiprocessor more than two: reading blocks one after the other
-  // then takes longer than joining parts.
-  int64_t programs = options.maxBatch * plan.attendOrder(1).spans() * options.maxQueries;
-  plan.attendSplits =
-      options.attendSplits.value_or(std::clamp<int64_t>(2 * device.multiprocessors() / programs, 1, std::min(mostSplits, plan.blocks())));
+  plan.cutScores(options, device);
+  plan.cutAttention(options, device);
 
   // Beside programs of scores that walk several tiles, those of split attention would begin unevenly spread.
   bool crowds = plan.attendSplits > 1 && plan.tiles > plan.scoreSplits;
@@ -100,7 +90,7 @@ Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const Ret
 
   plan.partQueries = 1;
   auto bytes = [&] {
-    return 8 * plan.lists() + 4 * (plan.logits() + plan.logSums() + plan.pooled()) +
+    return 8 * plan.listEntries() + 4 * (plan.logits() + plan.logSums() + plan.pooled()) +
            4 * (plan.headDim + 1) * (plan.sharesChunk() ? 0 : plan.parts());
   };
   double each = double(bytes());
@@ -111,6 +101,41 @@ Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const Ret
         "retrieval: maxBatch, maxQueries: got {} and {}; what lies between the kernels takes more than 2^46 bytes",
         options.maxBatch, options.maxQueries);
   return plan;
+}
+
+// As many programs as keep every multiprocessor's loads under way, where rows alone do not.
+void RetrievalPlan::cutScores(const RetrievalOptions &options, const Device &device) {
+  int64_t wanted = 4 * device.multiprocessors(), rows = maxBatch * scoreOrder(1).spans(), queries = maxQueries, tileRows = fewQueries;
+  if (shares()) {
+    partQueries = 1;
+    queries = std::clamp<int64_t>(options.scratchBytes / (4 * (logits() + logSums())), 1, maxQueries); // about those of a launch
+  }
+  if (sharesChunk()) {
+    rows = maxBatch * queryHeads;
+    tileRows = queries < largeTile ? fewQueries : largeTile;
+  }
+  scoreSplits = options.scoreSplits.value_or(std::clamp<int64_t>(wanted / (rows * ceilDiv(queries, tileRows)), 1, mostSplits));
+  // A part of a page for each program, while there are programs without: one warp takes long over a page.
+  scoreTile = columns;
+  while (!shares() && !device.isHost() && scoreTile > columns / 4 && 2 * tiles * (columns / scoreTile) <= scoreSplits)
+    scoreTile /= 2;
+  scoreSplits = std::min(scoreSplits, tiles * (columns / scoreTile));
+
+  // Programs of pool are one warp each, that waits for what it reads: several for every scheduler.
+  lists = scoreSplits;
+  if (shares())
+    lists = std::min(tiles, options.scoreSplits.value_or(std::clamp<int64_t>(4 * wanted / (maxBatch * poolOrder(1).outer * poolOrder(1).spans()), 1, mostSplits)));
+  int64_t whole = std::lcm(columns, list);
+  listStride = ceilDiv(lists * list, whole) * (whole / list);
+}
+
+// A block for each program, while that leaves no multiprocessor more than two: reading blocks one after the other then takes longer than joining parts.
+void RetrievalPlan::cutAttention(const RetrievalOptions &options, const Device &device) {
+  constexpr int64_t mostOfCluster = 8;
+  const Target &target = device.target();
+  int64_t programs = maxBatch * attendOrder(1).spans() * maxQueries;
+  attendSplits = options.attendSplits.value_or(std::clamp<int64_t>(2 * device.multiprocessors() / programs, 1, std::min(mostSplits, blocks())));
+  joins = attendSplits > 1 && attendSplits <= mostOfCluster && !target.isHost() && target.computeCapability() >= 90;
 }
 
 RowOrder RetrievalPlan::scoreOrder(int64_t queries) const {
@@ -139,7 +164,7 @@ std::vector<Operation> RetrievalPlan::steps() const {
   if (selects)
     steps.push_back(Operation::Select);
   steps.push_back(attendStep());
-  if (attendSplits > 1)
+  if (attendStep() == Operation::AttendPart)
     steps.push_back(Operation::Merge);
   return steps;
 }
@@ -163,23 +188,28 @@ std::vector<int64_t> RetrievalPlan::frequencies() const {
 Config RetrievalPlan::config(Operation step, const Target &target) const {
   Config config = defaultConfig(problem(step), target);
   bool scores = step == Operation::Score || step == Operation::ScoreTop,
-       attends = step == Operation::Attend || step == Operation::AttendPart;
+       attends = isAttention(step);
   if (!scores && !attends)
     return config;
+  if (step == Operation::ScoreTop)
+    config.keyTile = scoreTile;
   RowOrder order = scores ? scoreOrder(maxQueries) : attendOrder(maxQueries);
   if (target.isHost()) {
     config.queryTile = std::min<int64_t>(order.span, 32);
     return config;
   }
-  int64_t steps = scores ? ceilDiv(tiles, scoreSplits) : ceilDiv(blocks(), attendSplits);
-  config.stages = std::min(config.stages, steps); // no more than a program has tiles
+  int64_t steps = scores ? ceilDiv(tiles * (columns / scoreTile), scoreSplits) : ceilDiv(blocks(), attendSplits);
+  // No more than a program has tiles; but what begins before the wait for the kernel before, as landmarks of score_top do, takes a stage ahead.
+  config.stages = std::min(config.stages, step == Operation::ScoreTop ? std::max<int64_t>(2, steps) : steps);
   if (order.span <= 8)
     config.queryTile = 8; // half of what a matrix instruction takes: half the work on its results
-  if (order.span < 64)
+  if (order.span < largeTile)
     return attends ? sliced(config, step, target) : config; // every warp would repeat what follows a score
   Config large = config;
   large.warps = 4;
-  large.queryTile = 64;
+  large.queryTile = largeTile;
+  if (step == Operation::Score)
+    large.stages = std::min<int64_t>(large.stages, 2); // four programs of a multiprocessor, as many as the landmarks are cut for
   return validate(large, problem(step), target) ? large : config;
 }
 
@@ -198,7 +228,7 @@ bool RetrievalPlan::takes(const Config &other, Operation step, const Target &tar
   return validate(other, problem(step), target) && other.keyTile == planned.keyTile && (!merges || holdsList(other));
 }
 
-int64_t RetrievalPlan::lists() const {
+int64_t RetrievalPlan::listEntries() const {
   return maxBatch * (shares() ? selectionHeads() * selectionQueries(partQueries) : queryHeads * partQueries) *
          candidateColumns();
 }

@@ -35,10 +35,13 @@ struct RetrievalPlan {
   int64_t blockSize;
 
   int64_t tiles;        ///< landmark pages of the longest sequence
-  int64_t list;         ///< places of a list: topK rounded up to 8
+  int64_t list;         ///< places of a list in memory
+  int64_t scoreTile;    ///< landmarks of a tile of score_top: a page, or a part of one where there are few
   int64_t scoreSplits;  ///< parts of the landmarks
-  int64_t listStride;   ///< lists of a row, so many that they fill whole tiles of columns
+  int64_t lists;        ///< of a row: of every part, those of score_top, or of pool where rows share
+  int64_t listStride;   ///< room for lists of a row, so many that they fill whole tiles of columns
   int64_t attendSplits; ///< parts of the blocks
+  bool joins;           ///< parts are programs of a cluster, and joined there
   bool selects;         ///< by a kernel of its own; attention merges the lists otherwise
   int64_t partQueries;  ///< queries whose scores are in memory at a time
 
@@ -66,21 +69,24 @@ struct RetrievalPlan {
 
   /// The steps that this granularity takes, and the schedule of each.
   std::vector<Operation> steps() const;
-  Operation attendStep() const { return attendSplits > 1 ? Operation::AttendPart : Operation::Attend; }
+  Operation attendStep() const { return attendSplits == 1 ? Operation::Attend : joins ? Operation::AttendJoin : Operation::AttendPart; }
   Problem problem(Operation step) const;
   Config config(Operation step, const Target &target) const;
   Config sliced(Config config, Operation step, const Target &target) const;
   /// Whether a step may have another schedule than that: what the plan counts on must be the same.
   bool takes(const Config &other, Operation step, const Target &target) const;
 
+  void cutScores(const RetrievalOptions &options, const Device &device);
+  void cutAttention(const RetrievalOptions &options, const Device &device);
+
   // Elements of the memory between the kernels.
-  int64_t lists() const;
+  int64_t listEntries() const;
   int64_t logits() const;
   int64_t logSums() const;
   int64_t pooled() const;
   int64_t table() const { return maxBatch * selectionHeads() * selectionQueries(maxQueries) * list; }
   int64_t parts() const {
-    return attendSplits > 1 ? maxBatch * attendSplits * queryHeads * attendQueries() : 0;
+    return attendStep() == Operation::AttendPart ? maxBatch * attendSplits * queryHeads * attendQueries() : 0;
   } ///< rows
 };
 

@@ -40,6 +40,15 @@ void rotate(Vector &row, double position, const Rotary &rotary) {
   }
 }
 
+/// Rounds to a type and back.
+void round(Vector &row, DType dtype) {
+  for (double &value : row) {
+    std::byte element[sizeof(float)];
+    fromDouble(value, element, dtype);
+    value = toDouble(element, dtype);
+  }
+}
+
 double logSumExp(const Vector &values) {
   double most = -infinity, sum = 0;
   for (double value : values)
@@ -116,14 +125,19 @@ private:
     return double((c < n - retrieved(n) ? rank : rank + 1) * L + t);
   }
 
+  void turn(Vector &values, double position) const {
+    rotate(values, position, semantics.rotary);
+    if (semantics.rotary.layout != RotaryLayout::None && semantics.roundsRotated)
+      round(values, q.dtype);
+  }
   Vector query(int64_t head, int64_t row) const {
     Vector values = rowOf(q, head, row);
-    rotate(values, localPosition(token(row), candidates(row)), semantics.rotary);
+    turn(values, localPosition(token(row), candidates(row)));
     return values;
   }
   double logit(const Vector &query, int64_t head, int64_t j, double position) const {
     Vector key = rowOf(k, head / group, j);
-    rotate(key, position, semantics.rotary);
+    turn(key, position);
     return semantics.scale * std::inner_product(query.begin(), query.end(), key.begin(), 0.0);
   }
 

@@ -19,6 +19,7 @@ struct RetrievalSemantics {
   Granularity granularity = Granularity::QueryHead;
   double scale = 1.0;
   Rotary rotary = {};
+  bool roundsRotated = false; ///< rotated queries and keys are rounded to their type, as kernels for GPUs do
 };
 
 /// What a row of a head sees and may choose from, and what it chose.

@@ -1,7 +1,7 @@
 // Retrieval, step 3: attention to the blocks selected, to the blocks of the window, and to a row's own.  (SPEC: docs/spec.md, sections 2 and 5)
 //
 // Blocks come one at a time, from pages that a table names; each is one term of an ordinary softmax, so that their order does not matter and several programs may
-// take a part each: `merge` joins the parts.
+// take a part each: `merge` joins the parts, or, where they are programs of a cluster, they do so themselves.
 //
 // Rows and steps are those of score_top.mlir; the rows of a span share a selection, TABLE [batch, outer, span, place]. Where there are `candidates`, as of select.mlir, it is made
 // here first, by every program for itself and of the same lists: row outer * list_outer + span * list_span of VALUES and IDS. Tiles of many rows take it as it is. From the block where a span's window begins, all
@@ -9,7 +9,7 @@
 // incomplete. O is [batch * splits + split, outer, inner, D], LSE without the D.
 
 gpu.module @kernels {
-  gpu.func @landmark_attend(%Q: !view, %K: !view, %V: !view, %SLOTS: !numbers, %LENGTHS: !numbers, %BLOCKS: !blocks, %VALUES: !candidates_view, %IDS: !candidate_ids_view,
+  gpu.func @landmark_attend(%Q: !view, %K: !pages, %V: !pages, %SLOTS: !numbers, %LENGTHS: !numbers, %BLOCKS: !blocks, %VALUES: !candidates_view, %IDS: !candidate_ids_view,
                             %TABLE: !list_ids_view, %O: !out_view, %LSE: !rows_view, %FREQUENCIES: !frequencies,
                             %span: index, %splits: index, %outer_step: index, %inner_step: index, %group: index, %back: index, %window: index,
                             %list_outer: index, %list_span: index, %candidates: index, %half: index, %compact: index, %scale: f32) kernel {
@@ -23,6 +23,11 @@ gpu.module @kernels {
     %zero = arith.constant 0 : index
     %one = arith.constant 1 : index
 
+    %joins_number = tile.param "joins" : index
+    %joins = arith.cmpi ne, %joins_number, %zero : index
+    scf.if %joins {
+      tile.cluster_open
+    }
     %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
     %q_raw = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     %slot_number = memref.load %SLOTS[%batch] : !numbers
@@ -120,7 +125,7 @@ gpu.module @kernels {
       %block_row = arith.muli %b, %L : index
       %left = arith.subi %length, %block_row : index
       %tokens = arith.minsi %left, %L : index
-      %k_raw = tile.load %K[%page, %kv_head, %zero] stride %L in [%zero, %tokens) : !view -> !kv_tile
+      %k_raw = tile.load %K[%page, %kv_head, %zero] stride %L in [%zero, %tokens) : !pages -> !kv_tile
       // A retrieved block may stand in a slot; others are shifted.
       %is_far = arith.cmpi slt, %b, %far : index
       %next_slot = arith.addi %j, %one : index
@@ -136,7 +141,7 @@ gpu.module @kernels {
       } else {
         scf.yield %k_raw : !kv_tile
       }
-      %v = tile.load %V[%page, %kv_head, %zero] stride %L count %ordinary in [%zero, %tokens) : !view -> !kv_tile
+      %v = tile.load %V[%page, %kv_head, %zero] stride %L count %ordinary in [%zero, %tokens) : !pages -> !kv_tile
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
       %seen = landmark.tokens rows(%row_block, %row_token) at %b keys(%length) phase(%zero) block(%L) : !row_index, !row_index -> !seen
       %own = landmark.own %row_block at %b : !row_index -> !own
@@ -148,16 +153,29 @@ gpu.module @kernels {
       scf.yield %acc_next, %m_next, %l_next : !o_tile, !row, !row
     }
 
-    %inverse, %lse = landmark.finish %m, %l : !row
+    // Parts that are programs of a cluster are joined here, in the first of them, which writes: sums that have the exponent %m.
+    %m_all, %l_all, %o_all = scf.if %joins -> (!row, !row, !o_tile) {
+      %most, %sums:2 = tile.cluster_sum exponent %m of %l, %o below %rows : !row, !row, !o_tile
+      scf.yield %most, %sums#0, %sums#1 : !row, !row, !o_tile
+    } else {
+      scf.yield %m, %l, %o : !row, !row, !o_tile
+    }
+    %is_other = arith.cmpi ne, %split, %zero : index
+    %is_silent = arith.andi %joins, %is_other : i1
+    %end = arith.select %is_silent, %row, %row_end : index
+    %parts = arith.select %joins, %one, %splits : index
+    %own_part = arith.select %joins, %zero, %split : index
+
+    %inverse, %lse = landmark.finish %m_all, %l_all : !row
     %inverse_row = tile.broadcast %inverse to [0] : !row -> !o_tile
-    %result = arith.mulf %o, %inverse_row : !o_tile
+    %result = arith.mulf %o_all, %inverse_row : !o_tile
     %out = tile.cast %result : !o_tile -> !out_tile
-    %all_parts = arith.muli %batch, %splits : index
-    %part = arith.addi %all_parts, %split : index
-    tile.store %out, %O[%part, %outer, %row] below %row_end : !out_tile, !out_view
+    %all_parts = arith.muli %batch, %parts : index
+    %part = arith.addi %all_parts, %own_part : index
+    tile.store %out, %O[%part, %outer, %row] below %end : !out_tile, !out_view
     %ln2 = arith.constant dense<0.693147181> : !row
     %lse_e = arith.mulf %lse, %ln2 : !row           // natural logarithm
-    tile.store %lse_e, %LSE[%part, %outer, %row] below %row_end : !row, !rows_view
+    tile.store %lse_e, %LSE[%part, %outer, %row] below %end : !row, !rows_view
     gpu.return
   }
 }

@@ -15,7 +15,7 @@ gpu.module @kernels {
     %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %O span %inners tile %one splits %one : !view
     %rows_before = arith.muli %outer, %inners : index
     %part_row = arith.addi %rows_before, %row : index
-    tile.grid_wait
+    tile.grid_wait behind %batch, %row
 
     %log2e = arith.constant dense<1.44269504> : !row
     %o0 = arith.constant dense<0.0> : !o_row

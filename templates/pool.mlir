@@ -4,10 +4,10 @@
 // chunk may come in several launches, and a list of the `top_k` best blocks of this program's part, for `select`.
 //
 // LOGITS and LSE are those of score.mlir, seen as [batch * tiles + tile, outer, inner, column] and [batch, outer, inner, split] with outer and inner as the sharing
-// wants them; POOLED is [batch * tiles + tile, outer, span, column]; VALUES and IDS [batch, outer * list_stride + split, span, place].
+// wants them, FEW_LSE the first 8 of those of a row; POOLED is [batch * tiles + tile, outer, span, column]; VALUES and IDS [batch, outer * list_stride + split, span, place].
 
 gpu.module @kernels {
-  gpu.func @landmark_pool(%LOGITS: !logits_view, %LSE: !logits_view, %SLOTS: !numbers, %LENGTHS: !numbers, %POOLED: !logits_view, %VALUES: !list_view, %IDS: !list_ids_view,
+  gpu.func @landmark_pool(%LOGITS: !logits_view, %LSE: !logits_view, %FEW_LSE: !few_view, %SLOTS: !numbers, %LENGTHS: !numbers, %POOLED: !logits_view, %VALUES: !list_view, %IDS: !list_ids_view,
                           %span: index, %splits: index, %list_stride: index, %score_splits: index, %outer_step: index, %back: index, %window: index, %tiles: index,
                           %is_first: index, %scale: f32) kernel {
     %L = tile.param "block_size" : index
@@ -35,6 +35,8 @@ gpu.module @kernels {
     %limit = tensor.splat %end_number : !row_index
     %parts_number = arith.index_cast %score_splits : index to i32
     %parts = tensor.splat %parts_number : !row_index
+    %few = arith.constant 8 : index
+    %are_few = arith.cmpi sle, %score_splits, %few : index
     %begin, %stop = landmark.part %split of %splits to %end step %step
 
     tile.grid_wait
@@ -50,12 +52,20 @@ gpu.module @kernels {
       %most = scf.for %r = %row to %row_end step %tile iter_args(%most = %none) -> !g_tile {
         %s = tile.read_rows %LOGITS[%logits_tile, %outer, %r] below %row_end else %minus_inf : !logits_view -> !g_tile
         // The row's log-sum-exp, of its parts.
-        %lse_parts = tile.read_rows %LSE[%batch, %outer, %r] below %row_end else %minus_inf : !logits_view -> !g_tile
-        %is_part = landmark.candidates at %zero below %parts : !row_index -> !gates
         %m0 = arith.constant dense<0xFF800000> : !row
         %l0 = arith.constant dense<0.0> : !row
         %unit = arith.constant 1.0 : f32
-        %m, %l = landmark.stats %m0, %l0 add %lse_parts seen %is_part factor %unit exact : !row, !g_tile, !gates
+        %m, %l = scf.if %are_few -> (!row, !row) {
+          %lse_parts = tile.read_rows %FEW_LSE[%batch, %outer, %r] below %row_end else %minus_inf : !few_view -> !few_tile
+          %is_part = landmark.candidates at %zero below %parts : !row_index -> !few_gates
+          %m_few, %l_few = landmark.stats %m0, %l0 add %lse_parts seen %is_part factor %unit exact : !row, !few_tile, !few_gates
+          scf.yield %m_few, %l_few : !row, !row
+        } else {
+          %lse_parts = tile.read_rows %LSE[%batch, %outer, %r] below %row_end else %minus_inf : !logits_view -> !g_tile
+          %is_part = landmark.candidates at %zero below %parts : !row_index -> !gates
+          %m_all, %l_all = landmark.stats %m0, %l0 add %lse_parts seen %is_part factor %unit exact : !row, !g_tile, !gates
+          scf.yield %m_all, %l_all : !row, !row
+        }
         %lse = landmark.log_sum_exp %m, %l factor %unit : !row
         %lse_columns = tile.broadcast %lse to [0] : !row -> !g_tile
         %c_tile = tensor.splat %c : !g_tile

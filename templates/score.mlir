@@ -5,7 +5,7 @@
 // every part: [batch, outer * list_stride + split, inner]. `row_offset` is the number of rows of a chunk that came in earlier launches.
 
 gpu.module @kernels {
-  gpu.func @landmark_score(%Q: !view, %LANDMARKS: !view, %SLOTS: !numbers, %LENGTHS: !numbers, %LANDMARK_PAGES: !table, %LOGITS: !logits_view, %LSE: !rows_view, %FREQUENCIES: !frequencies,
+  gpu.func @landmark_score(%Q: !view, %LANDMARKS: !pages, %SLOTS: !numbers, %LENGTHS: !numbers, %LANDMARK_PAGES: !table, %LOGITS: !logits_view, %LSE: !rows_view, %FREQUENCIES: !frequencies,
                            %span: index, %splits: index, %list_stride: index, %outer_step: index, %inner_step: index, %select_step: index, %group: index,
                            %back: index, %window: index, %tiles: index, %row_offset: index, %half: index, %compact: index, %scale: f32) kernel {
     %L = tile.param "block_size" : index
@@ -18,7 +18,7 @@ gpu.module @kernels {
     %one = arith.constant 1 : index
 
     %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
-    tile.grid_wait // sequences, tables and queries may have been written just before
+    tile.grid_wait behind %batch, %row // sequences, tables and queries may have been written just before
     %q_raw = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     %slot_number = memref.load %SLOTS[%batch] : !numbers
     %slot = arith.index_cast %slot_number : i32 to index
@@ -76,7 +76,7 @@ gpu.module @kernels {
       %place = arith.divui %b, %step : index
       %page_number = memref.load %LANDMARK_PAGES[%slot, %place] : !table
       %page = arith.index_cast %page_number : i32 to index
-      %k_raw = tile.load %LANDMARKS[%page, %kv_head, %zero] in [%zero, %step) : !view -> !gate_tile
+      %k_raw = tile.load %LANDMARKS[%page, %kv_head, %zero] in [%zero, %step) : !pages -> !gate_tile
       %block_position = arith.muli %b, %L : index
       %k_position = arith.addi %block_position, %landmark_first : index
       %k = scf.if %rotates -> !gate_tile {

@@ -8,23 +8,22 @@
 // base + outer * outer_step + inner * select_step: its own, or, with a step of 0, that of the first row of its chunk. The base lies `back` tokens before the
 // end of the sequence.
 //
-// Landmark keys stand in pages of `tile_landmarks`: LANDMARKS [page, key/value head, landmark, D], LANDMARK_PAGES [slot of the sequence, place] names them.
+// Landmark keys stand in pages of `page_landmarks`, of which a tile is a part: LANDMARKS [page, key/value head, landmark, D], LANDMARK_PAGES [slot of the sequence, place] names them.
 // VALUES and IDS hold the lists: [batch, outer * list_stride + split, inner, place].
 
 gpu.module @kernels {
-  gpu.func @landmark_score_top(%Q: !view, %LANDMARKS: !view, %SLOTS: !numbers, %LENGTHS: !numbers, %LANDMARK_PAGES: !table, %VALUES: !list_view, %IDS: !list_ids_view, %FREQUENCIES: !frequencies,
+  gpu.func @landmark_score_top(%Q: !view, %LANDMARKS: !pages, %SLOTS: !numbers, %LENGTHS: !numbers, %LANDMARK_PAGES: !table, %VALUES: !list_view, %IDS: !list_ids_view, %FREQUENCIES: !frequencies,
                                %span: index, %splits: index, %list_stride: index, %outer_step: index, %inner_step: index, %select_step: index, %group: index,
                                %back: index, %window: index, %half: index, %compact: index) kernel {
     %L = tile.param "block_size" : index
     %tile = tile.param "query_tile" : index
     %step = tile.param "tile_landmarks" : index
+    %per_page = tile.param "page_landmarks" : index
     %keep = tile.param "top_k" : index
     %zero = arith.constant 0 : index
     %one = arith.constant 1 : index
 
     %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
-    tile.grid_wait // sequences, tables and queries may have been written just before
-    %q_raw = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     %slot_number = memref.load %SLOTS[%batch] : !numbers
     %slot = arith.index_cast %slot_number : i32 to index
     %length_number = memref.load %LENGTHS[%slot] : !numbers
@@ -52,6 +51,8 @@ gpu.module @kernels {
     %last_limit = arith.subi %last_block, %window : index
     %end = arith.maxsi %last_limit, %zero : index
     %begin, %stop = landmark.part %split of %splits to %end step %step
+    tile.grid_wait behind %begin, %stop early %LANDMARKS, %LANDMARK_PAGES : !pages, !table // for queries alone: sequences, tables and landmarks are written by copies
+    %q_raw = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
 
     // Rotary embedding, if any: rows of a tile that rotates share the blocks that they may choose from.
     %rotates_number = tile.param "rotates" : index
@@ -76,10 +77,12 @@ gpu.module @kernels {
     %v0 = arith.constant dense<0xFF800000> : !list
     %i0 = arith.constant dense<2147483647> : !list_ids
     %v, %i = scf.for %b = %begin to %stop step %step iter_args(%v = %v0, %i = %i0) -> (!list, !list_ids) {
-      %place = arith.divui %b, %step : index
+      %place = arith.divui %b, %per_page : index
+      %in_page = arith.remui %b, %per_page : index
+      %in_page_end = arith.addi %in_page, %step : index
       %page_number = memref.load %LANDMARK_PAGES[%slot, %place] : !table
       %page = arith.index_cast %page_number : i32 to index
-      %k_raw = tile.load %LANDMARKS[%page, %kv_head, %zero] in [%zero, %step) : !view -> !gate_tile
+      %k_raw = tile.load %LANDMARKS[%page, %kv_head, %in_page] in [%zero, %in_page_end) : !pages -> !gate_tile
       %block_position = arith.muli %b, %L : index
       %k_position = arith.addi %block_position, %landmark_first : index
       %k = scf.if %rotates -> !gate_tile {

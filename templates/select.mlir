@@ -12,7 +12,7 @@ gpu.module @kernels {
     %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %TABLE span %rows tile %one splits %one : !list_ids_view
     %inner_rows = arith.muli %row, %outers : index
     %list_row = arith.addi %inner_rows, %outer : index
-    tile.grid_wait
+    tile.grid_wait behind %batch, %row
     %ids = landmark.choose %VALUES, %IDS[%batch, %list_row] candidates %candidates keep %keep : !candidates_view, !candidate_ids_view -> !list_ids
     tile.store %ids, %TABLE[%batch, %outer, %row] below %row_end : !list_ids, !list_ids_view
     gpu.return

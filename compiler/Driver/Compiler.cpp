@@ -236,6 +236,8 @@ private:
     };
     module->walk([&](tile::AllocOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
     module->walk([&](tile::AllocBarriersOp op) { add(op, op.getOffset(), op.getResult().getType().getBytes()); });
+    if (stage == Stage::Scheduled)
+      module->walk([&](tile::ClusterSumOp op) { add(op, op.getOffset(), op.getSharedBytes(threads(config, target))); });
     readTensorMaps();
     readGridWaits();
     if (!target.isHost() && sharedBytesUsed > target.maxSharedBytes())

@@ -12,7 +12,7 @@ namespace landmark {
 
 namespace {
 
-constexpr std::array<std::pair<Operation, std::string_view>, 11> operations = {{
+constexpr std::array<std::pair<Operation, std::string_view>, 12> operations = {{
     {Operation::Forward, "forward"},
     {Operation::Backward, "backward"},
     {Operation::ScoreTop, "score_top"},
@@ -21,6 +21,7 @@ constexpr std::array<std::pair<Operation, std::string_view>, 11> operations = {{
     {Operation::Select, "select"},
     {Operation::Attend, "attend"},
     {Operation::AttendPart, "attend_part"},
+    {Operation::AttendJoin, "attend_join"},
     {Operation::Merge, "merge"},
     {Operation::ForwardGates, "forward_gates"},
     {Operation::ForwardListed, "forward_listed"},
@@ -36,6 +37,10 @@ std::string_view name(Operation operation) {
 }
 
 bool isRetrieval(Operation operation) { return operation != Operation::Forward && operation != Operation::Backward && !isGated(operation); }
+
+bool isAttention(Operation operation) {
+  return operation == Operation::Attend || operation == Operation::AttendPart || operation == Operation::AttendJoin;
+}
 
 bool isGated(Operation operation) { return operation == Operation::ForwardGates || operation == Operation::ForwardListed; }
 
@@ -94,8 +99,7 @@ Expected<void> validate(const Problem &problem) {
   bool retrieval = isRetrieval(problem.operation);
   if (retrieval && (problem.topK < 1 || problem.topK > Problem::maxTopK))
     return Error{ErrorCode::InvalidArgument, fmt::format("top k: got {}, allowed: 1 to {}", problem.topK, Problem::maxTopK)};
-  bool readsKeys = problem.operation == Operation::ScoreTop || problem.operation == Operation::Score || problem.operation == Operation::Attend ||
-                   problem.operation == Operation::AttendPart;
+  bool readsKeys = problem.operation == Operation::ScoreTop || problem.operation == Operation::Score || isAttention(problem.operation);
   if (problem.rotates && !readsKeys)
     return Error{ErrorCode::InvalidArgument, fmt::format("rotary embedding: {} reads no keys that it could rotate", name(problem.operation))};
   if (!retrieval && problem.topK != 0)

@@ -8,9 +8,8 @@
 namespace landmark {
 namespace {
 
-bool attends(const Problem &problem) {
-  return problem.operation == Operation::Attend || problem.operation == Operation::AttendPart;
-}
+bool attends(const Problem &problem) { return isAttention(problem.operation); }
+bool joins(const Problem &problem) { return problem.operation == Operation::AttendJoin; }
 bool isSelect(const Problem &problem) { return problem.operation == Operation::Select; }
 bool scores(const Problem &problem) {
   return problem.operation == Operation::Score || problem.operation == Operation::ScoreTop;
@@ -25,8 +24,14 @@ Error illegal(std::string_view field, int64_t value, std::string_view limit, int
 
 int64_t retrievalColumns(const Problem &problem) {
   if (isSelect(problem))
-    return selectionColumns;
+    return selectionColumns(problem.topK);
   return attends(problem) ? paddedBlock(problem) : Problem::landmarksPerPage;
+}
+
+bool isRetrievalTile(const Problem &problem, int64_t keyTile) {
+  int64_t columns = retrievalColumns(problem);
+  bool isPart = problem.operation == Operation::ScoreTop && (2 * keyTile == columns || 4 * keyTile == columns);
+  return keyTile == columns || isPart;
 }
 
 // One warp holds the 16 rows of one matrix instruction: more than the query heads of a group. Many small programs keep
@@ -54,7 +59,10 @@ int64_t retrievalSharedBytes(const Config &config, const Problem &problem) {
   if (problem.rotates)
     rows += config.queryTile + config.keyTile;
   int64_t logits = hasSlices(config, problem) ? 4 * config.queryTile * config.keyTile : 0; // which warps hand to one another
-  return rows * problem.headDim * byteSize(problem.dtype) + logits;
+  // What programs of a cluster send: a thread's registers of the result, and two numbers for each of its rows, in pieces of 16 bytes.
+  int64_t registers = config.queryTile * problem.headDim / (32 * config.warps) + config.queryTile / (4 * (hasSlices(config, problem) ? 1 : config.warps));
+  int64_t received = joins(problem) ? 16 + 8 * 32 * config.warps * 16 * ((registers + 3) / 4) : 0;
+  return rows * problem.headDim * byteSize(problem.dtype) + logits + received;
 }
 
 bool holdsList(const Config &config) { return config.queryTile <= 16; }
@@ -64,10 +72,11 @@ bool hasSlices(const Config &config, const Problem &problem) {
 }
 
 Expected<void> validateRetrieval(const Config &config, const Problem &problem, const Target &target) {
-  if (config.keyTile != retrievalColumns(problem))
+  if (!isRetrievalTile(problem, config.keyTile))
     return illegal("key_tile", config.keyTile,
                    attends(problem)    ? "must be the block size, padded to a multiple of 8"
                    : isSelect(problem) ? "must be the columns of a piece of candidates"
+                   : problem.operation == Operation::ScoreTop ? "must be the landmarks of a page, or a half or a quarter of them"
                                        : "must be the landmarks of a page",
                    retrievalColumns(problem));
   if (config.unit != MatrixUnit::Mma)
@@ -77,6 +86,8 @@ Expected<void> validateRetrieval(const Config &config, const Problem &problem, c
     return Error{ErrorCode::InvalidArgument,
                  "config: loads, programs, overlap, ping_pong: retrieval's pages are found by tables, which tensor "
                  "maps do not follow; the nearest legal values are async, 0, 0 and 0"};
+  if (joins(problem) && (target.isHost() || target.computeCapability() < 90))
+    return Error{ErrorCode::Unsupported, fmt::format("attend_join: {} has no clusters of programs; sm_90 and later have", target.chip)};
   if (target.isHost()) {
     if (config.queryTile < 1 || config.queryTile > 256)
       return illegal("query_tile", config.queryTile, "must be 1 to 256 on the host",

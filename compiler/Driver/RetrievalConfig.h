@@ -8,8 +8,11 @@
 
 namespace landmark {
 
-/// Candidates of a tile's row in the last step of a selection.
-constexpr int64_t selectionColumns = 32;
+/// Places of a list in memory.
+constexpr int64_t listColumns(int64_t topK) { return topK <= 4 ? 4 : (topK + 7) / 8 * 8; }
+
+/// Candidates of a tile's row in the last step of a selection. Those of 64 short lists, which threads keep by insertion, are all there in one step.
+constexpr int64_t selectionColumns(int64_t topK) { return topK > 4 && topK <= 8 ? 64 : 32; }
 
 Config defaultRetrievalConfig(const Problem &problem, const Target &target);
 Expected<void> validateRetrieval(const Config &config, const Problem &problem, const Target &target);

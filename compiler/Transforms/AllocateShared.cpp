@@ -69,6 +69,9 @@ struct AllocateShared : landmark::impl::TileAllocateSharedBase<AllocateShared> {
     // Panels of 128 bytes repeat every 8 rows, and matrix units count from there.
     kernel.walk([&](tile::AllocOp op) { add(op, op.getResult().getType().getBytes(), op.getResult().getType().getSwizzle().getPanel() ? 1024 : 128); });
     kernel.walk([&](tile::AllocBarriersOp op) { add(op, op.getResult().getType().getBytes(), 16); });
+    // Other programs send whenever they are ready.
+    auto blockSize = kernel.getKnownBlockSize();
+    kernel.walk([&](tile::ClusterSumOp op) { allocations.push_back({op, 0, int64_t(order.size()), op.getSharedBytes(blockSize ? blockSize->front() : 0), 16}); });
     // Long-lived and large ones first, at the bottom: what follows shares the rest.
     llvm::stable_sort(allocations, [](const Allocation &a, const Allocation &b) {
       return std::pair(a.alignment, a.last - a.first) > std::pair(b.alignment, b.last - b.first);
@@ -77,13 +80,16 @@ struct AllocateShared : landmark::impl::TileAllocateSharedBase<AllocateShared> {
       place(allocations[i], MutableArrayRef(allocations).take_front(i));
       allocations[i].op->setAttr("offset", IntegerAttr::get(IntegerType::get(kernel.getContext(), 64), allocations[i].offset));
     }
+    kernel.walk([&](tile::ClusterSumOp sum) { kernel.walk([&](tile::ClusterOpenOp open) { open.setOffset(sum.getOffset()); }); });
   }
 
   /// What the stretches below rest on: a kernel of one block, and rings that are used where they are named.
   static LogicalResult verifyUses(gpu::GPUFuncOp kernel) {
     if (!kernel.getBody().hasOneBlock())
       return kernel.emitOpError("must be structured to have its shared memory placed");
-    return success(!kernel.walk([](Operation *op) -> WalkResult {
+    return success(!kernel.walk([&](Operation *op) -> WalkResult {
+                            if (isa<tile::ClusterSumOp>(op) && !kernel.getKnownBlockSize())
+                              return op->emitOpError("stands in a kernel of unknown block size; run tile-assign-layouts");
                             for (Value value : op->getOperands())
                               if (isa<tile::BufferType>(value.getType()) && !(isa<tile::CopyOp, tile::SlotOp, tile::ClearOp>(op) && value.getDefiningOp<tile::AllocOp>()))
                                 return op->emitOpError("uses a ring of shared memory in another way than tile.copy, tile.slot and tile.clear");

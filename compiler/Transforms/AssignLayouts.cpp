@@ -113,6 +113,18 @@ private:
       return setByRows(op, read.getResult(), matrix);
     if (auto load = dyn_cast<tile::LoadOp>(op))
       return load.getResult().getType().getRank() == 2 ? setByRows(op, load.getResult(), matrix) : success();
+    if (auto best = dyn_cast<tile::TopKOp>(op)) {
+      for (Value value : {best.getValues(), best.getIds(), best.getCandidates(), best.getCandidateIds(), best.getNewValues(), best.getNewIds()})
+        if (failed(setByRows(op, value, matrix)))
+          return failure();
+      return success();
+    }
+    if (auto sum = dyn_cast<tile::ClusterSumOp>(op)) {
+      for (auto [source, result] : llvm::zip(sum.getSources(), sum.getSums()))
+        if (failed(unify(op, {source, result})))
+          return failure();
+      return unify(op, {sum.getExponent(), sum.getMost()});
+    }
     if (auto reduce = dyn_cast<tile::ReduceOp>(op))
       return visitDropped(op, reduce.getSource(), reduce.getResult(), reduce.getDims());
     if (auto column = dyn_cast<tile::ColumnOp>(op))

@@ -148,10 +148,9 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
   static LogicalResult verifyTiles(const Request &request) {
     const Problem &problem = request.problem;
     const Config &config = request.config;
-    if (isRetrieval(problem.operation)) {
-      int64_t columns = retrievalColumns(problem);
-      return config.keyTile == columns ? success() : request.op->emitError("key_tile must be ") << columns << ", got " << config.keyTile;
-    }
+    if (isRetrieval(problem.operation))
+      return isRetrievalTile(problem, config.keyTile) ? success()
+                                                      : request.op->emitError("key_tile must be ") << retrievalColumns(problem) << ", got " << config.keyTile;
     if (problem.operation == landmark::Operation::Backward && config.keyTile % 8 != 0)
       return request.op->emitError("key_tile must be a multiple of 8, got ") << config.keyTile;
     if (!isLongBlock(problem, config) && config.keyTile % tileTokens(problem, config) != 0)

@@ -134,8 +134,20 @@ Value isPlace(TileBuilder &b, Value j, Value list) {
   return b.compare(CmpIPredicate::eq, places, b.splat(b.toI32(j), type));
 }
 
-/// The `keep` best of a list and of candidates, the best first.
-SmallVector<Value> best(TileBuilder &b, Value values, Value ids, Value candidates, Value candidateIds, Value keep, bool across) {
+/// How many places of a list a thread keeps in registers: for more, every place takes a round of reductions.
+constexpr int64_t mostInserted = 8;
+
+bool isInserted(Value keep) {
+  std::optional<int64_t> number = getConstantIntValue(keep);
+  return number && *number <= mostInserted;
+}
+
+/// The `keep` best of a list and of candidates, the best first, or in ascending order of ids, which rounds leave to the caller.
+SmallVector<Value> best(TileBuilder &b, Value values, Value ids, Value candidates, Value candidateIds, Value keep, bool across, bool byId = false) {
+  if (isInserted(keep)) {
+    auto topK = tile::TopKOp::create(b, values.getType(), ids.getType(), values, ids, candidates, candidateIds, *getConstantIntValue(keep), across, byId);
+    return {topK.getNewValues(), topK.getNewIds()};
+  }
   Value none = b.floatSplatLike(-INFINITY, values), noIds = intSplatLike(b, noBlock, ids);
   SmallVector<Value> inits = {values, ids, candidates, candidateIds, none, noIds};
   SmallVector<Value> results =
@@ -193,16 +205,16 @@ SmallVector<Value> expandChoose(ir::ChooseOp op, TileBuilder &b) {
     Value isThere = b.compare(CmpIPredicate::slt, b.broadcast(columnNumbers(b, b.index(0), columns), idType, {1}), b.broadcast(left, idType, {0}));
     added = b.select(isThere, added, b.floatSplatLike(-INFINITY, added));
     addedIds = b.select(isThere, addedIds, intSplatLike(b, noBlock, addedIds));
-    scf::YieldOp::create(b, best(b, list[0], list[1], added, addedIds, keep, /*across=*/true));
+    scf::YieldOp::create(b, best(b, list[0], list[1], added, addedIds, keep, /*across=*/true, /*byId=*/true));
   });
-  return {sorted(b, loop.getResult(1), keep)};
+  Value chosen = loop.getResult(1), noIds = intSplatLike(b, noBlock, chosen);
+  if (isInserted(keep))
+    return {b.select(b.compare(CmpIPredicate::eq, chosen, noIds), intSplatLike(b, -1, chosen), chosen)};
+  return {sorted(b, chosen, keep)};
 }
 
 SmallVector<Value> expandEntry(ir::EntryOp op, TileBuilder &b) {
-  Value ids = op.getIds();
-  Value held = b.select(isPlace(b, op.getPlace(), ids), ids, intSplatLike(b, -1, ids));
-  Value entry = tensor::ExtractOp::create(b, b.reduce(ReductionKind::Max, held, {0, 1}), ValueRange());
-  return {b.toIndex(entry)};
+  return {b.toIndex(tensor::ExtractOp::create(b, op.getIds(), ValueRange{b.index(0), op.getPlace()}))};
 }
 
 //===-- Softmax
@@ -234,8 +246,7 @@ SmallVector<Value> expandOnline(ir::OnlineOp op, TileBuilder &b) {
 
 SmallVector<Value> expandFinish(ir::FinishOp op, TileBuilder &b) {
   Value zero = b.floatSplatLike(0.0f, op.getSum());
-  Value inverse = arith::DivFOp::create(b, b.floatSplatLike(1.0f, op.getSum()), op.getSum());
-  return {b.select(b.equals(op.getSum(), zero), zero, inverse), b.addf(op.getMax(), b.log2(op.getSum()))};
+  return {b.select(b.equals(op.getSum(), zero), zero, b.reciprocal(op.getSum())), b.addf(op.getMax(), b.log2(op.getSum()))};
 }
 
 SmallVector<Value> expandJoin(ir::JoinOp op, TileBuilder &b) {

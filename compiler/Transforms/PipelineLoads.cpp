@@ -7,6 +7,8 @@
 //     for iv:                   wait(stages - 2);   barrier          this iteration's tile is there, the last one's is read
 //                               copy(iv + (stages-1) * step) -> ring[(stage + stages - 1) % stages];   commit
 //                               body, reading ring[stage]
+//
+// Where the kernel may wait for the one before it, and the copies need not, they begin in front of that wait.
 #include "compiler/Transforms/DotUses.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Reads.h"
@@ -15,6 +17,7 @@
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -46,6 +49,28 @@ struct LoopLoads {
   SmallVector<Operation *> addresses; // in the loop's body, in order
   SmallVector<tile::BufferType> ringTypes;
   SmallVector<Value> rings;
+  tile::GridWaitOp wait; // before which the first copies begin, or null
+
+  /// Finds a wait for the kernel before this one that stands before the loop, and that the loop's first copies need not wait behind: all they read is early, all they
+  /// need to know is known there.
+  void findWait() {
+    for (auto candidate : loop->getBlock()->getOps<tile::GridWaitOp>())
+      if (candidate->isBeforeInBlock(loop))
+        wait = candidate;
+    auto isKnown = [&](Value value) {
+      Operation *op = value.getDefiningOp();
+      bool isInside = op ? op->getParentOp() == loop : value == loop.getInductionVar();
+      return isInside || !op || op->getBlock() != loop->getBlock() || op->isBeforeInBlock(wait);
+    };
+    auto isEarly = [&](Value view) { return llvm::is_contained(wait.getEarly(), view); };
+    auto mayBegin = [&](Operation *op) {
+      auto load = dyn_cast<tile::LoadOp>(op);
+      auto read = dyn_cast<memref::LoadOp>(op);
+      return llvm::all_of(op->getOperands(), isKnown) && (!load || isEarly(load.getView())) && (!read || isEarly(read.getMemRef()));
+    };
+    if (wait && !(llvm::all_of(addresses, mayBegin) && llvm::all_of(loads, mayBegin) && isKnown(loop.getLowerBound()) && isKnown(loop.getUpperBound()) && isKnown(loop.getStep())))
+      wait = nullptr;
+  }
 
   LogicalResult collect(int64_t stages) {
     llvm::SetVector<Operation *> slice;
@@ -114,7 +139,8 @@ scf::ForOp carryStage(LoopLoads &work, int64_t stages) {
 }
 
 void pipeline(LoopLoads &work, int64_t stages) {
-  ImplicitLocOpBuilder b(work.loop.getLoc(), work.loop);
+  Operation *start = work.wait ? work.wait.getOperation() : work.loop.getOperation();
+  ImplicitLocOpBuilder b(work.loop.getLoc(), start);
   for (tile::BufferType type : work.ringTypes)
     work.rings.push_back(tile::AllocOp::create(b, type, IntegerAttr()));
   gpu::BarrierOp::create(b);
@@ -123,6 +149,7 @@ void pipeline(LoopLoads &work, int64_t stages) {
     work.copyAhead(b, ahead, constantIndex(b, stage));
     ahead = arith::AddIOp::create(b, ahead, work.loop.getStep());
   }
+  b.setInsertionPoint(work.loop);
   Value distance = arith::MulIOp::create(b, work.loop.getStep(), constantIndex(b, stages - 1));
 
   work.loop = carryStage(work, stages);
@@ -151,7 +178,8 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
     return llvm::all_of(load->getUsers(), [&](Operation *user) {
       return llvm::any_of(loops, [&](const LoopLoads &work) {
         scf::ForOp loop = work.loop;
-        return user->getParentOp() == loop && loop->getBlock() == load->getBlock() && load->isBeforeInBlock(loop);
+        bool comesFirst = !work.wait || load->isBeforeInBlock(work.wait); // copies of the loop's own may be older, and wait for less
+        return user->getParentOp() == loop && loop->getBlock() == load->getBlock() && load->isBeforeInBlock(loop) && comesFirst;
       });
     });
   }
@@ -220,7 +248,7 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
       if (!loop)
         outside.push_back(load);
       else if (llvm::none_of(loops, [&](LoopLoads &other) { return other.loop == loop; }))
-        loops.push_back({loop, {}, {}, {}, {}});
+        loops.push_back({loop, {}, {}, {}, {}, {}});
       return WalkResult::advance();
     });
     if (result.wasInterrupted())
@@ -228,8 +256,10 @@ struct PipelineLoads : landmark::impl::TilePipelineLoadsBase<PipelineLoads> {
     for (LoopLoads &work : loops)
       if (failed(work.collect(stages)))
         return signalPassFailure();
-    for (LoopLoads &work : loops)
+    for (LoopLoads &work : loops) {
+      work.findWait();
       pipeline(work, stages);
+    }
     for (tile::LoadOp load : outside)
       if (failed(makeResident(load, loops)))
         return signalPassFailure();

@@ -32,22 +32,24 @@ std::string view(int rank, int64_t columns, std::string_view element) {
 
 /// The types of arguments.
 Aliases viewAliases(const Problem &problem) {
-  int64_t list = (problem.topK + 7) / 8 * 8; // a list's places: a multiple of a matrix tile's columns
+  int64_t list = listColumns(problem.topK);
   std::string_view type = name(problem.dtype);
   bool isPart = problem.operation == Operation::AttendPart || problem.operation == Operation::Merge;
   return {
       {"view", view(4, problem.headDim, type)},
+      {"pages", fmt::format("memref<?x?x?x{0}x{1}, strided<[?, ?, {0}, 1]>>", problem.headDim, type)}, // rows of a page lie side by side
       {"out_view", view(4, problem.headDim, isPart ? "f32" : type)},
       {"rows_view", view(3, 0, "f32")},
       {"numbers", view(1, 0, "i32")},
-      {"frequencies", view(1, 0, "i64")},
+      {"frequencies", "memref<?xi64>"},
       {"table", view(2, 0, "i32")},
       {"blocks", view(3, 0, "i64")},
       {"list_view", view(4, list, "f32")},
       {"list_ids_view", view(4, list, "i32")},
       {"logits_view", view(4, Problem::landmarksPerPage, "f32")},
-      {"candidates_view", view(4, selectionColumns, "f32")},
-      {"candidate_ids_view", view(4, selectionColumns, "i32")},
+      {"few_view", view(4, 8, "f32")},
+      {"candidates_view", view(4, selectionColumns(problem.topK), "f32")},
+      {"candidate_ids_view", view(4, selectionColumns(problem.topK), "i32")},
       {"index", "index"},
       {"f32", "f32"},
   };
@@ -58,7 +60,7 @@ std::string tile(std::initializer_list<int64_t> shape, std::string_view element)
 }
 
 Aliases tileAliases(const Problem &problem, const Config &config) {
-  int64_t rows = config.queryTile, columns = config.keyTile, dim = problem.headDim, list = (problem.topK + 7) / 8 * 8;
+  int64_t rows = config.queryTile, columns = config.keyTile, dim = problem.headDim, list = (problem.topK + 7) / 8 * 8; // a list's places: a multiple of a matrix tile's columns
   std::string_view type = name(problem.dtype);
   return {
       {"q_tile", tile({rows, dim}, type)},
@@ -74,6 +76,8 @@ Aliases tileAliases(const Problem &problem, const Config &config) {
       {"g_tile", tile({rows, columns}, "f32")},
       {"gates", tile({rows, columns}, "i1")},
       {"gate_ids", tile({rows, columns}, "i32")},
+      {"few_tile", tile({rows, 8}, "f32")},
+      {"few_gates", tile({rows, 8}, "i1")},
       {"columns", tile({columns}, "f32")},
       {"list", tile({rows, list}, "f32")},
       {"list_ids", tile({rows, list}, "i32")},
@@ -93,17 +97,18 @@ std::vector<std::string> argumentsOf(Operation operation) {
   };
   switch (operation) {
   case Operation::ScoreTop:
-    return join({"view", "view", "numbers", "numbers", "table", "list_view", "list_ids_view", "frequencies"}, 11, false);
+    return join({"view", "pages", "numbers", "numbers", "table", "list_view", "list_ids_view", "frequencies"}, 11, false);
   case Operation::Score:
-    return join({"view", "view", "numbers", "numbers", "table", "logits_view", "rows_view", "frequencies"}, 13, true);
+    return join({"view", "pages", "numbers", "numbers", "table", "logits_view", "rows_view", "frequencies"}, 13, true);
   case Operation::Pool:
-    return join({"logits_view", "logits_view", "numbers", "numbers", "logits_view", "list_view", "list_ids_view"}, 9,
+    return join({"logits_view", "logits_view", "few_view", "numbers", "numbers", "logits_view", "list_view", "list_ids_view"}, 9,
                 true);
   case Operation::Select:
     return join({"candidates_view", "candidate_ids_view", "list_ids_view"}, 2, false);
   case Operation::Attend:
   case Operation::AttendPart:
-    return join({"view", "view", "view", "numbers", "numbers", "blocks", "candidates_view", "candidate_ids_view", "list_ids_view", "out_view", "rows_view",
+  case Operation::AttendJoin:
+    return join({"view", "pages", "pages", "numbers", "numbers", "blocks", "candidates_view", "candidate_ids_view", "list_ids_view", "out_view", "rows_view",
                  "frequencies"},
                 12, true);
   case Operation::Merge:

@@ -43,7 +43,7 @@ int64_t tileLandmarks(const Problem &problem, const Config &config) {
 
 std::string templateName(const Problem &problem, const Config &config) {
   if (isRetrieval(problem.operation))
-    return fmt::format("{}.mlir", name(problem.operation == Operation::AttendPart ? Operation::Attend : problem.operation));
+    return fmt::format("{}.mlir", name(isAttention(problem.operation) ? Operation::Attend : problem.operation));
   return fmt::format("{}{}.mlir", name(problem.operation), isLongBlock(problem, config) ? "_long" : "");
 }
 
@@ -121,11 +121,13 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"key_tile", config.keyTile},
       {"tile_blocks", tileBlocks(problem, config)},
       {"tile_landmarks", tileLandmarks(problem, config)},
+      {"page_landmarks", Problem::landmarksPerPage},
       {"tile_tokens", tileTokens(problem, config)},
       {"passes", tiling.passes},
       {"top_k", problem.topK},
       {"holds_list", holdsList(config)},
       {"rotates", problem.rotates},
+      {"joins", problem.operation == Operation::AttendJoin},
   };
   auto found = values.find(name);
   if (found != values.end())

@@ -7,8 +7,8 @@
 def Landmark_RetrieveOp : Landmark_Op<"retrieve", [Symbol]> {
   let summary = "request for a kernel of retrieval";
   let description = [{
-    Names what a kernel is specialised on: which step of retrieval it does (`score_top`, `score`, `pool`, `select`, `attend`, `attend_part` or `merge`: the template
-    of that name, `attend_part` being `attend` with a float32 result), block size, head dimension, how many blocks are selected, element type, and the schedule.
+    Names what a kernel is specialised on: which step of retrieval it does (`score_top`, `score`, `pool`, `select`, `attend`, `attend_part`, `attend_join` or `merge`: the template
+    of that name, `attend_part` being `attend` with a float32 result for `merge`, `attend_join` with parts that are programs of a cluster and are joined there), block size, head dimension, how many blocks are selected, element type, and the schedule.
     With `rotary` queries and keys are rotated on load. `landmark-bind-template` replaces it by a `gpu.module` that holds the template bound to it.
 
     Constraints: as of `landmark.forward`, with `block_size` up to 256; `top_k` is 1 to 128.

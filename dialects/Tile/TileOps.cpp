@@ -118,8 +118,11 @@ static LogicalResult verifyRegisterRows(Operation *op, MemRefType view, RankedTe
     return op->emitOpError(verb) << " a view of rank 2 higher, got ranks " << type.getRank() << " and " << view.getRank();
   if (view.getElementType() != type.getElementType())
     return op->emitOpError("element type of the view is ") << view.getElementType() << ", of the tile " << type.getElementType();
-  if (type.getRank() == 2 && view.getShape().back() != type.getShape().back())
+  bool isHalf = type.getRank() == 2 && view.getShape().back() == 4 && type.getShape().back() == 8;
+  if (type.getRank() == 2 && view.getShape().back() != type.getShape().back() && !isHalf)
     return op->emitOpError("rows of the view have ") << view.getShape().back() << " columns, rows of the tile " << type.getShape().back();
+  if (isHalf && !type.getElementType().isF32() && !type.getElementType().isInteger(32))
+    return op->emitOpError("of half as many columns in memory has elements of 32 bits, got ") << type;
   if (FragmentAttr layout = layoutOf(type); layout && type.getRank() == 1 && layout.getRoles().front() != Role::Row)
     return op->emitOpError("takes a value for every row, got ") << type;
   if (type.getRank() == 2 && failed(verifyMatrixLayout(op, type)))
@@ -295,6 +298,54 @@ LogicalResult IotaOp::verify() {
   if (getResult().getType().getRank() != 1 || !getResult().getType().getElementType().isInteger(32))
     return emitOpError("yields a tile of rank 1 of i32");
   return success();
+}
+
+LogicalResult TopKOp::verify() {
+  auto values = getValues().getType(), ids = getIds().getType(), candidates = getCandidates().getType(), candidateIds = getCandidateIds().getType();
+  auto isList = [](RankedTensorType of, RankedTensorType numbers) {
+    return of.getRank() == 2 && of.getElementType().isF32() && numbers.getShape() == of.getShape() && numbers.getElementType().isInteger(32) &&
+           numbers.getEncoding() == of.getEncoding();
+  };
+  if (!isList(values, ids) || !isList(candidates, candidateIds) || values.getDimSize(0) != candidates.getDimSize(0))
+    return emitOpError("takes an f32 and an i32 for every row and place, and for every row and candidate");
+  if (values.getEncoding() != candidates.getEncoding() || failed(verifyMatrixLayout(*this, values)) || (layoutOf(values) && layoutOf(values).isSliced()))
+    return emitOpError("needs list and candidates by rows and columns, in one layout of whole rows");
+  int64_t keep = getKeep();
+  if (keep < 1 || keep > 8 || keep > values.getDimSize(1))
+    return emitOpError("keeps 1 to 8, no more than the list has places, got ") << keep;
+  if (getById() && !getAcross())
+    return emitOpError("puts ids in order where all rows are one");
+  return success();
+}
+
+LogicalResult ClusterSumOp::verify() {
+  RankedTensorType exponent = getExponent().getType();
+  if (exponent.getRank() != 1 || !exponent.getElementType().isF32())
+    return emitOpError("takes an f32 exponent for every row, got ") << exponent;
+  for (Value source : getSources()) {
+    auto type = cast<RankedTensorType>(source.getType());
+    if (!type.getElementType().isF32() || type.getRank() < 1 || type.getRank() > 2 || type.getDimSize(0) != exponent.getDimSize(0))
+      return emitOpError("adds tiles of f32, with the rows that have exponents, got ") << type;
+    FragmentAttr layout = layoutOf(type), rows = layoutOf(exponent);
+    if (layout && (!rows || layout.getRoles().front() != Role::Row || layout.getSplit() != 1 || layout.getRowWarps() != rows.getRowWarps()))
+      return emitOpError("needs tiles whose rows lie as their exponents do, and which no groups of warps share, got ") << type << " and " << exponent;
+  }
+  auto kernel = dyn_cast_if_present<FunctionOpInterface>((*this)->getParentOp());
+  if (kernel && llvm::count_if((*this)->getBlock()->getOperations(), llvm::IsaPred<ClusterSumOp>) > 1)
+    return emitOpError("stands once in a kernel");
+  return (*this)->getParentOfType<LoopLikeOpInterface>() ? emitOpError("must not stand in a loop") : success();
+}
+
+int64_t ClusterSumOp::getThreadBytes() {
+  auto registers = [](RankedTensorType type) {
+    FragmentAttr layout = layoutOf(type);
+    bool hasColumns = type.getRank() == 2;
+    return type.getNumElements() * (hasColumns ? 1 : 4) / (32 * layout.getWarps()); // four lanes hold a value by row
+  };
+  int64_t all = registers(getExponent().getType());
+  for (Value source : getSources())
+    all += registers(cast<RankedTensorType>(source.getType()));
+  return (4 * all + pieceBytes - 1) / pieceBytes * pieceBytes;
 }
 
 LogicalResult ColumnOp::verify() {

@@ -52,16 +52,20 @@ def Tile_ProgramOp : Tile_Op<"program", [Pure]> {
   let assemblyFormat = "`of` $count attr-dict";
 }
 
-def Tile_GridWaitOp : Tile_Op<"grid_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+def Tile_GridWaitOp : Tile_Op<"grid_wait", [AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "wait until the kernel before this one has ended, and let the next one begin";
   let description = [{
     A kernel that says this may be launched before the one before it in its stream has ended. What that one writes may be read, and what it reads be written, from here on; what
     earlier ones wrote may be read before, as all of them wait here before they let the next one begin. Stands once, in the kernel's own block. Where kernels of a stream run one after the other (the host, and GPUs before
     `sm_90`) it does nothing. Follows PTX ISA, "griddepcontrol".
 
-    Example: `tile.grid_wait`
+    Numbers named `behind`, which are not negative, are known before the kernel waits: an assembler may move arithmetic behind the wait otherwise, where it takes time that it need not.
+    Views named `early` are written by no kernel, but by copies, which a kernel never overtakes: `tile-pipeline-loads` may begin a loop's first copies from them before the kernel waits.
+
+    Example: `tile.grid_wait behind %batch, %row early %K : !view`
   }];
-  let assemblyFormat = "attr-dict";
+  let arguments = (ins Variadic<Index>:$numbers, Variadic<AnyMemRef>:$early);
+  let assemblyFormat = "(`behind` $numbers^)? (`early` $early^ `:` type($early))? attr-dict";
   let hasVerifier = 1;
 }
 
@@ -103,6 +107,8 @@ def Tile_StoreOp : Tile_Op<"store", [AttrSizedOperandSegments]> {
     Row `r` of the tile goes to row `row + r` of the view where that is below `high`; other rows are not written. A tile of rank 1
     holds one element a row.
 
+    A tile of 8 columns of 32 bits, the fewest that there are, may go to a view of 4: the others are not written.
+
     With `blocks` the tile's rows are blocks of `tokens` rows each, of which the first `stride` count: row `s * tokens + t` goes to row `row + s * stride + t`
     where `t < stride` and that row is in [0, `high`).
 
@@ -123,7 +129,7 @@ def Tile_ReadRowsOp : Tile_Op<"read_rows", [TypesMatchWith<"the fill has the ele
                                                      "::llvm::cast<::mlir::RankedTensorType>($_self).getElementType()">]> {
   let summary = "read a tile of rows from a view into registers";
   let description = [{
-    As `tile.store` writes: row `r` of the tile is row `row + r` of the view where that is below `high`, and `fill` elsewhere; a tile of rank 1 holds one element a row. For
+    As `tile.store` writes: row `r` of the tile is row `row + r` of the view where that is below `high`, and `fill` elsewhere, as in columns that the view has not; a tile of rank 1 holds one element a row. For
     what is computed on, not multiplied: operands of `tile.dot` are loaded.
 
     Example: `%v = tile.read_rows %V[%batch, %head, %row] below %rows else %none : !view -> tensor<16x8xf32>`
@@ -257,6 +263,67 @@ def Tile_ColumnOp : Tile_Op<"column", [Pure]> {
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = "$source `at` $column attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
+}
+
+def Tile_TopKOp : Tile_Op<"top_k", [Pure, AllTypesMatch<["values", "new_values"]>, AllTypesMatch<["ids", "new_ids"]>]> {
+  let summary = "the highest of a short list and of new candidates";
+  let description = [{
+    For every row the `keep` (1 to 8) highest of the list and the candidates, the highest first; of equal ones that with the lower id. Places beyond hold -inf and the id 2^31 - 1,
+    as what is absent does. No value is NaN. Along the candidates' columns (and then rows, with `across`) ids of equal values ascend, and those of the list are below them; absent candidates stand behind the others
+    of their row.
+
+    With `across` the candidates of all rows are one row's, and so is the list, whose rows but the first hold nothing; absent ones may stand anywhere. With `by_id` places are in ascending order of ids.
+
+    A thread keeps the best of its columns by insertion, then threads merge what they kept: no round of reductions for each place.
+
+    Example: `%v1, %i1 = tile.top_k %v, %i add %s, %n keep 4 : tensor<8x8xf32>, tensor<8x8xi32>, tensor<8x64xf32>, tensor<8x64xi32>`
+  }];
+  let arguments = (ins Tile_Tile:$values, Tile_Tile:$ids, Tile_Tile:$candidates, Tile_Tile:$candidate_ids, I64Attr:$keep, UnitAttr:$across, UnitAttr:$by_id);
+  let results = (outs Tile_Tile:$new_values, Tile_Tile:$new_ids);
+  let assemblyFormat = [{
+    $values `,` $ids `add` $candidates `,` $candidate_ids `keep` $keep (`across` $across^)? (`by_id` $by_id^)? attr-dict
+    `:` type($values) `,` type($ids) `,` type($candidates) `,` type($candidate_ids)
+  }];
+  let hasVerifier = 1;
+}
+
+//===-- Clusters ------------------------------------------------------------------------------------------------------===//
+
+def Tile_ClusterOpenOp : Tile_Op<"cluster_open", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "be ready for what the other programs of the cluster send";
+  let description = [{
+    Up to 8 programs side by side may be launched as a cluster (PTX ISA, "Cluster of cooperative thread arrays"). Once in a kernel that has a `tile.cluster_sum`, as far before it as can be: programs
+    wait for one another between the two. `offset` is that of the sum, set by `tile-allocate-shared`. Follows PTX ISA, "mbarrier.init", "barrier.cluster".
+
+    Example: `tile.cluster_open`
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$offset);
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_ClusterSumOp : Tile_Op<"cluster_sum", [MemoryEffects<[MemRead, MemWrite]>, AllTypesMatch<["exponent", "most"]>,
+    RangedTypesMatchWith<"sums have the types of the sources", "sources", "sums", "$_self">]> {
+  let summary = "sum, over the programs of a cluster, of tiles whose rows have exponents";
+  let description = [{
+    Every program has tiles whose rows stand for `source * 2^exponent`. `most` is the largest exponent of a row in all programs, and a sum that of `source * 2^(exponent - most)`: 0 for an exponent
+    of -inf. Programs come here once, all of them, and send what they have to the first, which alone has the results; the others' are what they brought. Rows from `high` on have none.
+
+    What is sent goes to shared memory of the first, at `offset` bytes, set by `tile-allocate-shared`: a barrier, then for each of 8 programs what its threads hold, the same thread reads it. Follows PTX ISA,
+    "st.async", "mapa", "mbarrier".
+
+    Example: `%most, %sums:2 = tile.cluster_sum exponent %m of %l, %o below %rows : tensor<8xf32>, tensor<8xf32>, tensor<8x128xf32>`
+  }];
+  let arguments = (ins Tile_Tile:$exponent, Variadic<Tile_Tile>:$sources, Index:$high, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_Tile:$most, Variadic<Tile_Tile>:$sums);
+  let assemblyFormat = "`exponent` $exponent `of` $sources `below` $high attr-dict `:` type($exponent) `,` type($sources)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    static constexpr int64_t mostPrograms = 8, barrierBytes = 16, pieceBytes = 16;
+    /// Bytes that a thread sends, in pieces. Tiles have their layouts.
+    int64_t getThreadBytes();
+    /// Bytes that it takes of the shared memory of programs of so many threads.
+    int64_t getSharedBytes(int64_t threads) { return barrierBytes + mostPrograms * threads * getThreadBytes(); }
+  }];
 }
 
 //===-- Shared memory (scheduled form) --------------------------------------------------------------------------------===//

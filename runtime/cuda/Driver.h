@@ -79,13 +79,14 @@ struct AccessDescription {
   MemoryLocation location;
   int flags;
 };
-enum LaunchAttributeId : int { ProgrammaticStreamSerialization = 6 };
+enum LaunchAttributeId : int { ClusterDimension = 4, ProgrammaticStreamSerialization = 6 };
 /// CUlaunchAttribute
 struct LaunchAttribute {
   int id;
   char padding[4];
   union {
     int value;
+    unsigned cluster[3]; ///< blocks along x, y and z
     char bytes[64];
   };
 };

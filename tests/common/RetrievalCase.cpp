@@ -244,7 +244,8 @@ void checkAgainstOracle(const RetrievalData &data, const RetrievalOutput &output
                                  problem.options.window,
                                  problem.options.granularity,
                                  float(problem.sharpness / std::sqrt(double(problem.headDim))),
-                                 problem.options.rotary};
+                                 problem.options.rotary,
+                                 /*roundsRotated=*/kind != Target::Kind::Host};
     auto reference =
         referenceRetrieval(viewOf(data.q[i]), viewOf(data.k[i]), viewOf(data.v[i]), semantics, output.selections[i]);
     for (size_t row = 0; row < reference.rows.size(); ++row) {

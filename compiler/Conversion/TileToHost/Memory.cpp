@@ -129,6 +129,7 @@ void TileEmitter::readRows(tile::ReadRowsOp op) {
   Value view = values.lookup(op.getView()), batch = values.lookup(op.getBatch()), head = values.lookup(op.getHead());
   Value first = values.lookup(op.getRow()), high = values.lookup(op.getHigh()), fill = values.lookup(op.getFill());
   bool hasColumns = layout.shape.size() == 2;
+  int64_t columns = op.getView().getType().getShape().back(); // the tile's, or half of 8
   forLoop(0, layout.shape[0], 1, [&](Value i) {
     Value row = arith::AddIOp::create(b, first, i);
     SmallVector<Value> place = hasColumns ? SmallVector<Value>{i, index(0)} : SmallVector<Value>{i};
@@ -137,7 +138,12 @@ void TileEmitter::readRows(tile::ReadRowsOp op) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
     SmallVector<Value> source = {batch, head, row};
-    if (hasColumns)
+    if (hasColumns && columns < layout.shape[1]) {
+      Value filled = vector::BroadcastOp::create(b, VectorType::get({layout.width}, fill.getType()), fill);
+      vector::StoreOp::create(b, filled, buffer, offset);
+      Value read = vector::LoadOp::create(b, VectorType::get({columns}, fill.getType()), view, columnOf(source, index(0)));
+      vector::StoreOp::create(b, read, buffer, offset);
+    } else if (hasColumns)
       copyRow(view, source, buffer, offset, layout.shape[1], layout.width);
     else
       memref::StoreOp::create(b, memref::LoadOp::create(b, view, source), buffer, offset);
@@ -181,7 +187,7 @@ void TileEmitter::store(tile::StoreOp op) {
     evaluated.clear();
     return evaluate(op.getValue(), Point{{i, column}, 1, layout.width});
   };
-  int64_t columns = layout.shape[1], whole = columns / layout.width * layout.width;
+  int64_t columns = op.getView().getType().getShape().back(), whole = columns / layout.width * layout.width;
   forLoop(0, whole, layout.width, [&](Value column) {
     vector::StoreOp::create(b, narrow(evaluateAt(column), layout.width), view, columnOf(row, column));
   });

@@ -122,8 +122,16 @@ private:
   void readRows(tile::ReadRowsOp op);
   void copyRow(Value view, mlir::ValueRange row, Value buffer, Value offset, int64_t columns, int64_t width);
 
+  // Selection (TopK.cpp).
+  using Entry = std::pair<Value, Value>; ///< a value and an id
+  Value isBefore(Entry x, Entry y);
+  Entry selectEntry(Value condition, Entry x, Entry y) {
+    return {mlir::arith::SelectOp::create(b, condition, x.first, y.first), mlir::arith::SelectOp::create(b, condition, x.second, y.second)};
+  }
+  void topK(tile::TopKOp op);
+
   // Rotary embedding (Rotate.cpp).
-  std::pair<Value, Value> turn(tile::RotateOp op, Value row, Value pair);
+  std::pair<Value, Value> turn(tile::RotateOp op, Value row, Value pair, int64_t width);
   void rotate(tile::RotateOp op);
 
   // Products (Dot.cpp).

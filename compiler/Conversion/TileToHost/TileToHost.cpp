@@ -64,6 +64,7 @@ LogicalResult TileEmitter::convert(Operation &op) {
       .Case([&](tile::StoreOp access) { return store(access), success(); })
       .Case([&](tile::ReadRowsOp access) { return readRows(access), success(); })
       .Case([&](tile::RotateOp rotation) { return rotate(rotation), success(); })
+      .Case([&](tile::TopKOp best) { return topK(best), success(); })
       .Case([&](tile::ColumnOp column) { return storeColumn(column), success(); })
       .Case([&](tile::ReduceOp reduction) {
         if (!buffers.contains(reduction.getResult())) // made along with its source
@@ -88,12 +89,13 @@ LogicalResult TileEmitter::convert(Operation &op) {
       });
 }
 
-/// The number that a tile of rank 0 is.
+/// An element of a tile; a tile of rank 0 is one.
 LogicalResult TileEmitter::extract(tensor::ExtractOp op) {
-  if (!op.getIndices().empty())
-    return op.emitOpError("takes the number of a tile of rank 0");
+  Point point;
+  for (Value i : op.getIndices())
+    point.index.push_back(values.lookup(i));
   evaluated.clear();
-  values.map(op.getResult(), evaluate(op.getTensor(), Point()));
+  values.map(op.getResult(), evaluate(op.getTensor(), point));
   return success();
 }
 

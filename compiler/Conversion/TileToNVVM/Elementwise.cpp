@@ -10,6 +10,36 @@
 using namespace mlir;
 
 namespace landmark {
+static Value combine(ThreadBuilder &b, tile::ReductionKind kind, Value left, Value right) {
+  bool isFloat = isa<FloatType>(left.getType());
+  switch (kind) {
+  case tile::ReductionKind::Max:
+    return isFloat ? Value(LLVM::MaxNumOp::create(b, left, right)) : Value(arith::MaxSIOp::create(b, left, right));
+  case tile::ReductionKind::Min:
+    return isFloat ? Value(LLVM::MinNumOp::create(b, left, right)) : Value(arith::MinSIOp::create(b, left, right));
+  case tile::ReductionKind::Sum:
+    break;
+  }
+  return isFloat ? Value(arith::AddFOp::create(b, left, right)) : b.add(left, right);
+}
+
+// Four chains, in which a product goes into its sum in one instruction, and a tree: enough side by side to keep the pipes busy.
+Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, SmallVector<Value> values) {
+  constexpr size_t chains = 4;
+  for (size_t i = chains; i < values.size(); ++i)
+    values[i % chains] = combine(b, kind, values[i % chains], values[i]);
+  values.truncate(std::min(chains, values.size()));
+  while (values.size() > 1) {
+    SmallVector<Value> next;
+    for (size_t i = 0; i + 1 < values.size(); i += 2)
+      next.push_back(combine(b, kind, values[i], values[i + 1]));
+    if (values.size() % 2)
+      next.push_back(values.back());
+    values = std::move(next);
+  }
+  return values.front();
+}
+
 namespace {
 
 template <typename Op> struct TilePattern : OpConversionPattern<Op> {
@@ -179,13 +209,27 @@ struct LowerSplat : TilePattern<tensor::SplatOp> {
   }
 };
 
-/// A tile of rank 0 is the same number in all threads.
+/// One element, for all threads: of a tile of rank 0 they have it, of rows and columns in one warp the lane that holds it gives it to the others.
 struct LowerExtract : OpConversionPattern<tensor::ExtractOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(tensor::ExtractOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
-    if (!op.getIndices().empty())
-      return op.emitOpError("takes the number of a tile of rank 0");
-    rewriter.replaceOp(op, adaptor.getTensor().front());
+    ValueRange held = adaptor.getTensor();
+    if (op.getIndices().empty()) {
+      rewriter.replaceOp(op, held.front());
+      return success();
+    }
+    RankedTensorType type = op.getTensor().getType();
+    FragmentLayout layout = layoutOf(type);
+    if (!layout.rows || !layout.columns || layout.blocks || layout.warps != 1 || isPaired(type))
+      return op.emitOpError("takes the number of a tile of rank 0, or one of 32 bits of rows and columns in one warp");
+    ThreadBuilder b(op.getLoc(), rewriter);
+    Value row = b.toI32(op.getIndices()[0]), column = b.toI32(op.getIndices()[1]);
+    Value number = b.add(b.mul(b.divide(row, 8), b.i32(layout.columnRegisters())), b.add(b.shiftLeft(b.divide(column, 8), 1), b.remainder(column, 2)));
+    Value value = held.front();
+    for (auto [i, other] : llvm::enumerate(held.drop_front()))
+      value = arith::SelectOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, number, b.i32(i + 1)), other, value);
+    Value lane = b.add(b.shiftLeft(b.remainder(row, 8), 2), b.divide(b.remainder(column, 8), 2));
+    rewriter.replaceOp(op, NVVM::ShflOp::create(b, value.getType(), b.i32(-1), value, lane, b.i32(31), NVVM::ShflKind::idx, UnitAttr()).getResult());
     return success();
   }
 };
@@ -250,36 +294,6 @@ struct LowerBroadcast : TilePattern<tile::BroadcastOp> {
     return values;
   }
 };
-
-Value combine(ThreadBuilder &b, tile::ReductionKind kind, Value left, Value right) {
-  bool isFloat = isa<FloatType>(left.getType());
-  switch (kind) {
-  case tile::ReductionKind::Max:
-    return isFloat ? Value(LLVM::MaxNumOp::create(b, left, right)) : Value(arith::MaxSIOp::create(b, left, right));
-  case tile::ReductionKind::Min:
-    return isFloat ? Value(LLVM::MinNumOp::create(b, left, right)) : Value(arith::MinSIOp::create(b, left, right));
-  case tile::ReductionKind::Sum:
-    break;
-  }
-  return isFloat ? Value(arith::AddFOp::create(b, left, right)) : b.add(left, right);
-}
-
-/// Four chains, in which a product goes into its sum in one instruction, and a tree: enough side by side to keep the pipes busy.
-Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, SmallVector<Value> values) {
-  constexpr size_t chains = 4;
-  for (size_t i = chains; i < values.size(); ++i)
-    values[i % chains] = combine(b, kind, values[i % chains], values[i]);
-  values.truncate(std::min(chains, values.size()));
-  while (values.size() > 1) {
-    SmallVector<Value> next;
-    for (size_t i = 0; i + 1 < values.size(); i += 2)
-      next.push_back(combine(b, kind, values[i], values[i + 1]));
-    if (values.size() % 2)
-      next.push_back(values.back());
-    values = std::move(next);
-  }
-  return values.front();
-}
 
 Value shuffle(ThreadBuilder &b, NVVM::ShflKind kind, Value value, int64_t operand, int64_t maskAndClamp) {
   return NVVM::ShflOp::create(b, value.getType(), b.i32(-1), value, b.i32(operand), b.i32(maskAndClamp), kind, UnitAttr());

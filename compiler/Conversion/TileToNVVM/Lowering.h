@@ -109,6 +109,12 @@ mlir::Value chunkPointer(ThreadBuilder &b, mlir::Value slot, tile::BufferType ty
 mlir::Value chunkLanePointer(ThreadBuilder &b, mlir::Value slot, tile::BufferType type, ChunkAddress address);
 int64_t chunkConstant(tile::BufferType type, const ChunkAddress &address);
 
+/// A pointer into the block's dynamic shared memory.
+mlir::Value sharedMemory(ThreadBuilder &b, int64_t offset);
+
+/// All values, one at least, combined into one.
+mlir::Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, mlir::SmallVector<mlir::Value> values);
+
 /// Bytes from a row to the next: of a panel, where the tile has panels.
 int64_t rowPitch(tile::BufferType type);
 
@@ -117,6 +123,8 @@ void populateWgmmaPatterns(mlir::RewritePatternSet &patterns, const FragmentType
 void populateMemoryPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateRotatePatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateRingPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
+void populateClusterPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
+void populateTopKPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 
 } // namespace landmark

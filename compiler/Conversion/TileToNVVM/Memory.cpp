@@ -34,11 +34,13 @@ public:
     return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, low, b.i64(0));
   }
 
-  /// Pointer to column `column` of row `row`, both i32: rows are fewer than 2^31, the offset is not (C8).
-  Value pointer(ThreadBuilder &b, Value row, Value column) {
+  /// Pointer to column `column` of row `row + further`, both i32: rows are fewer than 2^31, the offset is not (C8).
+  Value pointer(ThreadBuilder &b, Value row, Value column, int64_t further = 0) {
     Value offset = arith::ExtUIOp::create(b, b.getI64Type(), b.mul(column, b.i32(bytes)));
     Value wideRow = arith::ExtSIOp::create(b, b.getI64Type(), row);
     Value address = b.add(b.add(base, b.mul(wideRow, rowStride)), offset);
+    if (further)
+      address = b.add(address, b.mul(rowStride, b.i64(further)));
     return LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global)), address);
   }
 
@@ -64,6 +66,11 @@ Value columnOf(ThreadBuilder &b, const FragmentLayout &layout, int64_t columnReg
 
 Value both(ThreadBuilder &b, Value left, Value right) { return left ? (right ? b.bitAnd(left, right) : left) : right; }
 
+/// Where a view has half of a tile's 8 columns: whether this lane's are among them. Otherwise null.
+Value hasColumns(ThreadBuilder &b, MemRefType view, RankedTensorType tile) {
+  return tile.getRank() == 2 && view.getShape().back() < tile.getShape().back() ? b.less(b.inQuad(), b.i32(2)) : Value();
+}
+
 /// One tile.copy: `threads` threads take the tile's pieces in turn.
 class CopyEmitter {
 public:
@@ -78,9 +85,9 @@ public:
       Value piece = b.add(b.thread(), b.i32(start));
       // Where a row's pieces divide the threads the compiler sees one row and chunk a thread, and constants on top.
       bool isRegular = threads % chunks == 0;
-      Value row = isRegular ? b.add(b.divide(b.thread(), chunks), b.i32(start / chunks)) : b.divide(piece, chunks);
-      Value chunk = b.remainder(isRegular ? b.thread() : piece, chunks);
-      auto copy = [&](ThreadBuilder &b) { emitPiece(row, chunk); };
+      Value row = b.divide(isRegular ? b.thread() : piece, chunks), chunk = b.remainder(isRegular ? b.thread() : piece, chunks);
+      int64_t further = isRegular ? start / chunks : 0;
+      auto copy = [&](ThreadBuilder &b) { emitPiece(row, further, chunk); };
       if (start + threads <= pieces)
         copy(b);
       else
@@ -121,11 +128,15 @@ private:
     body(b);
   }
 
-  void emitPiece(Value row, Value chunk) {
-    auto [source, isThere] = locate(row);
-    Value size = arith::SelectOp::create(b, isThere, b.i32(16), b.i32(0));
-    Value pointer = rows.pointer(b, source, b.mul(chunk, b.i32(16 / rows.bytes)));
-    NVVM::CpAsyncOp::create(b, destination(row, chunk), pointer, b.getI32IntegerAttr(16),
+  /// Chunk `chunk` of row `row + further`.
+  void emitPiece(Value row, int64_t further, Value chunk) {
+    auto [source, isThere] = locate(b.add(row, b.i32(further)));
+    Value size = arith::SelectOp::create(b, isThere, b.i32(16), b.i32(0)), column = b.mul(chunk, b.i32(16 / rows.bytes));
+    // Rows of one run lie a constant number of rows from the thread's first, and rows 8 apart are swizzled alike.
+    bool isRun = type.getShape().size() == 2 ? !op.getStride() : type.getShape().front() == 1;
+    Value pointer = isRun ? rows.pointer(b, locate(row).first, column, further) : rows.pointer(b, source, column);
+    Value place = b.sharedOffset(destination(b.add(row, b.i32(further % 8)), chunk), b.i32((further - further % 8) * rowPitch(type)));
+    NVVM::CpAsyncOp::create(b, place, pointer, b.getI32IntegerAttr(16),
                             NVVM::LoadCacheModifierKindAttr::get(b.getContext(), NVVM::LoadCacheModifierKind::CG), size);
   }
 
@@ -202,13 +213,19 @@ struct LowerWait : OpConversionPattern<tile::WaitOp> {
   }
 };
 
-/// As assembly, which no access to memory is moved across; upstream's operation says nothing of memory.
+/// As assembly, which no access to memory is moved across; upstream's operation says nothing of memory. A condition that always holds, of the numbers that are
+/// to be known, keeps the assembler from waiting before it has them.
 struct LowerGridWait : OpConversionPattern<tile::GridWaitOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult matchAndRewrite(tile::GridWaitOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
-    LLVM::InlineAsmOp::create(rewriter, op.getLoc(), TypeRange(), ValueRange(), "griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;", "~{memory}",
-                              /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
-                              LLVM::AsmDialectAttr::get(op.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
+    ThreadBuilder b(op.getLoc(), rewriter);
+    Value known;
+    for (Value number : op.getNumbers())
+      known = known ? b.bitOr(known, b.toI32(number)) : b.toI32(number);
+    StringRef text = known ? "{\n\t.reg .pred holds;\n\tsetp.ge.s32 holds, $0, 0;\n\t@holds griddepcontrol.wait;\n\t}\n\tgriddepcontrol.launch_dependents;"
+                           : "griddepcontrol.wait;\n\tgriddepcontrol.launch_dependents;";
+    LLVM::InlineAsmOp::create(b, TypeRange(), known ? ValueRange(known) : ValueRange(), text, known ? "r,~{memory}" : "~{memory}", /*has_side_effects=*/true,
+                              /*is_align_stack=*/false, LLVM::TailCallKind::None, LLVM::AsmDialectAttr::get(op.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
     rewriter.eraseOp(op);
     return success();
   }
@@ -230,6 +247,25 @@ SmallVector<Value> loadRow(ThreadBuilder &b, GlobalRows &rows, Value row, const 
   if (!pairsFit) {
     for (auto [number, type] : llvm::enumerate(types))
       values.push_back(LLVM::LoadOp::create(b, type, rows.pointer(b, row, column(number)), rows.bytes));
+    return values;
+  }
+  if (!isa<VectorType>(types.front())) { // elements of 32 bits, two neighbours in one piece
+    auto together = [&](OpBuilder &builder, Location loc) {
+      ThreadBuilder inner(loc, builder);
+      SmallVector<Value> elements;
+      for (size_t number = 0; number < types.size(); number += 2) {
+        Value pair = LLVM::LoadOp::create(inner, VectorType::get({2}, types.front()), rows.pointer(inner, row, columnOf(inner, layout, number)), 8);
+        for (int64_t e = 0; e < 2; ++e)
+          elements.push_back(vector::ExtractOp::create(inner, pair, e));
+      }
+      scf::YieldOp::create(inner, elements);
+    };
+    auto apart = [&](OpBuilder &builder, Location loc) {
+      ThreadBuilder inner(loc, builder);
+      scf::YieldOp::create(inner, loadRow(inner, rows, row, layout, types, Value()));
+    };
+    auto branch = scf::IfOp::create(b, pairsFit, together, apart);
+    llvm::append_range(values, branch.getResults());
     return values;
   }
   auto inPairs = [&](OpBuilder &builder, Location loc) {
@@ -262,7 +298,7 @@ LogicalResult lowerRowsToRegisters(mlir::Operation *op, RankedTensorType type, G
                                    const TypeConverter &converter, ConversionPatternRewriter &rewriter, ThreadBuilder &b) {
   FragmentLayout layout = layoutOf(type);
   Value firstRow = b.add(b.toI32(first), b.firstRow(layout));
-  Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
+  Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : layout.columns && rows.bytes == 4 ? rows.alignedTo(b, 8) : Value();
   SmallVector<Type> types;
   if (failed(converter.convertType(type, types)))
     return failure();
@@ -340,7 +376,8 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     auto size = op->getParentOfType<gpu::GPUFuncOp>().getKnownBlockSize();
     if (layout.warps == 1 && size && size->front() > 32) // of copies in all warps, the first one's
       writes = both(b, writes, b.less(b.thread(), b.i32(32)));
-    Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : Value();
+    writes = both(b, writes, hasColumns(b, op.getView().getType(), type));
+    Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : layout.columns && rows.bytes == 4 ? rows.alignedTo(b, 8) : Value();
     int64_t perRow = adaptor.getValue().size() / layout.rowRegisters();
     auto storeRows = [&](ThreadBuilder &b, auto store) {
       for (int64_t i = 0; i < layout.rowRegisters(); ++i)
@@ -352,7 +389,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
         guarded(b, both(b, writes, isThere), [&] { storeRow(b, rows, row, layout, values, pairsFit); });
       });
     };
-    if (pairsFit && perRow % 4 == 0) {
+    if (isPaired(type) && perRow % 4 == 0) {
       auto branch = scf::IfOp::create(b, rows.alignedTo(b, 16), /*withElseRegion=*/true);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
@@ -424,6 +461,15 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     auto branch = scf::IfOp::create(b, pairsFit, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
+    if (rows.bytes == 4) { // two neighbours in one piece
+      for (size_t number = 0; number < values.size(); number += 2) {
+        auto type = VectorType::get({2}, values.front().getType());
+        LLVM::StoreOp::create(b, vector::FromElementsOp::create(b, type, values.slice(number, 2)), rows.pointer(b, row, columnOf(b, layout, number)), 8);
+      }
+      b.setInsertionPointToStart(branch.elseBlock());
+      storeRow(b, rows, row, layout, values, Value());
+      return;
+    }
     for (auto [number, pair] : llvm::enumerate(values))
       LLVM::StoreOp::create(b, pair, at(2 * number), 4);
     b.setInsertionPointToStart(branch.elseBlock());
@@ -442,7 +488,8 @@ struct LowerReadRows : OpConversionPattern<tile::ReadRowsOp> {
     if (!layout.rows || layout.blocks)
       return op.emitOpError("lowers tiles of rows, or of rows and columns");
     GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
-    auto isThere = [&](Value row) { return b.less(row, b.toI32(op.getHigh())); };
+    Value hasThem = hasColumns(b, op.getView().getType(), type);
+    auto isThere = [&](Value row) { return both(b, b.less(row, b.toI32(op.getHigh())), hasThem); };
     return lowerRowsToRegisters(op, type, rows, op.getRow(), isThere, adaptor.getFill(), *getTypeConverter(), rewriter, b);
   }
 };

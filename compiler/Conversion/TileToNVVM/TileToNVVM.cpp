@@ -81,15 +81,14 @@ Value chunkPointer(ThreadBuilder &b, Value slot, tile::BufferType type, ChunkAdd
   return b.sharedOffset(chunkLanePointer(b, slot, type, address), b.i32(chunkConstant(type, address)));
 }
 
-namespace {
+static constexpr StringRef sharedMemoryName = "tile_shared_memory";
 
-constexpr StringRef sharedMemoryName = "tile_shared_memory";
-
-/// A pointer into the block's dynamic shared memory.
 Value sharedMemory(ThreadBuilder &b, int64_t offset) {
   auto pointer = LLVM::LLVMPointerType::get(b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
   return b.sharedOffset(LLVM::AddressOfOp::create(b, pointer, sharedMemoryName), b.i32(offset));
 }
+
+namespace {
 
 /// The block's dynamic shared memory, an array of no declared size.
 void declareSharedMemory(gpu::GPUModuleOp module) {
@@ -165,6 +164,8 @@ struct ConvertTileToNVVM : impl::ConvertTileToNVVMBase<ConvertTileToNVVM> {
     populateMemoryPatterns(patterns, converter);
     populateRingPatterns(patterns, converter);
     populateRotatePatterns(patterns, converter);
+    populateClusterPatterns(patterns, converter);
+    populateTopKPatterns(patterns, converter);
     populateElementwisePatterns(patterns, converter);
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);
     target.addIllegalDialect<tile::TileDialect, tensor::TensorDialect>();

@@ -40,8 +40,10 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(llvm::S
     return llvm::createStringError(error);
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
+  // st.async, by which programs of a cluster send (tile.cluster_sum), came with PTX ISA 8.1, which is not the least that knows these chips.
+  llvm::StringRef features = chip.starts_with("sm_90") ? "+ptx81" : "";
   std::unique_ptr<llvm::TargetMachine> machine(
-      target->createTargetMachine(triple, chip, "", options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Less));
+      target->createTargetMachine(triple, chip, features, options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Less));
   if (!machine || !machine->getMCSubtargetInfo()->isCPUStringValid(chip))
     return llvm::createStringError("this build's NVPTX backend does not know " + chip);
   return machine;

@@ -50,6 +50,8 @@ constexpr int64_t markedRows = 32, markedBlocks = 32;
 
 /// Columns of a tile of a retrieval kernel: a block's, or the landmarks of a page.
 LANDMARK_API int64_t retrievalColumns(const Problem &problem);
+/// Whether a kernel of retrieval may have such a key tile: that one, or, where score_top shares a page's landmarks among programs, a half or a quarter of it.
+LANDMARK_API bool isRetrievalTile(const Problem &problem, int64_t keyTile);
 
 /// Whether a block is longer than a key tile, which takes another template (templates/*_long.mlir).
 LANDMARK_API bool isLongBlock(const Problem &problem, const Config &config);

@@ -34,19 +34,20 @@ struct Options : ContextOptions {
 
 /// Compares the last sequence, as many heads as share a selection, with the oracle at the blocks that were chosen; a
 /// selection that is wrong is an infinite error.
-Errors check(const Options &options, const ContextBase &base, const HostTensor &q, const HostTensor &o, const HostTensor &lse,
-             const std::vector<int32_t> &table, const SelectionView &view) {
+Errors check(const Options &options, const ContextBase &base, const HostTensor &q, const RetrievalOutputs &outputs,
+             const std::vector<int32_t> &table, const Device &device, const SelectionView &view) {
   int64_t sequence = options.batch - 1, group = options.heads / options.kvHeads;
   int64_t kvHeads = options.retrieval.granularity == Granularity::Query ? options.kvHeads : 1, heads = kvHeads * group;
   HostTensor k = base.tokens(base.k, sequence, 0, kvHeads, options.context),
              v = base.tokens(base.v, sequence, 0, kvHeads, options.context), queries = headsOf(q, sequence, 0, heads),
-             result = headsOf(o, sequence, 0, heads), sums = headsOf(lse, sequence, 0, heads);
+             result = headsOf(outputs.o, sequence, 0, heads), sums = headsOf(outputs.lse, sequence, 0, heads);
   RetrievalSemantics semantics{options.blockSize,
                                options.retrieval.topK,
                                options.retrieval.window,
                                options.retrieval.granularity,
                                float(1 / std::sqrt(double(options.headDim))),
-                               options.retrieval.rotary};
+                               options.retrieval.rotary,
+                               /*roundsRotated=*/!device.isHost()};
   std::vector<std::vector<int64_t>> selections;
   for (int64_t head = 0; head < heads; ++head)
     for (int64_t query = 0; query < options.queries; ++query) {
@@ -146,36 +147,32 @@ Expected<void> measure(const Options &options, const ContextBase &base, Landmark
   const Device &device = cache.device();
   DType dtype = base.k.dtype;
   std::array<int64_t, 4> shape = {options.batch, options.heads, options.queries, options.headDim};
-  HostTensor q = randomTensor(dtype, {shape.begin(), shape.end()}, options.seed + 7);
-  auto qThere = upload(device, q);
-  if (!qThere)
-    return qThere.error();
-  auto outputs = RetrievalOutputs::allocate(device, dtype, shape);
-  if (!outputs)
-    return outputs.error();
-  TensorView qView = denseView(qThere->data(), dtype, shape);
-  auto attend = [&](void *stream) { return retrieval.attend(qView, outputs->oView(), outputs->lseView(), stream); };
-  auto sum = callOnce(retrieval, attend, *outputs);
+  auto tensors = RetrievalTensors::create(device, dtype, shape, options.seed + 7);
+  if (!tensors)
+    return tensors.error();
+  RetrievalOutputs &outputs = tensors->outputs;
+  auto attend = [&](void *stream) { return retrieval.attend(tensors->qView(), outputs.oView(), outputs.lseView(), stream); };
+  auto sum = callOnce(retrieval, attend, outputs);
   if (!sum)
     return sum.error();
   result.checksum = *sum;
   auto table = retrieval.downloadSelection();
   if (!table)
     return table.error();
-  result.errors = check(options, base, q, outputs->o, outputs->lse, *table, retrieval.selection());
+  result.errors = check(options, base, tensors->q, outputs, *table, device, retrieval.selection());
   result.bytes = bytesOf(options, dtype);
   if (options.steps > 0) {
-    StepwiseCall call{cache, retrieval, *qThere, q, attend};
+    StepwiseCall call{cache, retrieval, tensors->qThere, tensors->q, attend};
     auto steps = timeSteps(device, call, options.steps, options.hitRate);
     if (!steps)
       return steps.error();
     result.steps = *steps;
-    if (auto done = qThere->upload(q.bytes.data(), q.bytes.size()); !done)
+    if (auto done = tensors->qThere.upload(tensors->q.bytes.data(), tensors->q.bytes.size()); !done)
       return done;
   }
   // With a pool, the second call finds there what the first chose.
   for (int again = 0; again < 2; ++again) {
-    auto same = callOnce(retrieval, attend, *outputs);
+    auto same = callOnce(retrieval, attend, outputs);
     if (!same)
       return same.error();
     if (*same != result.checksum)
@@ -250,12 +247,10 @@ Expected<void> writeJson(const Options &options, const Device &device, const Res
 }
 
 Expected<void> bench(Options options) {
-  auto dtype = options.parseDType();
-  if (!dtype)
-    return dtype.error();
-  auto device = Device::parse(options.device);
-  if (!device)
-    return device.error();
+  auto place = ContextPlace::of(options);
+  if (!place)
+    return place.error();
+  const auto &[dtype, device] = *place;
   if (options.queries > options.context)
     return Error{ErrorCode::InvalidArgument, fmt::format("--queries: got {}; they are the last of --context, {} tokens",
                                                          options.queries, options.context)};
@@ -263,16 +258,16 @@ Expected<void> bench(Options options) {
   options.hotBytes = options.pages == "pool" ? options.poolBytes : 0;
   options.retrieval.rotary.layout = rotaryLayouts.at(options.rotary);
   options.retrieval.rotary.positions = positionRules.at(options.positions);
-  auto result = benchmark(options, *dtype, *device);
+  auto result = benchmark(options, dtype, device);
   if (!result)
     return result.error();
   fmt::print("decode: context {}, batch {}, {} query and {} key/value heads, D={}, L={}, {} blocks chosen by {}, "
              "window {}, {} quer{} a sequence, {}\n",
              options.context, options.batch, options.heads, options.kvHeads, options.headDim, options.blockSize,
              options.retrieval.topK, nameOf(options.retrieval.granularity), options.retrieval.window, options.queries,
-             options.queries == 1 ? "y" : "ies", name(*dtype));
+             options.queries == 1 ? "y" : "ies", name(dtype));
   fmt::print("on {}, {} kernels a step{}, cache of {:.1f} MiB, pages: {}, filled in {:.0f} ms; checksum {:016x}\n",
-             tool::describe(*device), result->launches, device->isHost() ? "" : " in a CUDA graph",
+             tool::describe(device), result->launches, device.isHost() ? "" : " in a CUDA graph",
              double(result->cacheBytes) / (1 << 20), options.pages, result->fillMs, result->checksum);
   fmt::print("median {:.2f} us, fastest {:.2f} us of {}: {:.1f} MB that must be read, {:.1f} GB/s\n", result->medianUs,
              result->minUs, options.repeats, double(result->bytes) * 1e-6,
@@ -280,9 +275,9 @@ Expected<void> bench(Options options) {
   if (result->steps)
     print(*result->steps, options.steps);
   if (!options.json.empty())
-    if (auto written = writeJson(options, *device, *result); !written)
+    if (auto written = writeJson(options, device, *result); !written)
       return written;
-  return judge(result->errors, "the float64 oracle for the blocks chosen", *dtype, *device);
+  return judge(result->errors, "the float64 oracle for the blocks chosen", dtype, device);
 }
 
 } // namespace

@@ -156,17 +156,13 @@ Expected<Result> benchmark(const Options &options, DType dtype, const Device &de
   if (auto done = retrieval->bind(context->ids); !done)
     return done.error();
   std::array<int64_t, 4> shape = {1, options.heads, options.chunk, options.headDim};
-  HostTensor q = randomTensor(dtype, {shape.begin(), shape.end()}, options.seed + 7);
-  auto qThere = upload(device, q);
-  if (!qThere)
-    return qThere.error();
-  auto outputs = RetrievalOutputs::allocate(device, dtype, shape);
-  if (!outputs)
-    return outputs.error();
+  auto tensors = RetrievalTensors::create(device, dtype, shape, options.seed + 7);
+  if (!tensors)
+    return tensors.error();
   std::vector<double> times;
-  if (auto done = run(options, *context, *retrieval, denseView(qThere->data(), dtype, shape), *outputs, times); !done)
+  if (auto done = run(options, *context, *retrieval, tensors->qView(), tensors->outputs, times); !done)
     return done.error();
-  if (auto done = outputs->download(); !done)
+  if (auto done = tensors->outputs.download(); !done)
     return done.error();
   auto table = retrieval->downloadSelection();
   if (!table)
@@ -177,8 +173,8 @@ Expected<Result> benchmark(const Options &options, DType dtype, const Device &de
   // The last chunk may be a shorter one; its rows come first in each head.
   int64_t rows = options.lastChunk();
   HostTensor lastQ = HostTensor::zeros(dtype, {1, 1, rows, options.headDim});
-  std::copy_n(q.bytes.begin(), lastQ.bytes.size(), lastQ.bytes.begin());
-  result.errors = check(options, base, lastQ, *outputs, *table);
+  std::copy_n(tensors->q.bytes.begin(), lastQ.bytes.size(), lastQ.bytes.begin());
+  result.errors = check(options, base, lastQ, tensors->outputs, *table);
   return result;
 }
 
@@ -200,28 +196,26 @@ Expected<void> writeJson(const Options &options, const Device &device, const Res
 }
 
 Expected<void> bench(Options options) {
-  auto dtype = options.parseDType();
-  if (!dtype)
-    return dtype.error();
-  auto device = Device::parse(options.device);
-  if (!device)
-    return device.error();
+  auto place = ContextPlace::of(options);
+  if (!place)
+    return place.error();
+  const auto &[dtype, device] = *place;
   options.chunk = std::min(options.chunk, options.context);
-  auto result = benchmark(options, *dtype, *device);
+  auto result = benchmark(options, dtype, device);
   if (!result)
     return result.error();
   fmt::print("prefill: {} tokens in chunks of {}, {} query and {} key/value heads, D={}, L={}, {} blocks chosen by {}, "
              "window {}, {}\n",
              options.context, options.chunk, options.heads, options.kvHeads, options.headDim, options.blockSize,
-             options.retrieval.topK, nameOf(options.retrieval.granularity), options.retrieval.window, name(*dtype));
+             options.retrieval.topK, nameOf(options.retrieval.granularity), options.retrieval.window, name(dtype));
   fmt::print("on {}: {:.1f} ms, the last chunk {:.2f} ms; dense causal attention would take {:.3g} FLOP, as many as "
              "{:.0f} TFLOP/s in that time\n",
-             tool::describe(*device), result->milliseconds, result->lastMs, denseFlops(options),
+             tool::describe(device), result->milliseconds, result->lastMs, denseFlops(options),
              denseFlops(options) * 1e-9 / result->milliseconds);
   if (!options.json.empty())
-    if (auto written = writeJson(options, *device, *result); !written)
+    if (auto written = writeJson(options, device, *result); !written)
       return written;
-  return judge(result->errors, "the float64 oracle, in the last chunk", *dtype, *device);
+  return judge(result->errors, "the float64 oracle, in the last chunk", dtype, device);
 }
 
 } // namespace

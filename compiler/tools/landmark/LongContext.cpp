@@ -149,6 +149,29 @@ RowsView RetrievalOutputs::lseView() const {
   return denseRows(static_cast<float *>(lseThere.data()), {lse.shape[0], lse.shape[1], lse.shape[2]});
 }
 
+Expected<ContextPlace> ContextPlace::of(const ContextOptions &options) {
+  auto dtype = options.parseDType();
+  if (!dtype)
+    return dtype.error();
+  auto device = Device::parse(options.device);
+  return device ? Expected<ContextPlace>(ContextPlace{*dtype, std::move(*device)}) : device.error();
+}
+
+Expected<RetrievalTensors> RetrievalTensors::create(const Device &device, DType dtype, std::array<int64_t, 4> shape, uint64_t seed) {
+  HostTensor q = randomTensor(dtype, {shape.begin(), shape.end()}, seed);
+  auto there = upload(device, q);
+  if (!there)
+    return there.error();
+  auto outputs = RetrievalOutputs::allocate(device, dtype, shape);
+  return outputs ? Expected<RetrievalTensors>(RetrievalTensors{std::move(q), std::move(*there), std::move(*outputs)}) : outputs.error();
+}
+
+TensorView RetrievalTensors::qView() const {
+  TensorView view = viewOf(q);
+  view.data = qThere.data();
+  return view;
+}
+
 HostTensor randomTensor(DType dtype, std::vector<int64_t> shape, uint64_t seed) {
   HostTensor tensor = HostTensor::zeros(dtype, shape);
   int64_t parts = shape[0] * shape[1], each = shape[2] * shape[3], size = byteSize(dtype);

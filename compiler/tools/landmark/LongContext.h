@@ -65,6 +65,23 @@ private:
   DeviceBuffer oThere, lseThere;
 };
 
+/// The type and the device that options name.
+struct ContextPlace {
+  static Expected<ContextPlace> of(const ContextOptions &options);
+  DType dtype;
+  Device device;
+};
+
+/// Queries, normal numbers, on the host and on a device, and room for what comes of them.
+struct RetrievalTensors {
+  static Expected<RetrievalTensors> create(const Device &device, DType dtype, std::array<int64_t, 4> shape, uint64_t seed);
+  TensorView qView() const;
+
+  HostTensor q;
+  DeviceBuffer qThere;
+  RetrievalOutputs outputs;
+};
+
 /// Normal numbers; the same for a seed however many threads draw them.
 HostTensor randomTensor(DType dtype, std::vector<int64_t> shape, uint64_t seed);
 

@@ -16,12 +16,18 @@
 
 // HOST-LABEL: @rotate(
 // HOST: arith.maxsi
-// HOST: memref.load %{{.*}} : memref<?xi64>
+// Several pairs at a time, side by side in one layout and in turns in the other.
+// HOST: vector.load %{{.*}} : memref<?xi64>, vector<16xi64>
 // HOST: arith.shrui
+// HOST: scf.if
 // HOST: arith.subf
-// HOST: memref.store
 // HOST: arith.addf
-// HOST: memref.store
+// HOST-COUNT-2: vector.store
+// HOST: else
+// HOST: vector.shuffle {{.*}} [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30]
+// HOST: vector.shuffle {{.*}} [1, 3, 5,
+// HOST: vector.shuffle {{.*}} [0, 16, 1, 17,
+// HOST: vector.store
 !tile = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>
 gpu.module @kernels {
   gpu.func @rotate(%first: index, %step: index, %low: index, %F: memref<?xi64>, %half: i1) kernel attributes {known_block_size = array<i32: 128, 1, 1>} {

@@ -80,6 +80,22 @@ gpu.module @kernels {
 
 // -----
 
+// Numbers that are to be known before the kernel waits are a condition of the wait, which holds as they are not negative.
+// CHECK-LABEL: @wait_behind(
+// CHECK-SAME: %[[A:[^:]*]]: index, %[[B:[^:]*]]: index
+// CHECK-DAG: %[[X:.*]] = arith.index_cast %[[A]]
+// CHECK-DAG: %[[Y:.*]] = arith.index_cast %[[B]]
+// CHECK: %[[BOTH:.*]] = arith.ori %[[X]], %[[Y]]
+// CHECK: llvm.inline_asm has_side_effects {{.*}}setp.ge.s32 holds, $0, 0;{{.*}}@holds griddepcontrol.wait;{{.*}}griddepcontrol.launch_dependents;", "r,~{memory}" %[[BOTH]]
+gpu.module @kernels {
+  gpu.func @wait_behind(%a: index, %b: index) kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
+    tile.grid_wait behind %a, %b
+    gpu.return
+  }
+}
+
+// -----
+
 // A slice's pieces of 16 bytes start at its warp's columns.
 // CHECK-LABEL: @pieces(
 // CHECK-COUNT-4: nvvm.shfl.sync

@@ -24,3 +24,13 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @no_block_size(%m: tensor<8xf32, #tile.fragment<[row], 1>>) kernel {
+    // expected-error @below {{stands in a kernel of unknown block size; run tile-assign-layouts}}
+    %most = tile.cluster_reduce max %m : tensor<8xf32, #tile.fragment<[row], 1>>
+    gpu.return
+  }
+}

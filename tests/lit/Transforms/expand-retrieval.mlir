@@ -70,6 +70,31 @@ func.func @top_k_across(%v: tensor<16x8xf32>, %i: tensor<16x8xi32>, %s: tensor<1
 
 // -----
 
+// Up to 8 places are kept by insertion, which is an operation of its own.
+// CHECK-LABEL: @top_k_short
+// CHECK: tile.top_k %{{.*}}, %{{.*}} add %{{.*}}, %{{.*}} keep 8 : tensor<16x8xf32>
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func @top_k_short(%v: tensor<16x8xf32>, %i: tensor<16x8xi32>, %s: tensor<16x64xf32>, %ids: tensor<16x64xi32>) -> (tensor<16x8xf32>, tensor<16x8xi32>) {
+  %k = arith.constant 8 : index
+  %v1, %i1 = landmark.top_k %v, %i add %s, %ids keep %k : tensor<16x8xf32>, tensor<16x8xi32>, tensor<16x64xf32>, tensor<16x64xi32>
+  return %v1, %i1 : tensor<16x8xf32>, tensor<16x8xi32>
+}
+
+// -----
+
+// CHECK-LABEL: @top_k_long
+// CHECK: scf.for
+// CHECK: tile.reduce
+// CHECK: return
+func.func @top_k_long(%v: tensor<16x16xf32>, %i: tensor<16x16xi32>, %s: tensor<16x64xf32>, %ids: tensor<16x64xi32>) -> (tensor<16x16xf32>, tensor<16x16xi32>) {
+  %k = arith.constant 9 : index
+  %v1, %i1 = landmark.top_k %v, %i add %s, %ids keep %k : tensor<16x16xf32>, tensor<16x16xi32>, tensor<16x64xf32>, tensor<16x64xi32>
+  return %v1, %i1 : tensor<16x16xf32>, tensor<16x16xi32>
+}
+
+// -----
+
 // CHECK-LABEL: @positions
 // CHECK-SAME: %[[N:[^:]*]]: index, %[[K:[^:]*]]: index, %[[L:[^:]*]]: index, %[[COMPACT:[^:]*]]: index
 // CHECK: %[[R:.*]] = arith.minsi %[[K]], %[[N]]
@@ -105,11 +130,30 @@ func.func @choose(%v: !values, %i: !ids, %batch: index, %row: index, %n: index, 
 
 // -----
 
+// The same of a short list, which comes in order; places without a block are -1.
+// CHECK-LABEL: @choose_short
+// CHECK: %[[LISTS:.*]]:2 = scf.for
+// CHECK: tile.read_rows %{{.*}} : memref<?x?x?x64xf32{{.*}} -> tensor<8x64xf32>
+// CHECK: tile.read_rows %{{.*}} : memref<?x?x?x64xi32{{.*}} -> tensor<8x64xi32>
+// CHECK: tile.top_k %{{.*}}, %{{.*}} add %{{.*}}, %{{.*}} keep 4 across by_id : tensor<8x8xf32>
+// CHECK: scf.yield
+// CHECK: %[[ABSENT:.*]] = arith.cmpi eq, %[[LISTS]]#1,
+// CHECK: arith.select %[[ABSENT]], %{{.*}}, %[[LISTS]]#1
+// CHECK-NOT: scf.for
+// CHECK: return
+!values = memref<?x?x?x64xf32, strided<[?, ?, ?, 1]>>
+!ids = memref<?x?x?x64xi32, strided<[?, ?, ?, 1]>>
+func.func @choose_short(%v: !values, %i: !ids, %batch: index, %row: index, %n: index) -> tensor<8x8xi32> {
+  %k = arith.constant 4 : index
+  %sorted = landmark.choose %v, %i[%batch, %row] candidates %n keep %k : !values, !ids -> tensor<8x8xi32>
+  return %sorted : tensor<8x8xi32>
+}
+
+// -----
+
 // CHECK-LABEL: @entry
-// CHECK-SAME: %[[IDS:.*]]: tensor<8x8xi32>
-// CHECK: %[[HELD:.*]] = arith.select %{{.*}}, %[[IDS]], %{{.*}}
-// CHECK: %[[ONE:.*]] = tile.reduce {{ *}}max %[[HELD]] along [0, 1] : tensor<8x8xi32> -> tensor<i32>
-// CHECK: tensor.extract %[[ONE]][]
+// CHECK-SAME: %[[IDS:.*]]: tensor<8x8xi32>, %[[J:.*]]: index
+// CHECK: tensor.extract %[[IDS]][%{{.*}}, %[[J]]]
 func.func @entry(%i: tensor<8x8xi32>, %j: index) -> index {
   %block = landmark.entry %i at %j : tensor<8x8xi32>
   return %block : index
