@@ -462,9 +462,10 @@ typedef struct landmark_tune_result {
 
 LANDMARK_C_EXPORT void landmark_tune_options_init(landmark_tune_options *options, size_t size);
 LANDMARK_C_EXPORT void landmark_tune_result_init(landmark_tune_result *result, size_t size);
-/* Finds the fastest schedule of a forward, a backward, or a step of decoding ("score_top", "attend", "attend_part") for a
- * runtime's device by measurement, each checked first. Later requests that name no config get it, retrievals those tuned
- * for as many heads and queries. Takes as long as many compilations do. `options` and `result` may be NULL. */
+/* Finds the fastest schedule of a forward, a backward, or a step of decoding ("score_top", "attend", "attend_part",
+ * "attend_join") for a runtime's device by measurement, each checked first. Later requests that name no config get it,
+ * retrievals those tuned for as many heads and queries. Takes as long as many compilations do. `options` and `result` may
+ * be NULL. */
 LANDMARK_C_EXPORT landmark_error *landmark_tune(landmark_runtime *runtime, const landmark_problem *problem,
                                                 const landmark_tune_options *options, landmark_tune_result *result);
 

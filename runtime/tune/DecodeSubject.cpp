@@ -46,9 +46,7 @@ RetrievalOptions retrievalOptionsOf(const Problem &problem, const Workload &size
   return options;
 }
 
-bool isTuned(Operation step) {
-  return step == Operation::ScoreTop || step == Operation::Attend || step == Operation::AttendPart;
-}
+bool isTuned(Operation step) { return step == Operation::ScoreTop || isAttention(step); }
 
 } // namespace
 

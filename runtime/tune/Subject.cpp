@@ -15,9 +15,12 @@ Expected<std::unique_ptr<Subject>> Subject::make(const Device &device, const Pro
   case Operation::ScoreTop:
   case Operation::Attend:
   case Operation::AttendPart:
+  case Operation::AttendJoin:
     return makeDecodeSubject(device, problem, workload, std::move(pool), steps);
   default:
-    return Error{ErrorCode::Unsupported, fmt::format("tuning: there is none for {}; allowed: forward, backward, score_top, attend, attend_part", name(problem.operation))};
+    return Error{ErrorCode::Unsupported,
+                 fmt::format("tuning: there is none for {}; allowed: forward, backward, score_top, attend, attend_part, attend_join",
+                             name(problem.operation))};
   }
 }
 

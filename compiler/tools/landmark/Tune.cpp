@@ -126,7 +126,7 @@ Command addTune(CLI::App &app) {
                   "later compilations\n"
                   "on this device use it unless LANDMARK_TUNE=off. 'decode' stands for the steps of retrieval that "
                   "read keys: score_top,\n"
-                  "and attend or attend_part, tuned one after the other and timed as one step in a CUDA graph.\n\n"
+                  "and attend, attend_part or attend_join, tuned one after the other and timed as one step in a CUDA graph.\n\n"
                   "Examples:\n"
                   "  landmark tune forward --head-dim 128 --block-size 64 --heads 16 --length 16384\n"
                   "  landmark tune forward --device host --head-dim 64 --dtype f32\n"
