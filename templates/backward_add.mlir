@@ -19,6 +19,9 @@ gpu.module @kernels {
     %batch, %head, %kv_head, %row = landmark.program %Q, %K tile %tile section %section : !view, !view
     %queries = memref.dim %Q, %dim : !view
 
+    %dq0 = arith.constant dense<0.0> : !o_tile
+    tile.write_fragments %dq0, %SUM[%batch, %head, %row] : !o_tile, !sum_view
+
     // D of every row. Without a gradient of the log-sum-exp its view has no rows, and all of them read as zero.
     %o_in = tile.load %O[%batch, %head, %row] in [%zero, %queries) : !view -> !q_tile
     %do_in = tile.load %DO[%batch, %head, %row] in [%zero, %queries) : !view -> !q_tile
@@ -35,9 +38,6 @@ gpu.module @kernels {
     %rows = memref.dim %ROW_LSE, %dim : !packed_rows
     tile.store %lse, %ROW_LSE[%batch, %head, %row] below %rows : !row, !packed_rows
     tile.store %delta, %ROW_DELTA[%batch, %head, %row] below %rows : !row, !packed_rows
-
-    %dq0 = arith.constant dense<0.0> : !o_tile
-    tile.write_fragments %dq0, %SUM[%batch, %head, %row] : !o_tile, !sum_view
     gpu.return
   }
 

@@ -51,9 +51,24 @@ Operation *nextBehindBarrier(tile::DotOp dot) {
   return nullptr;
 }
 
+/// The barrier behind which the iteration writes the left operand anew, if it does: the product has to be done before.
+Operation *barrierBeforeWrite(tile::DotOp dot) {
+  auto left = dot.getA().getDefiningOp<tile::SlotOp>();
+  Operation *barrier = nullptr;
+  for (Operation *op = dot->getNextNode(); op && left; op = op->getNextNode()) {
+    if (!barrier && isa<tile::BarrierOp>(op))
+      barrier = op;
+    if (auto write = dyn_cast<tile::WriteOp>(op); write && write.getSlot().getDefiningOp<tile::SlotOp>().getBuffer() == left.getBuffer())
+      return barrier;
+  }
+  return nullptr;
+}
+
 /// What needs the product, in its block: its first use, or the block's end.
 Operation *firstUse(tile::DotOp dot) {
   Block *block = dot->getBlock();
+  if (Operation *barrier = barrierBeforeWrite(dot))
+    return barrier;
   Operation *behind = nextBehindBarrier(dot), *first = behind ? behind : block->getTerminator();
   for (Operation *user : dot->getUsers())
     if (Operation *here = block->findAncestorOpInBlock(*user); here && here->isBeforeInBlock(first))
@@ -68,7 +83,7 @@ public:
     for (Operation &op : loop.getBody()->without_terminator()) {
       if (isBegun(op) && !firstBegun)
         firstBegun = cast<tile::DotOp>(op);
-      if (auto wait = dyn_cast<tile::DotWaitOp>(op); wait && isSum(wait))
+      if (auto wait = dyn_cast<tile::DotWaitOp>(op); wait && isSum(wait) && isLast(wait))
         waits.push_back(wait);
       else if (isa<tile::ReleaseOp>(op) && !waits.empty())
         releases.push_back(cast<tile::ReleaseOp>(op));
@@ -107,6 +122,14 @@ public:
   }
 
 private:
+  /// Whether nothing is begun behind the wait.
+  static bool isLast(tile::DotWaitOp wait) {
+    for (Operation *op = wait->getNextNode(); op; op = op->getNextNode())
+      if (isa<tile::DotOp>(op))
+        return false;
+    return true;
+  }
+
   /// Whether the loop carries the product and nothing else uses it.
   bool isSum(tile::DotWaitOp wait) {
     auto dot = wait.getProduct().getDefiningOp<tile::DotOp>();
