@@ -23,4 +23,17 @@ gpu.module @kernels {
     tile.store %lowest, %out[%zero, %zero, %row] below %high : tensor<16xi32>, memref<?x?x?xi32, strided<[?, ?, ?]>>
     gpu.return
   }
+
+  // Of a view with half of the 8 columns, 4 are read above the fill, and 4 written.
+  // CHECK: func.func @half_rows(%[[VIEW:[^:]*]]: memref<?x?x?x4xf32
+  // CHECK: vector.broadcast %{{.*}} : f32 to vector<8xf32>
+  // CHECK: vector.load %[[VIEW]]{{.*}} vector<4xf32>
+  // CHECK: vector.store {{.*}} vector<4xf32>
+  // CHECK: vector.store %{{.*}}, %[[VIEW]]{{.*}} vector<4xf32>
+  gpu.func @half_rows(%view: memref<?x?x?x4xf32, strided<[?, ?, ?, 1]>>, %row: index, %high: index, %none: f32) kernel {
+    %zero = arith.constant 0 : index
+    %v = tile.read_rows %view[%zero, %zero, %row] below %high else %none : memref<?x?x?x4xf32, strided<[?, ?, ?, 1]>> -> tensor<8x8xf32>
+    tile.store %v, %view[%zero, %high, %row] below %high : tensor<8x8xf32>, memref<?x?x?x4xf32, strided<[?, ?, ?, 1]>>
+    gpu.return
+  }
 }

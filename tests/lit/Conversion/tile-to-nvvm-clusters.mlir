@@ -1,32 +1,35 @@
 // RUN: landmark-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' --split-input-file --verify-diagnostics | FileCheck %s --implicit-check-not=tile. --implicit-check-not='tensor<'
 
-// 9 registers a thread, pieces of 4, 4 and 1: written, and read of each of 8 programs, those that do not exist counting as 0.
+// 10 registers a thread go in pieces of 4, 4 and 2; lanes whose row is not there send none. The first program counts the bytes of all, and reads three pieces of each of 8 programs.
 // CHECK-LABEL: @sums(
-// CHECK: gpu.barrier
-// CHECK-COUNT-3: llvm.store
-// CHECK-NOT: llvm.store
-// CHECK: nvvm.cluster.arrive {aligned}
+// CHECK: nvvm.mbarrier.init
+// CHECK: nvvm.fence.mbarrier.init
+// CHECK: nvvm.cluster.arrive.relaxed {aligned}
 // CHECK: nvvm.cluster.wait {aligned}
-// CHECK: nvvm.read.ptx.sreg.cluster.nctarank
-// CHECK: arith.minsi
-// CHECK: nvvm.mapa
-// CHECK: llvm.load {{.*}} -> vector<4xf32>
-// CHECK: arith.select
+// CHECK: scf.if
+// CHECK-COUNT-3: llvm.inline_asm has_side_effects {{.*}}st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.f32
+// CHECK-NOT: llvm.inline_asm
+// CHECK: scf.if
+// CHECK: nvvm.mbarrier.arrive.expect_tx
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK-COUNT-24: llvm.load {{.*}} -> vector<4xf32>
+// CHECK-NOT: llvm.load
+// CHECK: llvm.nvvm.ex2.approx.ftz.f32
 // CHECK: arith.addf
-// CHECK: nvvm.cluster.arrive
-// CHECK: nvvm.cluster.wait
 !row = tensor<8xf32, #tile.fragment<[row], 1>>
 !o = tensor<8x128xf32, #tile.fragment<[row, slice], 4>>
 gpu.module @kernels {
   gpu.func @sums(%L: memref<?x?x?xf32, strided<[?, ?, ?]>>, %O: memref<?x?x?x128xf32, strided<[?, ?, ?, 1]>>, %n: index)
       kernel attributes {known_block_size = array<i32: 128, 1, 1>} {
     %zero = arith.constant 0 : index
+    %m = arith.constant dense<2.0> : !row
     %l = arith.constant dense<1.0> : !row
     %o = arith.constant dense<1.0> : !o
-    %sums:2 = tile.cluster_reduce sum %l, %o {offset = 0 : i64} : !row, !o
-    tile.store %sums#0, %L[%zero, %zero, %zero] below %n : !row, memref<?x?x?xf32, strided<[?, ?, ?]>>
+    tile.cluster_open {offset = 0 : i64}
+    %most, %sums:2 = tile.cluster_sum exponent %m of %l, %o below %n {offset = 0 : i64} : !row, !row, !o
+    tile.store %most, %L[%zero, %zero, %zero] below %n : !row, memref<?x?x?xf32, strided<[?, ?, ?]>>
+    tile.store %sums#0, %L[%zero, %n, %zero] below %n : !row, memref<?x?x?xf32, strided<[?, ?, ?]>>
     tile.store %sums#1, %O[%zero, %zero, %zero] below %n : !o, memref<?x?x?x128xf32, strided<[?, ?, ?, 1]>>
-    tile.cluster_barrier
     gpu.return
   }
 }
@@ -35,11 +38,22 @@ gpu.module @kernels {
 
 !row = tensor<8xf32, #tile.fragment<[row], 1>>
 gpu.module @kernels {
-  gpu.func @no_place() kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
+  gpu.func @no_place(%n: index) kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
     %m = arith.constant dense<1.0> : !row
     // expected-error @below {{has no place in shared memory; run tile-allocate-shared}}
     // expected-error @below {{failed to legalize operation}}
-    %most = tile.cluster_reduce max %m : !row
+    %most, %sum = tile.cluster_sum exponent %m of %m below %n : !row, !row
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @no_sum() kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
+    // expected-error @below {{belongs to no tile.cluster_sum that has its place in shared memory; run tile-allocate-shared}}
+    // expected-error @below {{failed to legalize operation}}
+    tile.cluster_open
     gpu.return
   }
 }

@@ -1,14 +1,41 @@
 // RUN: landmark-opt %s --pass-pipeline='builtin.module(gpu.module(convert-tile-to-nvvm))' --split-input-file | FileCheck %s --implicit-check-not=tile. --implicit-check-not='tensor<'
 
-// Rows below the limit are read, two by a thread, two columns of each; the others are filled.
+// Rows below the limit are read, two by a thread, two columns of each, in one piece where rows start on 8 bytes; the others are filled.
 // CHECK-LABEL: @read_rows(
-// CHECK-COUNT-2: scf.if %{{.*}} -> (f32, f32) {
+// CHECK: scf.if %{{.*}} -> (f32, f32) {
+// CHECK: scf.if %{{.*}} -> (f32, f32) {
+// CHECK: llvm.load %{{.*}} {alignment = 8 : i64} : {{.*}} -> vector<2xf32>
+// CHECK: else
+// CHECK-COUNT-2: llvm.load %{{.*}} {alignment = 4 : i64} : {{.*}} -> f32
+// CHECK: scf.if %{{.*}} -> (f32, f32) {
+// CHECK: scf.if %{{.*}} -> (f32, f32) {
 // CHECK-NOT: scf.if
 !lists = memref<?x?x?x8xf32, strided<[?, ?, ?, 1]>>
 gpu.module @kernels {
   gpu.func @read_rows(%V: !lists, %row: index, %high: index, %none: f32) kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
     %zero = arith.constant 0 : index
     %v = tile.read_rows %V[%zero, %zero, %row] below %high else %none : !lists -> tensor<16x8xf32, #tile.fragment<[row, column], 1>>
+    gpu.return
+  }
+}
+
+// -----
+
+// Of a view with half of the 8 columns, the first two lanes of a quad read and write.
+// CHECK-LABEL: @half_rows(
+// CHECK: %[[QUAD:.*]] = arith.andi %{{.*}}, %c3_i32
+// CHECK: %[[HAS:.*]] = arith.cmpi slt, %[[QUAD]], %c2_i32
+// CHECK: arith.andi %{{.*}}, %[[HAS]]
+// CHECK: llvm.load {{.*}} vector<2xf32>
+// CHECK: %[[HAS_TOO:.*]] = arith.cmpi slt, %{{.*}}, %c2_i32
+// CHECK: arith.andi %[[HAS_TOO]], %{{.*}}
+// CHECK: llvm.store {{.*}} vector<2xf32>
+!half = memref<?x?x?x4xf32, strided<[?, ?, ?, 1]>>
+gpu.module @kernels {
+  gpu.func @half_rows(%V: !half, %row: index, %high: index, %none: f32) kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %v = tile.read_rows %V[%zero, %zero, %row] below %high else %none : !half -> tensor<8x8xf32, #tile.fragment<[row, column], 1>>
+    tile.store %v, %V[%zero, %high, %row] below %high : tensor<8x8xf32, #tile.fragment<[row, column], 1>>, !half
     gpu.return
   }
 }

@@ -28,9 +28,9 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @no_block_size(%m: tensor<8xf32, #tile.fragment<[row], 1>>) kernel {
+  gpu.func @no_block_size(%m: tensor<8xf32, #tile.fragment<[row], 1>>, %n: index) kernel {
     // expected-error @below {{stands in a kernel of unknown block size; run tile-assign-layouts}}
-    %most = tile.cluster_reduce max %m : tensor<8xf32, #tile.fragment<[row], 1>>
+    %most, %sum = tile.cluster_sum exponent %m of %m below %n : tensor<8xf32, #tile.fragment<[row], 1>>, tensor<8xf32, #tile.fragment<[row], 1>>
     gpu.return
   }
 }

@@ -270,3 +270,19 @@ func.func @store_matrix_layout(%x: tensor<64x64xf32, #tile.fragment<[block, colu
   tile.store %x, %view[%i, %i, %i] below %i : tensor<64x64xf32, #tile.fragment<[block, column], 4>>, memref<?x?x?x64xf32>
   return
 }
+
+// -----
+
+func.func @quarter_of_the_columns(%V: memref<?x?x?x4xf32, strided<[?, ?, ?, 1]>>, %n: index, %none: f32) {
+  // expected-error @below {{rows of the view have 4 columns, rows of the tile 16}}
+  %v = tile.read_rows %V[%n, %n, %n] below %n else %none : memref<?x?x?x4xf32, strided<[?, ?, ?, 1]>> -> tensor<8x16xf32>
+  return
+}
+
+// -----
+
+func.func @half_of_narrow_columns(%V: memref<?x?x?x4xbf16, strided<[?, ?, ?, 1]>>, %v: tensor<8x8xbf16>, %n: index) {
+  // expected-error @below {{of half as many columns in memory has elements of 32 bits}}
+  tile.store %v, %V[%n, %n, %n] below %n : tensor<8x8xbf16>, memref<?x?x?x4xbf16, strided<[?, ?, ?, 1]>>
+  return
+}
