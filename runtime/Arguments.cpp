@@ -59,6 +59,9 @@ Expected<NamedView> checkTensor(const char *name, const TensorView &view, DType 
   return checkColumns(name, view);
 }
 
+/// Of the scratch of a backward, which is read and written in pieces of that size.
+constexpr int64_t scratchAlignment = 16;
+
 /// A gradient of the type `expected`, which the first of them has.
 Expected<NamedView> checkGradient(const char *name, const TensorView &view, DType type, DType expected) {
   if (view.dtype != type && view.dtype != DType::F32)
@@ -217,7 +220,8 @@ Expected<void> validate(const ForwardArguments &arguments, const Device &device)
 }
 
 Problem problemOf(const BackwardArguments &arguments) {
-  return {Operation::Backward, arguments.blockSize, arguments.q.shape[3], arguments.q.dtype, arguments.dq.dtype != arguments.q.dtype};
+  return {Operation::Backward, arguments.blockSize, arguments.q.shape[3], arguments.q.dtype, arguments.dq.dtype != arguments.q.dtype, /*topK=*/0, /*rotates=*/false,
+          arguments.deterministic};
 }
 
 Expected<void> validate(const BackwardArguments &arguments, const Device &device) {
@@ -239,6 +243,11 @@ Expected<void> validate(const BackwardArguments &arguments, const Device &device
     if (auto good = take(checkGradient(name, *view, type, arguments.dq.dtype), outputs); !good)
       return good;
   if (auto good = take(checkView("delta", arguments.delta, sizeof(float)), outputs); !good)
+    return good;
+  if (arguments.scratchBytes < 0)
+    return refuse("scratch: got {} bytes; it must be at least 0", arguments.scratchBytes);
+  int64_t numbers = arguments.scratch ? arguments.scratchBytes / int64_t(sizeof(float)) : 0; // how many are needed knows the kernel
+  if (auto good = take(checkView("scratch", denseRows(static_cast<float *>(arguments.scratch), {1, 1, numbers}), scratchAlignment), outputs); !good)
     return good;
   if (arguments.dlse)
     if (auto good = take(checkView("dlse", *arguments.dlse, sizeof(float)), inputs); !good)

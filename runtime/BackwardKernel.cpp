@@ -2,18 +2,23 @@
 #include "Launch.h"
 #include "LoadedKernel.h"
 
+#include <fmt/format.h>
+
 namespace landmark {
+
+/// Whether the kernel adds dq up in the call's scratch.
+static bool adds(const LoadedKernel &kernel) { return addsQueryGradients(kernel.kernel.problem, kernel.kernel.config); }
 
 /// A call ready to go.
 struct PreparedBackward::State {
   State(std::shared_ptr<const LoadedKernel> kernel, const BackwardArguments &arguments,
-        std::array<int64_t, 2> programs, int64_t section)
+        BackwardPrograms programs, int64_t section)
       : kernel(std::move(kernel)), arguments(arguments), programs(programs), section(section),
-        packed(arguments, section) {}
+        packed(arguments, section, adds(*this->kernel)) {}
 
   std::shared_ptr<const LoadedKernel> kernel;
   BackwardArguments arguments;
-  std::array<int64_t, 2> programs;
+  BackwardPrograms programs;
   int64_t section;
   mutable PackedBackwardArguments packed; ///< only ever read: what takes pointers to it does not say so
 };
@@ -21,11 +26,17 @@ struct PreparedBackward::State {
 namespace {
 
 /// Judges a call and counts the programs of its functions.
-Expected<std::array<int64_t, 2>> check(const BackwardArguments &arguments, const Kernel &kernel, const Device &device) {
+Expected<BackwardPrograms> check(const BackwardArguments &arguments, const Kernel &kernel, const Device &device) {
   if (auto legal = validate(arguments, device); !legal)
     return legal.error();
   if (auto fits = checkFits(problemOf(arguments), kernel); !fits)
     return fits.error();
+  auto scratch = scratchBytesOf(arguments, kernel.config);
+  if (!scratch)
+    return scratch.error();
+  if (*scratch > 0 && (!arguments.scratch || arguments.scratchBytes < *scratch))
+    return Error{ErrorCode::InvalidArgument, fmt::format("scratch: got {} bytes at {}; this call needs {}, or deterministic", arguments.scratchBytes,
+                                                         arguments.scratch, *scratch)};
   return launchPrograms(arguments, kernel.config);
 }
 
@@ -51,16 +62,10 @@ Expected<BackwardArguments> replace(BackwardArguments arguments, const BackwardP
   return arguments;
 }
 
-/// Gives the tensor maps that the kernel takes, if any, to a call that has something to do. Not all views can be described by one.
 Expected<void> addMaps(PackedBackwardArguments &packed, const LoadedKernel &kernel, const BackwardArguments &arguments) {
-  const std::vector<TensorMap> &maps = kernel.kernel.tensorMaps;
-  if (maps.empty())
-    return {};
-  if (auto described = checkTensorMaps(arguments); !described)
-    return described;
-  const DeviceState &on = *kernel.device.state();
-  cuda::ContextScope scope(*on.driver, on.context); // the driver encodes for the current one
-  return scope.status() ? packed.encodeMaps(*on.driver, maps, arguments) : scope.status();
+  return addMaps(kernel, arguments, [&](const cuda::Driver &driver, const std::vector<TensorMap> &maps) {
+    return packed.encodeMaps(driver, maps, arguments);
+  });
 }
 
 } // namespace
@@ -68,11 +73,17 @@ Expected<void> addMaps(PackedBackwardArguments &packed, const LoadedKernel &kern
 const Kernel &BackwardKernel::kernel() const { return shared->kernel; }
 const Device &BackwardKernel::device() const { return shared->device; }
 
+Expected<int64_t> BackwardKernel::scratchBytes(const BackwardArguments &arguments) const {
+  if (auto fits = checkFits(problemOf(arguments), shared->kernel); !fits)
+    return fits.error();
+  return scratchBytesOf(arguments, shared->kernel.config);
+}
+
 Expected<void> BackwardKernel::launch(const BackwardArguments &arguments, void *stream) const {
   auto programs = check(arguments, shared->kernel, shared->device);
   if (!programs)
     return programs.error();
-  PackedBackwardArguments packed(arguments, sectionOf(forwardOf(arguments), shared->device));
+  PackedBackwardArguments packed(arguments, sectionOf(forwardOf(arguments), shared->device), adds(*shared));
   if (auto added = addMaps(packed, *shared, arguments); !added)
     return added;
   return shared->launch(*programs, packed.pointers(), stream);
@@ -97,7 +108,7 @@ Expected<void> PreparedBackward::launch(const BackwardPointers &pointers, void *
   auto arguments = replace(shared->arguments, pointers);
   if (!arguments)
     return arguments.error();
-  PackedBackwardArguments packed(*arguments, shared->section);
+  PackedBackwardArguments packed(*arguments, shared->section, adds(*shared->kernel));
   if (auto added = addMaps(packed, *shared->kernel, *arguments); !added)
     return added;
   return shared->kernel->launch(shared->programs, packed.pointers(), stream);

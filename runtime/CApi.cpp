@@ -95,6 +95,9 @@ Expected<BackwardArguments> argumentsOf(const landmark_backward_arguments *from)
     if (auto done = convert({}, {{"dlse", &whole->dlse, &arguments.dlse.emplace()}}); !done)
       return done.error();
   convertSemantics(*whole, arguments);
+  arguments.deterministic = whole->deterministic != 0;
+  arguments.scratch = whole->scratch;
+  arguments.scratchBytes = whole->scratch_bytes;
   return arguments;
 }
 
@@ -117,6 +120,7 @@ Expected<Problem> problemOf(const landmark_problem *from) {
   problem.dtype = *dtype;
   problem.floatGradients = whole->float_gradients != 0;
   problem.topK = whole->top_k;
+  problem.deterministic = whole->deterministic != 0;
   return problem;
 }
 
@@ -321,9 +325,8 @@ landmark_error *landmark_tensor_from_dlpack(const void *dl_tensor, landmark_tens
   });
 }
 
-void landmark_runtime_options_init(landmark_runtime_options *options) {
-  if (options)
-    *options = {sizeof(*options), nullptr, -1, nullptr, -1, -1};
+void landmark_runtime_options_init(landmark_runtime_options *options, size_t size) {
+  initialise(options, size, {0, nullptr, -1, nullptr, -1, -1});
 }
 
 landmark_error *landmark_runtime_create(const landmark_device *device, const landmark_runtime_options *options,
@@ -350,18 +353,10 @@ landmark_error *landmark_runtime_device(const landmark_runtime *runtime, landmar
 
 namespace {
 
-/// All zero but for the size.
-template <typename Struct> void setSize(Struct *made) {
-  if (!made)
-    return;
-  *made = {};
-  made->size = sizeof(*made);
-}
-
-template <typename Arguments> void setDefaults(Arguments *arguments) {
-  setSize(arguments);
-  if (arguments)
-    arguments->q_offset = LANDMARK_Q_OFFSET_DEFAULT;
+template <typename Arguments> Arguments defaultArguments() {
+  Arguments defaults{};
+  defaults.q_offset = LANDMARK_Q_OFFSET_DEFAULT;
+  return defaults;
 }
 
 /// `launch` takes the arguments as C++ has them.
@@ -391,8 +386,12 @@ landmark_error *loadOn(landmark_runtime *runtime, const landmark_problem *proble
 
 } // namespace
 
-void landmark_forward_arguments_init(landmark_forward_arguments *arguments) { setDefaults(arguments); }
-void landmark_backward_arguments_init(landmark_backward_arguments *arguments) { setDefaults(arguments); }
+void landmark_forward_arguments_init(landmark_forward_arguments *arguments, size_t size) {
+  initialise(arguments, size, defaultArguments<landmark_forward_arguments>());
+}
+void landmark_backward_arguments_init(landmark_backward_arguments *arguments, size_t size) {
+  initialise(arguments, size, defaultArguments<landmark_backward_arguments>());
+}
 
 landmark_error *landmark_forward(landmark_runtime *runtime, const landmark_forward_arguments *arguments, void *stream) {
   return launchOn(runtime, arguments,
@@ -420,6 +419,17 @@ landmark_error *landmark_gated_tiles(landmark_runtime *runtime, const landmark_f
     *skipped = tiles->skipped;
     *all = tiles->all;
     return {};
+  });
+}
+
+landmark_error *landmark_backward_scratch_bytes(landmark_runtime *runtime, const landmark_backward_arguments *arguments, int64_t *bytes) {
+  return launchOn(runtime, arguments, [&](const BackwardArguments &converted) -> Expected<void> {
+    if (auto complete = given({{"bytes", bytes}}); !complete)
+      return complete;
+    auto needed = runtime->runtime.backwardScratchBytes(converted);
+    if (needed)
+      *bytes = *needed;
+    return needed ? Expected<void>() : needed.error();
   });
 }
 
@@ -483,7 +493,9 @@ landmark_error *landmark_prepared_launch_on(const landmark_prepared *prepared, v
   return guarded([&] { return launchPreparedOn<PreparedForward>(prepared, ForwardPointers{q, k, v, o, lse}, stream); });
 }
 
-void landmark_backward_pointers_init(landmark_backward_pointers *pointers) { setSize(pointers); }
+void landmark_backward_pointers_init(landmark_backward_pointers *pointers, size_t size) {
+  initialise(pointers, size, {});
+}
 landmark_error *landmark_prepared_backward_on(const landmark_prepared *prepared,
                                               const landmark_backward_pointers *pointers, void *stream) {
   return guarded([&]() -> Expected<void> {
@@ -497,15 +509,11 @@ landmark_error *landmark_prepared_backward_on(const landmark_prepared *prepared,
   });
 }
 
-void landmark_problem_init(landmark_problem *problem) {
+void landmark_problem_init(landmark_problem *problem, size_t size) {
   const Problem defaults;
-  if (problem)
-    *problem = {sizeof(*problem), "forward", defaults.blockSize, defaults.headDim, int32_t(defaults.dtype), 0, 0};
+  initialise(problem, size, {0, "forward", defaults.blockSize, defaults.headDim, int32_t(defaults.dtype), 0, 0, 0});
 }
-void landmark_compile_options_init(landmark_compile_options *options) {
-  if (options)
-    *options = {sizeof(*options), nullptr, nullptr, nullptr, nullptr};
-}
+void landmark_compile_options_init(landmark_compile_options *options, size_t size) { initialise(options, size, {}); }
 
 landmark_error *landmark_compile(const landmark_problem *problem, const char *target, const char *stage,
                                  const landmark_compile_options *options, landmark_text **text) {
@@ -547,7 +555,7 @@ namespace {
 /// Fills as much of a result as the caller's version of it holds.
 Expected<void> copyTo(landmark_tune_result *result, const TuneResult &found) {
   landmark_tune_result whole;
-  landmark_tune_result_init(&whole);
+  landmark_tune_result_init(&whole, sizeof(whole));
   std::string config = describe(found.config);
   if (result->size < sizeof(std::size_t) || result->size > sizeof(whole) || config.size() >= sizeof(whole.config))
     return refuse("landmark_tune_result: got a structure of {} bytes; landmark_tune_result_init sets its size", result->size);
@@ -564,8 +572,8 @@ Expected<void> copyTo(landmark_tune_result *result, const TuneResult &found) {
 
 } // namespace
 
-void landmark_tune_options_init(landmark_tune_options *options) { setSize(options); }
-void landmark_tune_result_init(landmark_tune_result *result) { setSize(result); }
+void landmark_tune_options_init(landmark_tune_options *options, size_t size) { initialise(options, size, {}); }
+void landmark_tune_result_init(landmark_tune_result *result, size_t size) { initialise(result, size, {}); }
 
 landmark_error *landmark_tune(landmark_runtime *runtime, const landmark_problem *problem,
                               const landmark_tune_options *options, landmark_tune_result *result) {

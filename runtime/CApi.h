@@ -52,10 +52,20 @@ inline Expected<void> given(std::initializer_list<std::pair<const char *, const 
   return {};
 }
 
+/// Sets a structure of the caller's, which may be that of another version, to as much of the defaults as it holds.
+template <typename Struct> void initialise(Struct *made, std::size_t size, const Struct &defaults) {
+  if (!made || size < sizeof(std::size_t))
+    return;
+  std::memset(static_cast<void *>(made), 0, size);
+  std::memcpy(static_cast<void *>(made), &defaults, std::min(size, sizeof(Struct)));
+  made->size = size;
+}
+
 /// A structure of the caller's, which may be that of an earlier version, over the defaults of this one.
-template <typename Struct> Expected<Struct> completed(const Struct *from, void (*init)(Struct *), const char *name) {
+template <typename Struct>
+Expected<Struct> completed(const Struct *from, void (*init)(Struct *, std::size_t), const char *name) {
   Struct whole;
-  init(&whole);
+  init(&whole, sizeof(whole));
   if (!from)
     return whole;
   if (from->size < sizeof(std::size_t) || from->size > sizeof(Struct))

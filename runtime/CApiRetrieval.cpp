@@ -111,21 +111,12 @@ Expected<void> onPair(const landmark_tensor *k, const landmark_tensor *v, Call c
 
 } // namespace
 
-void landmark_cache_options_init(landmark_cache_options *options) {
+void landmark_cache_options_init(landmark_cache_options *options, size_t size) {
   const CacheOptions defaults;
-  if (options)
-    *options = {sizeof(*options),
-                defaults.blockSize,
-                defaults.kvHeads,
-                defaults.headDim,
-                int32_t(defaults.dtype),
-                int32_t(defaults.placement),
-                defaults.maxSequences,
-                defaults.maxTokens,
-                defaults.budgetBytes,
-                defaults.slabBytes,
-                defaults.hotBytes,
-                int32_t(defaults.eviction)};
+  initialise(options, size,
+             {0, defaults.blockSize, defaults.kvHeads, defaults.headDim, int32_t(defaults.dtype),
+              int32_t(defaults.placement), defaults.maxSequences, defaults.maxTokens, defaults.budgetBytes,
+              defaults.slabBytes, defaults.hotBytes, int32_t(defaults.eviction)});
 }
 
 landmark_error *landmark_cache_create(const landmark_device *device, const landmark_cache_options *options,
@@ -193,12 +184,7 @@ landmark_error *landmark_cache_read_landmarks(const landmark_cache *cache, int64
   });
 }
 
-void landmark_cache_usage_init(landmark_cache_usage *usage) {
-  if (!usage)
-    return;
-  *usage = {};
-  usage->size = sizeof(*usage);
-}
+void landmark_cache_usage_init(landmark_cache_usage *usage, size_t size) { initialise(usage, size, {}); }
 landmark_error *landmark_cache_get_usage(const landmark_cache *cache, landmark_cache_usage *usage) {
   return onCache(cache, [&](LandmarkCache &on) -> Expected<void> {
     if (auto complete = given({{"usage", usage}}); !complete)
@@ -229,24 +215,12 @@ landmark_error *landmark_cache_get_usage(const landmark_cache *cache, landmark_c
   });
 }
 
-void landmark_retrieval_options_init(landmark_retrieval_options *options) {
+void landmark_retrieval_options_init(landmark_retrieval_options *options, size_t size) {
   const RetrievalOptions defaults;
-  if (options)
-    *options = {sizeof(*options),
-                defaults.queryHeads,
-                defaults.topK,
-                defaults.window,
-                int32_t(defaults.granularity),
-                0,
-                defaults.maxBatch,
-                defaults.maxQueries,
-                defaults.scratchBytes,
-                0,
-                0,
-                int32_t(defaults.rotary.layout),
-                int32_t(defaults.rotary.positions),
-                defaults.rotary.base,
-                defaults.rotary.scaling};
+  initialise(options, size,
+             {0, defaults.queryHeads, defaults.topK, defaults.window, int32_t(defaults.granularity), 0,
+              defaults.maxBatch, defaults.maxQueries, defaults.scratchBytes, 0, 0, int32_t(defaults.rotary.layout),
+              int32_t(defaults.rotary.positions), defaults.rotary.base, defaults.rotary.scaling});
 }
 
 landmark_error *landmark_retrieval_create(landmark_runtime *runtime, landmark_cache *cache,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Launch.h"
 #include "LoadedKernel.h"
-#include "TensorMaps.h"
 
 #include <algorithm>
 #include <cstring>
@@ -56,21 +55,12 @@ Expected<void> launchAll(const LoadedKernel &kernel, const LoadedKernel *gates, 
   return kernel.launch(programs, packed, stream);
 }
 
-/// Gives the tensor maps that the kernel takes, if any, to a call: encoded, or made of those of a call with the same
-/// shapes and strides. Not all views can be described by one.
+/// The kernel's tensor maps: encoded, or made of those of a call with the same shapes and strides.
 Expected<void> addMaps(PackedArguments &packed, const LoadedKernel &kernel, const ForwardArguments &arguments,
                        const PackedArguments *encoded = nullptr) {
-  const std::vector<TensorMap> &maps = kernel.kernel.tensorMaps;
-  if (maps.empty())
-    return {};
-  if (auto described = checkTensorMaps(arguments); !described)
-    return described;
-  const DeviceState &on = *kernel.device.state();
-  cuda::ContextScope scope(*on.driver, on.context); // the driver encodes for the current one
-  if (!scope.status())
-    return scope.status();
-  return encoded ? packed.moveMaps(*on.driver, maps, arguments, *encoded)
-                 : packed.encodeMaps(*on.driver, maps, arguments);
+  return addMaps(kernel, arguments, [&](const cuda::Driver &driver, const std::vector<TensorMap> &maps) {
+    return encoded ? packed.moveMaps(driver, maps, arguments, *encoded) : packed.encodeMaps(driver, maps, arguments);
+  });
 }
 
 /// The same call on other memory.

@@ -2,46 +2,52 @@
 #ifndef LANDMARK_RUNTIME_KERNELARGUMENTS_H
 #define LANDMARK_RUNTIME_KERNELARGUMENTS_H
 
+#include <array>
 #include <bit>
+#include <cassert>
 #include <cstdint>
 #include <initializer_list>
-#include <vector>
 
 namespace landmark {
 
 /// A kernel's arguments, one after the other as its template declares them (see struct Kernel). A float lies in the
-/// first bytes of its place.
+/// first bytes of its place. Nothing is allocated.
 class KernelArguments {
 public:
   KernelArguments &view(const void *data, std::initializer_list<int64_t> sizes,
                         std::initializer_list<int64_t> strides) {
     auto address = std::bit_cast<int64_t>(data);
-    values.insert(values.end(), {address, address, 0});
-    values.insert(values.end(), sizes);
-    values.insert(values.end(), strides);
-    return *this;
+    return numbers({address, address, 0}).numbers(sizes).numbers(strides);
   }
   KernelArguments &numbers(std::initializer_list<int64_t> all) {
-    values.insert(values.end(), all);
+    for (int64_t number : all)
+      add(number);
     return *this;
   }
   KernelArguments &factor(float value) {
     static_assert(std::endian::native == std::endian::little);
-    values.push_back(std::bit_cast<uint32_t>(value));
+    add(std::bit_cast<uint32_t>(value));
     return *this;
   }
 
-  /// Valid until more is added.
+  /// Valid as long as the object stays where it is.
   void **pointers() {
-    table.clear();
-    for (int64_t &value : values)
-      table.push_back(&value);
+    for (std::size_t i = 0; i < count; ++i)
+      table[i] = &values[i];
     return table.data();
   }
 
 private:
-  std::vector<int64_t> values;
-  std::vector<void *> table;
+  static constexpr std::size_t most = 192; ///< attention over blocks takes 123
+
+  void add(int64_t value) {
+    assert(count < most);
+    values[count++] = value;
+  }
+
+  std::array<int64_t, most> values;
+  std::array<void *, most> table;
+  std::size_t count = 0;
 };
 
 } // namespace landmark

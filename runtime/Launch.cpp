@@ -31,7 +31,7 @@ Expected<int64_t> launchPrograms(const ForwardArguments &arguments, const Config
   return programs(config, batch, heads, rows);
 }
 
-Expected<std::array<int64_t, 2>> launchPrograms(const BackwardArguments &arguments, const Config &config) {
+Expected<BackwardPrograms> launchPrograms(const BackwardArguments &arguments, const Config &config) {
   auto queries = launchPrograms(forwardOf(arguments), config);
   if (!queries)
     return queries.error();
@@ -41,7 +41,32 @@ Expected<std::array<int64_t, 2>> launchPrograms(const BackwardArguments &argumen
   if (__builtin_mul_overflow(perHead, heads, &perBatch) || __builtin_mul_overflow(perBatch, batch, &all) || all > INT32_MAX)
     return Error{ErrorCode::InvalidArgument,
                  fmt::format("k: got {} x {} heads of {} keys, in {} tiles each; one launch holds at most {} tiles", batch, heads, keys, perHead, INT32_MAX)};
-  return std::array{*queries, all};
+  if (addsQueryGradients(problem, config))
+    return BackwardPrograms{{*queries, all, *queries}, 3};
+  return BackwardPrograms{{*queries, all}, 2};
+}
+
+/// Rows of a head in the scratch.
+static int64_t scratchRows(const BackwardArguments &arguments) { return (arguments.q.shape[2] + 15) / 16 * 16; }
+
+BackwardScratch::BackwardScratch(const BackwardArguments &arguments) {
+  auto [batch, heads, queries, columns] = arguments.q.shape;
+  int64_t rows = scratchRows(arguments), all = batch * heads * rows;
+  auto at = [&](int64_t offset) { return arguments.scratch ? static_cast<float *>(arguments.scratch) + offset : nullptr; };
+  sum = denseView(at(0), DType::F32, {batch, heads, rows, columns});
+  lse = denseRows(at(all * columns), {batch, heads, rows});
+  delta = denseRows(at(all * (columns + 1)), {batch, heads, rows});
+}
+
+Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Config &config) {
+  if (!addsQueryGradients(problemOf(arguments), config))
+    return 0;
+  auto [batch, heads, rows, columns] = arguments.q.shape;
+  int64_t bytes = int64_t(sizeof(float)) * (columns + 2);
+  for (int64_t factor : {batch, heads, scratchRows(arguments)})
+    if (__builtin_mul_overflow(bytes, factor, &bytes))
+      return Error{ErrorCode::InvalidArgument, fmt::format("q: got {} x {} heads of {} rows; the sums of dq would take more than 2^63 bytes", batch, heads, rows)};
+  return bytes;
 }
 
 int64_t sectionOf(const ForwardArguments &arguments, const Device &device) {
@@ -145,9 +170,11 @@ PackedArguments::PackedArguments(const ForwardArguments &arguments, int64_t sect
   }
 }
 
-PackedBackwardArguments::PackedBackwardArguments(const BackwardArguments &arguments, int64_t section)
+PackedBackwardArguments::PackedBackwardArguments(const BackwardArguments &arguments, int64_t section, bool adds)
     : q(arguments.q), k(arguments.k), v(arguments.v), o(arguments.o), lse(arguments.lse), dO(arguments.dO), dlse(arguments.dlse.value_or(RowsView{})),
-      delta(arguments.delta), dq(arguments.dq), dk(arguments.dk), dv(arguments.dv), phase(arguments.phase), qOffset(qOffsetOf(forwardOf(arguments))),
+      delta(arguments.delta), dq(arguments.dq), dk(arguments.dk), dv(arguments.dv),
+      sum(BackwardScratch(arguments).sum), rowLse(BackwardScratch(arguments).lse), rowDelta(BackwardScratch(arguments).delta), phase(arguments.phase),
+      qOffset(qOffsetOf(forwardOf(arguments))),
       scale(scaleOf(forwardOf(arguments))), section(section) {
   for (auto *view : {&q, &k, &v, &o})
     table.add(*view);
@@ -157,6 +184,11 @@ PackedBackwardArguments::PackedBackwardArguments(const BackwardArguments &argume
   table.add(delta);
   for (auto *view : {&dq, &dk, &dv})
     table.add(*view);
+  if (adds) {
+    table.add(sum);
+    table.add(rowLse);
+    table.add(rowDelta);
+  }
   table.add(phase);
   table.add(qOffset);
   table.add(scale);

@@ -9,6 +9,8 @@
 #include "cuda/Driver.h"
 #include "landmark/Runtime.h"
 
+#include <span>
+
 namespace landmark {
 
 /// The forward that a backward belongs to: what both are told alike.
@@ -20,8 +22,25 @@ int64_t qOffsetOf(const ForwardArguments &arguments);
 
 /// Programs of a launch; an error if a grid cannot hold them (more than 2^31 - 1).
 Expected<int64_t> launchPrograms(const ForwardArguments &arguments, const Config &config);
-/// Programs of the functions of a backward.
-Expected<std::array<int64_t, 2>> launchPrograms(const BackwardArguments &arguments, const Config &config);
+/// Programs of the functions of a backward, in the order of their launches.
+struct BackwardPrograms {
+  std::array<int64_t, 3> counts = {};
+  std::size_t functions = 0;
+
+  operator std::span<const int64_t>() const { return {counts.data(), functions}; }
+};
+Expected<BackwardPrograms> launchPrograms(const BackwardArguments &arguments, const Config &config);
+
+/// How the scratch of a backward that adds dq up in memory is used: three arrays of float32, which templates/backward_add.mlir describes. Rows of a head are rounded up
+/// to the 16 of a fragment.
+struct BackwardScratch {
+  explicit BackwardScratch(const BackwardArguments &arguments);
+
+  TensorView sum;
+  RowsView lse, delta;
+};
+/// Scratch of a backward, in bytes.
+Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Config &config);
 
 /// Heads walked side by side: as many as have their keys and values in half of the L2 cache, so that the query tiles of
 /// a head find them there.
@@ -82,7 +101,8 @@ private:
 /// The same for a backward.
 class PackedBackwardArguments {
 public:
-  PackedBackwardArguments(const BackwardArguments &arguments, int64_t section);
+  /// With `adds` for kernels that add dq up in memory.
+  PackedBackwardArguments(const BackwardArguments &arguments, int64_t section, bool adds);
   PackedBackwardArguments(const PackedBackwardArguments &) = delete;
 
   void **pointers() { return table.data(); }
@@ -94,12 +114,13 @@ private:
   ViewDescriptor<3> lse;
   ViewDescriptor<4> dO;
   ViewDescriptor<3> dlse, delta;
-  ViewDescriptor<4> dq, dk, dv;
+  ViewDescriptor<4> dq, dk, dv, sum;
+  ViewDescriptor<3> rowLse, rowDelta;
   int64_t phase, qOffset;
   float scale;
   int64_t section;
   std::array<cuda::TensorMapBytes, mostTensorMaps> maps;
-  ArgumentTable<8 * ViewDescriptor<4>::fields + 3 * ViewDescriptor<3>::fields + 4 + mostTensorMaps> table;
+  ArgumentTable<9 * ViewDescriptor<4>::fields + 5 * ViewDescriptor<3>::fields + 4 + mostTensorMaps> table;
 };
 
 } // namespace landmark

@@ -4,6 +4,7 @@
 
 #include "DeviceState.h"
 #include "KernelStore.h"
+#include "TensorMaps.h"
 #include "ThreadPool.h"
 #include "landmark/Runtime.h"
 
@@ -55,6 +56,18 @@ struct KernelHandle {
     return loaded ? Expected<Handle>(of<Handle>(std::move(*loaded))) : loaded.error();
   }
 };
+
+/// Has `encode` give a call the tensor maps that its kernel takes, if any, with the device's context current, as the
+/// driver encodes for that. Not all views can be described by one.
+template <typename Arguments, typename Encode>
+Expected<void> addMaps(const LoadedKernel &kernel, const Arguments &arguments, Encode encode) {
+  if (kernel.kernel.tensorMaps.empty())
+    return {};
+  if (auto described = checkTensorMaps(arguments); !described)
+    return described;
+  cuda::ContextScope scope(*kernel.device.state()->driver, kernel.device.state()->context);
+  return scope.status() ? encode(*kernel.device.state()->driver, kernel.kernel.tensorMaps) : scope.status();
+}
 
 /// Whether a kernel is the one that arguments need.
 Expected<void> checkFits(const Problem &needed, const Kernel &kernel);

@@ -180,7 +180,9 @@ RandomBackward randomBackward(uint64_t seed, const RandomLimits &limits) {
     result.dlse = makeRows(result.dlseBuffer);
     fill(withColumn(*result.dlse), random);
   }
-  result.description = fmt::format("{}; gradients {}{}", result.forward.description, name(gradient), result.dlse ? ", of lse too" : "");
+  result.problem.deterministic = random.oneIn(3);
+  result.description = fmt::format("{}; gradients {}{}{}", result.forward.description, name(gradient), result.dlse ? ", of lse too" : "",
+                                   result.problem.deterministic ? ", deterministic" : "");
   return result;
 }
 

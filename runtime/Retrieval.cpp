@@ -413,13 +413,15 @@ Expected<Retrieval> Retrieval::create(Runtime &runtime, const LandmarkCache &cac
   auto plan = RetrievalPlan::make(cache.options(), options, cache.device());
   if (!plan)
     return plan.error();
+  return create(cache, *plan, [&](Operation step) { return runtime.kernelFor(*plan, step); });
+}
+
+Expected<Retrieval> Retrieval::create(const LandmarkCache &cache, const RetrievalPlan &plan, const KernelOf &kernelOf) {
   auto state = std::make_unique<State>();
-  state->plan = *plan;
+  state->plan = plan;
   state->cache = &cache.state();
-  for (Operation step : plan->steps()) {
-    CompileOptions compile;
-    compile.config = plan->config(step, cache.device().target());
-    auto kernel = runtime.kernelFor(plan->problem(step), compile);
+  for (Operation step : plan.steps()) {
+    auto kernel = kernelOf(step);
     if (!kernel)
       return kernel.error();
     state->kernels[step] = std::move(*kernel);

@@ -224,6 +224,12 @@ Config RetrievalPlan::sliced(Config config, Operation step, const Target &target
   return config;
 }
 
+bool RetrievalPlan::takes(const Config &other, Operation step, const Target &target) const {
+  Config planned = config(step, target);
+  bool merges = step == attendStep() && !selects;
+  return validate(other, problem(step), target) && other.keyTile == planned.keyTile && (!merges || holdsList(other));
+}
+
 int64_t RetrievalPlan::listEntries() const {
   return maxBatch * (shares() ? selectionHeads() * selectionQueries(partQueries) : queryHeads * partQueries) *
          candidateColumns();

@@ -73,6 +73,8 @@ struct RetrievalPlan {
   Problem problem(Operation step) const;
   Config config(Operation step, const Target &target) const;
   Config sliced(Config config, Operation step, const Target &target) const;
+  /// Whether a step may have another schedule than that: what the plan counts on must be the same.
+  bool takes(const Config &other, Operation step, const Target &target) const;
 
   void cutScores(const RetrievalOptions &options, const Device &device);
   void cutAttention(const RetrievalOptions &options, const Device &device);

@@ -5,6 +5,7 @@
 #include "KernelStore.h"
 #include "LoadedKernel.h"
 #include "Log.h"
+#include "RetrievalPlan.h"
 #include "SingleFlight.h"
 #include "TensorMaps.h"
 #include "tune/Tuner.h"
@@ -65,13 +66,23 @@ struct Runtime::State {
     return kernel ? Expected<Handle>(KernelHandle::of<Handle>(std::move(*kernel))) : kernel.error();
   }
 
+  /// What a checked call asks of its kernel: where no config is given, one that can load views of such strides.
+  template <typename Arguments>
+  Expected<CompileOptions> optionsFor(const Arguments &arguments, CompileOptions options) const {
+    if (auto legal = validate(arguments, device); !legal)
+      return legal.error();
+    if (!options.config && !device.isHost() && !checkTensorMaps(arguments)) // ordinary copies alone can follow them
+      options.config = defaultConfig(problemOf(arguments), device.target(), Loads::Async);
+    return options;
+  }
+
   /// The schedule where none was asked for. Tuning that fails leaves the shipped default.
   Config chooseConfig(const Problem &problem, const CompileOptions &options) {
     bool known = !knobs.cacheDir.empty() && tune::find(knobs.cacheDir, device, problem);
     if (knobs.tune != TuneMode::On || known || knobs.strict)
       return tune::scheduleFor(problem, device, knobs);
     tune::Options how;
-    how.workload = tune::defaultWorkload(device);
+    how.workload = tune::defaultWorkload(problem.operation, device);
     how.compile = options;
     auto result = measure(problem, how);
     return result ? result->config : defaultConfig(problem, device.target());
@@ -90,13 +101,13 @@ struct Runtime::State {
                                {"config", describe(result->best)},
                                {"seconds", result->seconds},
                                {"not_saved", saved ? "" : saved.error().message}});
-    return TuneResult{result->best,       result->timings.front().medianMs, int64_t(result->timings.size()),
+    return TuneResult{result->best,       result->finals.front().medianMs, int64_t(result->timings.size()),
                       result->candidates, result->seconds,                  bool(saved)};
   }
 
   Expected<TuneResult> tune(const Problem &problem, const TuneOptions &options) {
     tune::Options how;
-    how.workload = tune::workloadOf(options, device);
+    how.workload = tune::workloadOf(options, problem.operation, device);
     how.exhaustive = options.exhaustive;
     how.seconds = options.seconds;
     how.compile = knobs.complete({});
@@ -145,20 +156,15 @@ Expected<TuneResult> Runtime::tune(const Problem &problem, const TuneOptions &op
   return state->tune(problem, options);
 }
 
-Expected<std::shared_ptr<const LoadedKernel>> Runtime::kernelFor(const Problem &problem,
-                                                                 const CompileOptions &options) {
-  return state->get(problem, options);
+Expected<std::shared_ptr<const LoadedKernel>> Runtime::kernelFor(const RetrievalPlan &plan, Operation step) {
+  CompileOptions options;
+  options.config = tune::scheduleFor(plan, step, state->device, state->knobs);
+  return state->get(plan.problem(step), options);
 }
 
 Expected<ForwardKernel> Runtime::kernelFor(const ForwardArguments &arguments, const CompileOptions &options) {
-  if (auto legal = validate(arguments, state->device); !legal)
-    return legal.error();
-  Problem problem = problemOf(arguments);
-  if (options.config || state->device.isHost() || checkTensorMaps(arguments))
-    return forward(problem, options);
-  CompileOptions ordinary = options; // strides that only ordinary copies can follow
-  ordinary.config = defaultConfig(problem, state->device.target(), Loads::Async);
-  return forward(problem, ordinary);
+  auto suitable = state->optionsFor(arguments, options);
+  return suitable ? forward(problemOf(arguments), *suitable) : suitable.error();
 }
 
 Expected<void> Runtime::forward(const ForwardArguments &arguments, void *stream) {
@@ -182,19 +188,18 @@ Expected<GatedTiles> Runtime::gatedTiles(const ForwardArguments &arguments) {
 }
 
 Expected<BackwardKernel> Runtime::kernelFor(const BackwardArguments &arguments, const CompileOptions &options) {
-  if (auto legal = validate(arguments, state->device); !legal)
-    return legal.error();
-  Problem problem = problemOf(arguments);
-  if (options.config || state->device.isHost() || checkTensorMaps(arguments))
-    return backward(problem, options);
-  CompileOptions ordinary = options; // strides that only ordinary copies can follow
-  ordinary.config = defaultConfig(problem, state->device.target(), Loads::Async);
-  return backward(problem, ordinary);
+  auto suitable = state->optionsFor(arguments, options);
+  return suitable ? backward(problemOf(arguments), *suitable) : suitable.error();
 }
 
 Expected<void> Runtime::backward(const BackwardArguments &arguments, void *stream) {
   auto kernel = kernelFor(arguments, {});
   return kernel ? kernel->launch(arguments, stream) : kernel.error();
+}
+
+Expected<int64_t> Runtime::backwardScratchBytes(const BackwardArguments &arguments) {
+  auto kernel = kernelFor(arguments, {});
+  return kernel ? kernel->scratchBytes(arguments) : kernel.error();
 }
 
 Expected<PreparedBackward> Runtime::prepare(const BackwardArguments &arguments, const CompileOptions &options) {

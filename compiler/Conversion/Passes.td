@@ -10,6 +10,7 @@ def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "::mlir::gpu::GPUModuleOp">
     Every tile becomes the scalars that its layout gives a thread. Dots become `ldmatrix` and `mma.sync`, copies `cp.async`, reductions over columns
     shuffles within a quad.
   }];
+  let options = [Option<"vectorAdds", "vector-adds", "bool", /*default=*/"true", "The target adds four floats to memory at once (sm_90 and up)">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
                            "::mlir::LLVM::LLVMDialect", "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect"];
 }

@@ -29,10 +29,12 @@ namespace {
 std::string kernelName(const Problem &problem) { return fmt::format("landmark_{}", name(problem.operation)); }
 
 /// The symbols of a kernel, in the order of their launches.
-std::vector<std::string> functionNames(const Problem &problem) {
+std::vector<std::string> functionNames(const Problem &problem, const Config &config) {
   std::string kernel = kernelName(problem);
   if (problem.operation == Operation::ForwardGates)
     return {kernel + "_masks", kernel + "_lists"};
+  if (addsQueryGradients(problem, config))
+    return {kernel + "_prepare", kernel + "_keys", kernel + "_finish"};
   return problem.operation == Operation::Backward ? std::vector{kernel + "_queries", kernel + "_keys"} : std::vector{kernel};
 }
 
@@ -157,7 +159,7 @@ public:
     kernel.target = target;
     kernel.config = config;
     kernel.name = kernelName(problem);
-    for (const std::string &name : functionNames(problem))
+    for (const std::string &name : functionNames(problem, config))
       kernel.functions.push_back({name});
     if (!target.isHost()) {
       auto ptx = generate(Stage::PTX);
@@ -178,7 +180,7 @@ public:
     stage = Stage::Asm;
     StageTimer timer(options, stage);
     GenerationGuard guard(*lowered, stage, problem, target, config, options);
-    auto object = hostObject(*lowered, functionNames(problem));
+    auto object = hostObject(*lowered, functionNames(problem, config));
     if (!object)
       return failure(guard, llvm::toString(object.takeError()));
     kernel.hostObject = std::move(*object);
@@ -214,7 +216,7 @@ private:
       ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), step, problem.blockSize, problem.headDim, element, schedule);
     } else if (problem.operation == Operation::Backward) {
       ir::BackwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, gradient,
-                             keyPasses(problem, config, target), rowTile == config.queryTile ? mlir::IntegerAttr() : builder.getI64IntegerAttr(rowTile),
+                             keyPasses(problem, config, target), addsQueryGradients(problem, config), rowTile == config.queryTile ? mlir::IntegerAttr() : builder.getI64IntegerAttr(rowTile),
                              schedule);
     } else {
       ir::RetrieveOp::create(builder, builder.getUnknownLoc(), kernelName(problem), name(problem.operation), problem.blockSize, problem.headDim,
@@ -284,6 +286,8 @@ private:
       schedule.launchAhead = target.computeCapability() >= 90;
       schedule.overlap = config.overlap;
       schedule.pingPong = config.pingPong;
+      if (tileTokens(problem, config) != problem.blockSize)
+        schedule.earlyRegisters = 0; // masks of columns take registers
       if (problem.operation == Operation::Backward)
         schedule.maxResidentRegisters = 16; // queries and dO both want to stay, beside more accumulators
       if (isRetrieval(problem.operation))
@@ -293,13 +297,15 @@ private:
     } else if (target.isHost()) {
       buildHostLLVMPipeline(manager);
     } else {
-      buildNVVMPipeline(manager);
+      NVVMPipelineOptions options;
+      options.vectorAdds = target.computeCapability() >= 90;
+      buildNVVMPipeline(manager, options);
     }
   }
 
   llvm::Expected<std::string> generateText(mlir::ModuleOp lowered) {
     if (target.isHost())
-      return stage == Stage::LLVM ? hostLLVMIR(lowered, functionNames(problem)) : hostAssembly(lowered, functionNames(problem));
+      return stage == Stage::LLVM ? hostLLVMIR(lowered, functionNames(problem, config)) : hostAssembly(lowered, functionNames(problem, config));
     auto modules = lowered.getOps<mlir::gpu::GPUModuleOp>();
     if (modules.empty())
       return llvm::createStringError("there is no gpu.module to translate");
@@ -420,7 +426,7 @@ Expected<std::string> Compiler::emit(const Problem &problem, const Target &targe
 }
 
 Expected<std::string> templateText(const Problem &problem, const Config &config, const CompileOptions &options) {
-  auto source = findTemplate(templateName(problem, config), options.templateFile, options.templateDir);
+  auto source = findTemplate(templateName(problem, config, addsQueryGradients(problem, config)), options.templateFile, options.templateDir);
   return source ? Expected<std::string>(std::move(source->text)) : source.error();
 }
 

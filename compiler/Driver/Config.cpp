@@ -129,6 +129,8 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
 int64_t backwardSharedBytes(const Config &config, const Problem &problem, const Target &target) {
   int64_t statistics = isLongBlock(problem, config) ? config.stages * config.keyTile : 0; // rings of the first pass over a block's parts
   int64_t queries = 2 * (config.queryTile + config.stages * config.keyTile + statistics) * problem.headDim;
+  if (addsQueryGradients(problem, config))
+    queries = 0; // there is no kernel by queries
   int64_t rows = keyQueryTile(problem, config), staged = keyPasses(problem, config, target) == 1 ? 2 : 1; // tiles of rows and keys
   // Smaller tiles of rows have more stages.
   int64_t keys = 2 * (config.keyTile + config.stages * config.queryTile + statistics) * problem.headDim + staged * rows * config.keyTile;
@@ -140,8 +142,8 @@ int64_t backwardSharedBytes(const Config &config, const Problem &problem, const 
 std::optional<Config> defaultBackwardWgmma(const Problem &problem, const Target &target) {
   for (int64_t warps : {8, 4})
     for (int64_t stages : {3, 2, 1}) {
-      if (stages == 3 && problem.headDim > 64)
-        continue; // measured at D = 64 only
+      if (stages == 3 && (problem.headDim > 64 || !problem.deterministic))
+        continue; // measured at D = 64 only; a power of two makes the ring's stages cheaper to find
       Config config{16 * warps, 16 * warps, warps, stages, MatrixUnit::Wgmma, Loads::Tma, /*programs=*/1, /*overlap=*/true, /*pingPong=*/false};
       if (validate(config, problem, target) && accumulatorRegisters(config, problem) <= 200)
         return config;
@@ -179,6 +181,12 @@ Config defaultGates(const Problem &problem, const Target &target) {
   return config;
 }
 
+/// Whether the registers of a thread hold both gradients of keys.
+bool fitsOnePass(const Problem &problem, const Config &config) {
+  int64_t most = config.unit == MatrixUnit::Wgmma ? 200 : 208; // descriptors and weights take more
+  return keyRegisters(config, problem, 2) <= std::min(most, fittingRegisters(config));
+}
+
 /// What the steps of a forward with a gate threshold ask beyond what a forward does.
 Expected<void> validateGated(const Config &config, const Problem &problem) {
   if (isLongBlock(problem, config))
@@ -213,8 +221,17 @@ int64_t keyQueryTile(const Problem &problem, const Config &config) {
 }
 
 int64_t keyPasses(const Problem &problem, const Config &config, const Target &target) {
-  int64_t most = config.unit == MatrixUnit::Wgmma ? 200 : 208; // descriptors and weights take more
-  return target.isHost() || keyRegisters(config, problem, 2) <= std::min(most, fittingRegisters(config)) ? 1 : 2;
+  return target.isHost() || fitsOnePass(problem, config) ? 1 : 2;
+}
+
+bool addsQueryGradients(const Problem &problem, const Config &config) {
+  bool isHost = config.warps == 1; // no GPU's kernel is worth it with one warp
+  if (problem.operation != Operation::Backward || problem.deterministic || isHost || isLongBlock(problem, config) || !fitsOnePass(problem, config))
+    return false;
+  if (config.unit != MatrixUnit::Wgmma || keyQueryTile(problem, config) == 16 * config.warps)
+    return true;
+  int64_t chunks = problem.headDim / 8, panel = std::min<int64_t>(8, chunks & -chunks), share = chunks * 4 / config.warps;
+  return share % panel == 0 || panel % share == 0;
 }
 
 int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }

@@ -96,6 +96,8 @@ Expected<void> validate(const Problem &problem) {
                  fmt::format("operation: got {}, allowed: 0 to {}", static_cast<int>(problem.operation), operations.size() - 1)};
   if (problem.floatGradients && problem.operation != Operation::Backward)
     return Error{ErrorCode::InvalidArgument, fmt::format("gradients: {} has none", name(problem.operation))};
+  if (problem.deterministic && problem.operation != Operation::Backward)
+    return Error{ErrorCode::InvalidArgument, fmt::format("deterministic: {} always is; the choice is a backward's", name(problem.operation))};
   bool retrieval = isRetrieval(problem.operation);
   if (retrieval && (problem.topK < 1 || problem.topK > Problem::maxTopK))
     return Error{ErrorCode::InvalidArgument, fmt::format("top k: got {}, allowed: 1 to {}", problem.topK, Problem::maxTopK)};
@@ -127,7 +129,7 @@ std::string describe(const Problem &problem) {
       fmt::format("{} L={} D={} {}", name(problem.operation), problem.blockSize, problem.headDim, name(problem.dtype));
   if (isRetrieval(problem.operation))
     return fmt::format("{} k={}{}", text, problem.topK, problem.rotates ? " rotary" : "");
-  return problem.floatGradients ? text + " gradients f32" : text;
+  return text + (problem.floatGradients ? " gradients f32" : "") + (problem.deterministic ? " deterministic" : "");
 }
 
 } // namespace landmark

@@ -21,9 +21,9 @@ void sayLastWords(void *, const char *reason, bool) {
 }
 
 std::string describeOptions(const Problem &problem, const Target &target, const Config &config) {
-  return fmt::format("{} --head-dim {} --block-size {} --dtype {}{}{} --target {} --config {}", name(problem.operation), problem.headDim,
+  return fmt::format("{} --head-dim {} --block-size {} --dtype {}{}{}{} --target {} --config {}", name(problem.operation), problem.headDim,
                      problem.blockSize, name(problem.dtype), problem.floatGradients ? " --gradient-dtype f32" : "",
-                     problem.topK > 0 ? fmt::format(" --top-k {}", problem.topK) : "", target.chip, describe(config));
+                     problem.deterministic ? " --deterministic" : "", problem.topK > 0 ? fmt::format(" --top-k {}", problem.topK) : "", target.chip, describe(config));
 }
 
 } // namespace

@@ -59,6 +59,7 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   manager.addPass(createTileAssignLayouts({options.warps, options.unit, options.slices}));
   if (options.overlap) {
     manager.addPass(createTileOverlapProducts());
+    manager.addPass(createTileAdvanceProducts({options.earlyRegisters}));
     manager.addPass(createTileDeferWaits());
   }
   if (options.pingPong)
@@ -68,9 +69,9 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   manager.addPass(createCSEPass());
 }
 
-void buildNVVMPipeline(OpPassManager &manager) {
+void buildNVVMPipeline(OpPassManager &manager, const NVVMPipelineOptions &options) {
   OpPassManager &module = manager.nest<gpu::GPUModuleOp>();
-  module.addPass(createConvertTileToNVVM());
+  module.addPass(createConvertTileToNVVM({options.vectorAdds}));
   module.addPass(createCSEPass());
   module.addPass(createSCFToControlFlowPass());
   module.addPass(createConvertGpuOpsToNVVMOps());
@@ -115,7 +116,7 @@ void registerPasses() {
                                                     buildCudaSchedulePipeline);
   PassPipelineRegistration<>("landmark-schedule-host", "Tile program to loops over vectors", buildHostSchedulePipeline);
   PassPipelineRegistration<>("landmark-to-host-llvm", "Loops over vectors to the llvm dialect", buildHostLLVMPipeline);
-  PassPipelineRegistration<>("landmark-to-nvvm", "Scheduled program to the nvvm and llvm dialects", buildNVVMPipeline);
+  PassPipelineRegistration<NVVMPipelineOptions>("landmark-to-nvvm", "Scheduled program to the nvvm and llvm dialects", buildNVVMPipeline);
 }
 
 } // namespace landmark

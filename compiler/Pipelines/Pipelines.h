@@ -30,7 +30,14 @@ struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptio
   Option<bool> launchAhead{*this, "launch-ahead", llvm::cl::desc("The target launches kernels before the ones before them have ended"),
                            llvm::cl::init(false)};
   Option<bool> overlap{*this, "overlap", llvm::cl::desc("Multiply the next tile's logits beside this one's values"), llvm::cl::init(false)};
+  Option<int64_t> earlyRegisters{*this, "early-registers", llvm::cl::desc("Accumulators of a thread with which products are begun early"),
+                                 llvm::cl::init(192)};
   Option<bool> pingPong{*this, "ping-pong", llvm::cl::desc("Warp groups multiply in turns"), llvm::cl::init(false)};
+};
+
+/// Options of the way from a schedule to the nvvm dialect.
+struct NVVMPipelineOptions : mlir::PassPipelineOptions<NVVMPipelineOptions> {
+  Option<bool> vectorAdds{*this, "vector-adds", llvm::cl::desc("The target adds four floats to memory at once"), llvm::cl::init(true)};
 };
 
 /// landmark-to-tile: request -> bound, target-free tile program.
@@ -38,7 +45,7 @@ void buildTilePipeline(mlir::OpPassManager &manager, const TilePipelineOptions &
 /// landmark-schedule-cuda: tile program -> pipelined, laid out, in shared memory.
 void buildCudaSchedulePipeline(mlir::OpPassManager &manager, const SchedulePipelineOptions &options);
 /// landmark-to-nvvm: scheduled program -> nvvm and llvm dialects.
-void buildNVVMPipeline(mlir::OpPassManager &manager);
+void buildNVVMPipeline(mlir::OpPassManager &manager, const NVVMPipelineOptions &options);
 /// landmark-schedule-host: tile program -> loops over vectors (the host's scheduled form).
 void buildHostSchedulePipeline(mlir::OpPassManager &manager);
 /// landmark-to-host-llvm: loops over vectors -> llvm dialect.

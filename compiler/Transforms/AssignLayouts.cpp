@@ -107,6 +107,10 @@ private:
       return visitDot(dot);
     if (auto store = dyn_cast<tile::StoreOp>(op))
       return visitStore(store);
+    if (auto write = dyn_cast<tile::WriteFragmentsOp>(op))
+      return visitRows(op, write.getValue());
+    if (auto read = dyn_cast<tile::ReadFragmentsOp>(op))
+      return setByRows(op, read.getResult(), matrix);
     if (auto read = dyn_cast<tile::ReadRowsOp>(op))
       return setByRows(op, read.getResult(), read.getResult().getType().getRank() == 1 ? ArrayRef<Role>{Role::Row} : matrix);
     if (auto read = dyn_cast<tile::ReadOp>(op); read && read.getResult().getType().getRank() == 2)
@@ -155,6 +159,10 @@ private:
   }
 
   LogicalResult visitDot(tile::DotOp dot) {
+    if (int64_t groups = columnGroups(dot); groups > 1) {
+      Layout shared{{Role::Row, Role::Slice}, groups};
+      return failure(failed(set(dot, dot.getAcc(), shared)) || failed(set(dot, dot.getResult(), shared)));
+    }
     Roles result = dot.getType().getRank() == 3 ? Roles{Role::Row, Role::Block, product} : Roles{Role::Row, product};
     if (failed(setByRows(dot, dot.getAcc(), result)) || failed(setByRows(dot, dot.getResult(), result)))
       return failure();
@@ -165,12 +173,20 @@ private:
     return success();
   }
 
+  /// How many groups of warps share the columns of a product: weights that stand in shared memory as they are have rows that all groups read.
+  int64_t columnGroups(tile::DotOp dot) {
+    int64_t rows = dot.getType().getDimSize(0);
+    bool isShared = !slices && !isTile(dot.getA()) && !dot.getTranspose() && !dot.getTransposed() && rows < 16 * warps && rows % 16 == 0;
+    return isShared && warps % (rows / 16) == 0 ? 16 * warps / rows : 1;
+  }
+
   /// Columns are stored by whoever has them.
   LogicalResult visitStore(tile::StoreOp store) {
     Value value = store.getValue();
-    if (store.getValue().getType().getRank() == 1)
-      return setByRows(store, value, {Role::Row});
-    return layouts.contains(value) && lookup(value).roles.back() == Role::Slice ? success() : setByRows(store, value, matrix);
+    return store.getValue().getType().getRank() == 1 ? setByRows(store, value, {Role::Row}) : visitRows(store, value);
+  }
+  LogicalResult visitRows(Operation *op, Value value) {
+    return layouts.contains(value) && lookup(value).roles.back() == Role::Slice ? success() : setByRows(op, value, matrix);
   }
 
   LogicalResult visitDropped(Operation *op, Value source, Value result, ArrayRef<int64_t> dims) {

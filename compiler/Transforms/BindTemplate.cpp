@@ -32,6 +32,7 @@ struct Request {
   Config config;
   Type element, gradient;
   KeyTiling tiling;
+  bool adds = false; ///< dq is added up in memory
 
   template <typename Op> static Request from(Op op) {
     auto dtype = [](Type type) { return type.isBF16() ? DType::BF16 : type.isF16() ? DType::F16 : DType::F32; };
@@ -63,6 +64,7 @@ struct Request {
     request.problem.operation = landmark::Operation::Backward;
     request.problem.floatGradients = backward.getGradient() != backward.getType();
     request.gradient = backward.getGradient();
+    request.adds = backward.getAdds();
     request.tiling = {static_cast<int64_t>(backward.getPasses()), backward.getRowTile().value_or(request.config.queryTile)};
     return request;
   }
@@ -74,6 +76,8 @@ struct Request {
       return {(name() + "_masks").str(), (name() + "_lists").str()};
     if (problem.operation != landmark::Operation::Backward)
       return {name().str()};
+    if (adds)
+      return {(name() + "_prepare").str(), (name() + "_keys").str(), (name() + "_finish").str()};
     return {(name() + "_queries").str(), (name() + "_keys").str()};
   }
 };
@@ -94,6 +98,11 @@ LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Request &request) {
   bool gated = isGated(request.problem.operation), isBackward = request.problem.operation == landmark::Operation::Backward;
   if (isBackward)
     expected.append({view, rows, rows, gradient, gradient, gradient});
+  if (request.adds) { // rows lie one after the other
+    Type packed = MemRefType::get({any, any, any}, f32, StridedLayoutAttr::get(context, 0, {any, any, 1}));
+    expected.append({MemRefType::get({any, any, any, request.problem.headDim}, f32, StridedLayoutAttr::get(context, 0, {any, any, request.problem.headDim, 1})),
+                     packed, packed});
+  }
   if (gated) {
     Type i32 = IntegerType::get(context, 32);
     Type lists = MemRefType::get({any, any, any, any}, i32, StridedLayoutAttr::get(context, 0, {any, any, any, any}));
@@ -104,7 +113,7 @@ LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Request &request) {
     expected.append({f32, index, index});
   if (!llvm::equal(kernel.getArgumentTypes(), expected))
     return kernel.emitError("a ") << name(request.problem.operation) << " kernel takes Q, K, V, O, LSE, "
-                                  << (isBackward ? "dO, dLSE, delta, dQ, dK, dV, " : gated ? "MASKS, LISTS, COUNTS, " : "")
+                                  << (request.adds ? "dO, dLSE, delta, dQ, dK, dV, SUM, ROW_LSE, ROW_DELTA, " : isBackward ? "dO, dLSE, delta, dQ, dK, dV, " : gated ? "MASKS, LISTS, COUNTS, " : "")
                                   << "phase, q_offset, scale, section" << (gated ? ", floor, list_tile, list_step" : "") << "; this one takes "
                                   << kernel.getFunctionType();
   return success();
@@ -134,7 +143,7 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
 
   /// The template, parsed with the request's aliases before it.
   OwningOpRef<ModuleOp> parse(const Request &request) {
-    Expected<Template> source = findTemplate(templateName(request.problem, request.config), templateFile, templateDir);
+    Expected<Template> source = findTemplate(templateName(request.problem, request.config, request.adds), templateFile, templateDir);
     if (!source) {
       request.op->emitError(source.error().message);
       return nullptr;
@@ -171,7 +180,7 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
     });
     SmallVector<std::string> names = request.kernels();
     if (kernels.size() != names.size())
-      return bound->emitError("a template holds ") << (names.size() == 1 ? std::string("one kernel") : "the two kernels of a " + std::string(landmark::name(request.problem.operation))) << ", this one " << kernels.size();
+      return bound->emitError("a template holds ") << (names.size() == 1 ? std::string("one kernel") : (request.adds ? "the three kernels of a " : "the two kernels of a ") + std::string(landmark::name(request.problem.operation))) << ", this one " << kernels.size();
     for (auto [kernel, name] : llvm::zip_equal(kernels, names)) {
       if (failed(verifySignature(kernel, request)))
         return failure();

@@ -31,10 +31,45 @@ bool isBegun(Operation &op) {
   return dot && dot.getAsync();
 }
 
+/// Whether a wait counts it: of joined ones the last.
+bool isCounted(Operation &op) { return isBegun(op) && !cast<tile::DotOp>(op).getJoined(); }
+
+/// Whether the product is a sum that the loop carries and nothing else reads.
+bool isCarriedSum(tile::DotOp dot) {
+  auto sum = dyn_cast<BlockArgument>(dot.getAcc());
+  return sum && sum.getOwner() == dot->getBlock() && sum.hasOneUse() && dot->hasOneUse() && isa<scf::YieldOp>(*dot->user_begin());
+}
+
+/// The product begun next, if there is a barrier between: what was begun before it has had time.
+Operation *nextBehindBarrier(tile::DotOp dot) {
+  bool isBehind = false;
+  for (Operation *op = dot->getNextNode(); op; op = op->getNextNode()) {
+    isBehind |= isa<tile::BarrierOp>(op);
+    if (isa<tile::DotOp>(op))
+      return isBehind ? op : nullptr;
+  }
+  return nullptr;
+}
+
+/// The barrier behind which the iteration writes the left operand anew, if it does: the product has to be done before.
+Operation *barrierBeforeWrite(tile::DotOp dot) {
+  auto left = dot.getA().getDefiningOp<tile::SlotOp>();
+  Operation *barrier = nullptr;
+  for (Operation *op = dot->getNextNode(); op && left; op = op->getNextNode()) {
+    if (!barrier && isa<tile::BarrierOp>(op))
+      barrier = op;
+    if (auto write = dyn_cast<tile::WriteOp>(op); write && write.getSlot().getDefiningOp<tile::SlotOp>().getBuffer() == left.getBuffer())
+      return barrier;
+  }
+  return nullptr;
+}
+
 /// What needs the product, in its block: its first use, or the block's end.
 Operation *firstUse(tile::DotOp dot) {
   Block *block = dot->getBlock();
-  Operation *first = block->getTerminator();
+  if (Operation *barrier = barrierBeforeWrite(dot))
+    return barrier;
+  Operation *behind = nextBehindBarrier(dot), *first = behind ? behind : block->getTerminator();
   for (Operation *user : dot->getUsers())
     if (Operation *here = block->findAncestorOpInBlock(*user); here && here->isBeforeInBlock(first))
       first = here;
@@ -48,7 +83,7 @@ public:
     for (Operation &op : loop.getBody()->without_terminator()) {
       if (isBegun(op) && !firstBegun)
         firstBegun = cast<tile::DotOp>(op);
-      if (auto wait = dyn_cast<tile::DotWaitOp>(op); wait && isSum(wait))
+      if (auto wait = dyn_cast<tile::DotWaitOp>(op); wait && isSum(wait) && isLast(wait))
         waits.push_back(wait);
       else if (isa<tile::ReleaseOp>(op) && !waits.empty())
         releases.push_back(cast<tile::ReleaseOp>(op));
@@ -61,13 +96,18 @@ public:
            llvm::all_of(releases, [](tile::ReleaseOp release) { return release.getBarriers().getType().getStages() > 1; });
   }
 
-  void move() {
+  /// Where work on a product of the iteration before begins at once, its sums may run until the first one begun is waited for.
+  void move(bool beginsWithWork) {
     carryTurns();
-    ImplicitLocOpBuilder inside(loop.getLoc(), firstBegun->getNextNode()), after(loop.getLoc(), loop->getNextNode());
+    Operation *place = firstBegun->getNextNode();
+    while (beginsWithWork && !(isa<tile::DotWaitOp>(place) && place->getOperand(0) == firstBegun.getResult()))
+      place = place->getNextNode();
+    int64_t pending = beginsWithWork ? cast<tile::DotWaitOp>(place).getPending() : 1;
+    ImplicitLocOpBuilder inside(loop.getLoc(), place), after(loop.getLoc(), loop->getNextNode());
     for (tile::DotWaitOp wait : waits) {
       auto dot = wait.getProduct().getDefiningOp<tile::DotOp>();
       int64_t number = cast<BlockArgument>(dot.getAcc()).getArgNumber() - 1;
-      dot.getAccMutable().assign(tile::DotWaitOp::create(inside, dot.getAcc(), 1));
+      dot.getAccMutable().assign(tile::DotWaitOp::create(inside, dot.getAcc(), pending));
       auto end = tile::DotWaitOp::create(after, loop.getResult(number), 0);
       loop.getResult(number).replaceAllUsesExcept(end, end);
       wait.replaceAllUsesWith(wait.getProduct());
@@ -82,6 +122,14 @@ public:
   }
 
 private:
+  /// Whether nothing is begun behind the wait.
+  static bool isLast(tile::DotWaitOp wait) {
+    for (Operation *op = wait->getNextNode(); op; op = op->getNextNode())
+      if (isa<tile::DotOp>(op))
+        return false;
+    return true;
+  }
+
   /// Whether the loop carries the product and nothing else uses it.
   bool isSum(tile::DotWaitOp wait) {
     auto dot = wait.getProduct().getDefiningOp<tile::DotOp>();
@@ -131,6 +179,14 @@ bool isInInnermostLoop(tile::DotOp dot) {
 
 bool isWork(Operation &op) { return !isa<tile::DotOp, tile::DotWaitOp>(op) && llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>); }
 
+/// The number among the loop's carried values of a product that the next iteration works on, if it is one.
+std::optional<unsigned> handedOn(tile::DotOp dot) {
+  auto loop = cast<scf::ForOp>(dot->getParentOp());
+  if (nextBehindBarrier(dot) || !dot->hasOneUse() || dot->use_begin()->getOwner() != loop.getBody()->getTerminator() || isa<BlockArgument>(dot.getAcc()))
+    return std::nullopt;
+  return dot->use_begin()->getOperandNumber();
+}
+
 struct DeferWaits : landmark::impl::TileDeferWaitsBase<DeferWaits> {
   static void defer(tile::DotOp dot) {
     Operation *use = firstUse(dot);
@@ -138,7 +194,7 @@ struct DeferWaits : landmark::impl::TileDeferWaitsBase<DeferWaits> {
     int64_t pending = 0;
     bool runsUnderWork = false;
     for (Operation *op = dot->getNextNode(); op != use; op = op->getNextNode()) {
-      pending += isBegun(*op);
+      pending += isCounted(*op);
       runsUnderWork |= isWork(*op);
       if (isa<tile::ReleaseOp>(op))
         releases.push_back(op);
@@ -153,21 +209,84 @@ struct DeferWaits : landmark::impl::TileDeferWaitsBase<DeferWaits> {
       release->moveBefore(use);
   }
 
+  /// Where work on a product that was handed on runs beside others of the iteration before, the assembler knows that one done if one group of others is under way, not
+  /// two: the last products of an iteration are one group, as far as none is waited for in it.
+  static void joinLast(ArrayRef<tile::DotOp> dots) {
+    auto leavesIteration = [](tile::DotOp dot) { return isCarriedSum(dot) || handedOn(dot); };
+    for (size_t i = 0; i + 1 < dots.size(); ++i) {
+      tile::DotOp dot = dots[i], next = dots[i + 1];
+      bool handsOn = llvm::any_of(dot->getBlock()->getOps<tile::DotOp>(), [](tile::DotOp other) { return handedOn(other).has_value(); });
+      if (handsOn && dot->getBlock() == next->getBlock() && leavesIteration(dot) && isCarriedSum(next) && !dot.getTranspose()) {
+        dot.setAsync(true);
+        dot.setJoined(true);
+      }
+    }
+  }
+
+  /// Products under way at `use` in the next iteration, of those begun behind `dot`.
+  static int64_t pendingIn(tile::DotOp dot, Operation *use) {
+    int64_t pending = 0;
+    bool isFinished = !dot.getJoined(); // if joined, by the next one that is counted
+    for (Operation *op = dot->getNextNode(); op; op = op->getNextNode()) {
+      pending += isFinished && isCounted(*op);
+      isFinished |= isCounted(*op);
+    }
+    for (Operation &op : *dot->getBlock())
+      pending += isCounted(op) && op.isBeforeInBlock(use);
+    return pending;
+  }
+
+  /// A product that the loop hands on is waited for in the next iteration, at its first use; one that is worked on before anything is begun there. What the loop
+  /// begins with is done.
+  static void deferHandedOn(tile::DotOp dot, unsigned number) {
+    auto loop = cast<scf::ForOp>(dot->getParentOp());
+    Value carried = loop.getRegionIterArg(number);
+    Operation *use = loop.getBody()->getTerminator();
+    for (Operation *user : carried.getUsers())
+      if (Operation *here = loop.getBody()->findAncestorOpInBlock(*user); here->isBeforeInBlock(use))
+        use = here;
+    for (Operation &op : *loop.getBody())
+      if (isBegun(op) && isWork(*use)) {
+        use = op.isBeforeInBlock(use) ? &op : use;
+        break;
+      }
+    OpBuilder builder(use);
+    auto wait = tile::DotWaitOp::create(builder, dot.getLoc(), carried, pendingIn(dot, use));
+    carried.replaceAllUsesExcept(wait.getResult(), wait);
+    Value result = loop.getResult(number);
+    if (result.use_empty() || llvm::any_of(result.getUsers(), llvm::IsaPred<scf::ForOp>))
+      return; // the next loop waits
+    builder.setInsertionPointAfter(loop);
+    auto end = tile::DotWaitOp::create(builder, dot.getLoc(), result, 0);
+    result.replaceAllUsesExcept(end.getResult(), end);
+  }
+
   void runOnOperation() override {
-    SmallVector<tile::DotOp> dots;
+    SmallVector<tile::DotOp> dots, handed;
     getOperation()->walk([&](tile::DotOp dot) {
       if (dot.getUnit() == tile::MatrixUnit::Wgmma && !dot.getAsync() && isInInnermostLoop(dot))
         dots.push_back(dot);
     });
     // From the last one on: those begun behind a product are known when its wait counts them.
     llvm::SetVector<Operation *> loops;
+    joinLast(dots);
+    llvm::SmallDenseSet<Operation *> beginWithWork;
     for (tile::DotOp dot : llvm::reverse(dots)) {
-      defer(dot);
+      if (handedOn(dot)) {
+        handed.push_back(dot);
+        dot.setAsync(true);
+      } else {
+        defer(dot);
+      }
       loops.insert(dot->getParentOp());
+    }
+    for (tile::DotOp dot : handed) {
+      beginWithWork.insert(dot->getParentOp());
+      deferHandedOn(dot, *handedOn(dot));
     }
     for (Operation *loop : loops)
       if (LateSums sums(cast<scf::ForOp>(loop)); sums.canMove())
-        sums.move();
+        sums.move(beginWithWork.contains(loop));
   }
 };
 

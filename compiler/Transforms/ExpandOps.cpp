@@ -72,6 +72,8 @@ SmallVector<Value> expandRowRange(ir::RowRangeOp op, TileBuilder &b) {
   auto tilesOf = [&](Value rows) { return b.divide(b.add(rows, b.sub(tile, b.index(1))), tile); };
   Value end = b.add(op.getBlock(), op.getStep());
   Value first = rowOf(op.getBlock(), zero);
+  if (op.getAlign())
+    first = b.sub(first, b.remainder(first, b.index(*op.getAlign())));
   Value tiles = tilesOf(b.sub(queries, first)), edges = b.min(tilesOf(b.sub(rowOf(end, first), first)), tiles);
   Value isUnshifted = b.compare(CmpIPredicate::eq, phase, zero), isLater = b.compare(CmpIPredicate::ne, op.getBlock(), zero);
   Value isWhole = arith::OrIOp::create(b, isUnshifted, isLater);

@@ -123,8 +123,22 @@ def TileOverlapProducts : Pass<"tile-overlap-products"> {
   let summary = "Multiply the next tile's logits beside this tile's values";
   let description = [{
     Rotates loops of two `wgmma` products that tile-specialize-warps made: the second product of an iteration is begun together with the first one of the next, and runs
-    under the softmax of that one. Other loops stay as they are.
+    under the softmax of that one. Of two loops that follow each other the first, over edges, keeps its order and leaves its last second product to the other, so that
+    the code of a masked tile is there once. Other loops stay as they are.
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
+}
+
+def TileAdvanceProducts : Pass<"tile-advance-products"> {
+  let summary = "Begin a loop's first product an iteration early";
+  let description = [{
+    In loops of five `wgmma` products or more that tile-specialize-warps made, the first product, whose left operand comes through a ring and whose right one stays, is begun in the iteration before,
+    behind the third one: the next iteration finds it done while those behind it still run. Loops that follow one another hand it on. Other loops stay as they are.
+
+    Where a thread's accumulators that are then held at once are at most `early-registers`, it is begun as soon as the iteration's own was worked on, and what the third product adds to memory
+    (`tile.write_fragments`) is added an iteration later. Where they are more than 256 no product is advanced.
+  }];
+  let options = [Option<"earlyRegisters", "early-registers", "int64_t", /*default=*/"192", "Accumulators of a thread with which products are begun early">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }
 

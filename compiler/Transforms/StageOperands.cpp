@@ -22,7 +22,7 @@ using namespace landmark;
 
 namespace {
 
-bool isStaged(tile::DotOp dot) { return dot.getTransposed() && isa<RankedTensorType>(dot.getA().getType()); }
+bool isTransposed(tile::DotOp dot) { return dot.getTransposed() && isa<RankedTensorType>(dot.getA().getType()); }
 
 /// Whether `value` is there before `op`.
 bool isKnownBefore(Value value, mlir::Operation *op) {
@@ -56,10 +56,20 @@ struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
     return made;
   }
 
-  /// For all warps that write and read an operand of so many rows. Where groups of them share its blocks a group reads what it wrote itself.
-  void createBarrier(ImplicitLocOpBuilder &b, int64_t rows) {
+  /// Whether the left operand goes through shared memory: multiplied transposed, or, if it stands there for another product, by warps that have not all of it.
+  bool isStaged(tile::DotOp dot) {
+    auto left = dyn_cast<RankedTensorType>(dot.getA().getType());
+    bool isPlain = left && specialized && !dot.getTranspose() && !dot.getTransposed() && left.getDimSize(0) < 16 * warps;
+    return isTransposed(dot) || (isPlain && llvm::any_of(dot.getA().getUsers(), [&](mlir::Operation *user) {
+                                   auto other = dyn_cast<tile::DotOp>(user);
+                                   return other && other.getA() == dot.getA() && isTransposed(other);
+                                 }));
+  }
+
+  /// For all warps that write and read operands of so many rows. Where groups of them share the blocks a group reads what it wrote itself, if all are transposed.
+  void createBarrier(ImplicitLocOpBuilder &b, int64_t rows, bool areTransposed) {
     if (specialized)
-      tile::BarrierOp::create(b, std::min<int64_t>(warps, rows / 16));
+      tile::BarrierOp::create(b, areTransposed ? std::min<int64_t>(warps, rows / 16) : warps);
     else
       gpu::BarrierOp::create(b);
   }
@@ -70,18 +80,22 @@ struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
     Block *block = dots.front()->getBlock();
     bool isSeparated = llvm::any_of(*block, [&](mlir::Operation &op) { return isa<gpu::BarrierOp, tile::BarrierOp>(op) && op.isBeforeInBlock(dots.front()); });
     int64_t rows = cast<RankedTensorType>(dots.front().getA().getType()).getDimSize(0);
+    bool areTransposed = llvm::all_of(dots, [](tile::DotOp dot) { return dot.getTransposed(); });
     if (!isSeparated)
-      createBarrier(b, rows);
+      createBarrier(b, rows, areTransposed);
+    llvm::DenseMap<Value, Value> slots;
     for (tile::DotOp dot : dots) {
-      tile::BufferType type = bufferFor(dot);
-      if (!type)
-        return failure();
-      Value buffer = bufferOf(dot, type);
-      Value slot = tile::SlotOp::create(b, tile::SlotType::get(b.getContext(), type), buffer, arith::ConstantIndexOp::create(b, 0));
-      tile::WriteOp::create(b, cast<TypedValue<RankedTensorType>>(dot.getA()), cast<TypedValue<tile::SlotType>>(slot));
+      Value &slot = slots[dot.getA()];
+      if (!slot) {
+        tile::BufferType type = bufferFor(dot);
+        if (!type)
+          return failure();
+        slot = tile::SlotOp::create(b, tile::SlotType::get(b.getContext(), type), bufferOf(dot, type), arith::ConstantIndexOp::create(b, 0));
+        tile::WriteOp::create(b, cast<TypedValue<RankedTensorType>>(dot.getA()), cast<TypedValue<tile::SlotType>>(slot));
+      }
       dot.getAMutable().assign(slot);
     }
-    createBarrier(b, rows);
+    createBarrier(b, rows, areTransposed);
     return success();
   }
 

@@ -41,10 +41,10 @@ int64_t tileLandmarks(const Problem &problem, const Config &config) {
 
 } // namespace
 
-std::string templateName(const Problem &problem, const Config &config) {
+std::string templateName(const Problem &problem, const Config &config, bool adds) {
   if (isRetrieval(problem.operation))
     return fmt::format("{}.mlir", name(isAttention(problem.operation) ? Operation::Attend : problem.operation));
-  return fmt::format("{}{}.mlir", name(problem.operation), isLongBlock(problem, config) ? "_long" : "");
+  return fmt::format("{}{}.mlir", name(problem.operation), isLongBlock(problem, config) ? "_long" : adds ? "_add" : "");
 }
 
 Expected<Template> findTemplate(const std::string &name, const std::string &file, const std::string &dir) {
@@ -75,6 +75,8 @@ std::string typeAliases(const Problem &problem, const Config &config, const KeyT
   const std::pair<const char *, std::string> aliases[] = {
       {"view", fmt::format("memref<?x?x?x{}x{}, strided<[?, ?, ?, 1]>>", dim, type)},
       {"grad_view", fmt::format("memref<?x?x?x{}x{}, strided<[?, ?, ?, 1]>>", dim, gradient)},
+      {"sum_view", fmt::format("memref<?x?x?x{0}xf32, strided<[?, ?, {0}, 1]>>", dim)},
+      {"packed_rows", "memref<?x?x?xf32, strided<[?, ?, 1]>>"},
       {"rows_view", "memref<?x?x?xf32, strided<[?, ?, ?]>>"},
       {"words", "memref<?x?x?xi32, strided<[?, ?, ?]>>"},
       {"lists", "memref<?x?x?x?xi32, strided<[?, ?, ?, ?]>>"},
@@ -98,6 +100,7 @@ std::string typeAliases(const Problem &problem, const Config &config, const KeyT
       {"row_index", tile("i32", {rows})},
       {"row_mask", tile("i1", {rows})},
       {"key_q_tile", tile(type, {keyRows, dim})},
+      {"key_o_tile", tile("f32", {keyRows, dim})},
       {"key_s_tile", tile("f32", {keyRows, blocks, tokens})},
       {"key_p_tile", tile(type, {keyRows, blocks, tokens})},
       {"key_seen", tile("i1", {keyRows, blocks, tokens})},

@@ -14,8 +14,8 @@ struct Template {
   std::string text;
 };
 
-/// File name of the template that serves a problem under a config.
-std::string templateName(const Problem &problem, const Config &config);
+/// File name of the template that serves a problem under a config; `adds` as addsQueryGradients() says.
+std::string templateName(const Problem &problem, const Config &config, bool adds);
 
 /// The template `name`: `file` if that is not empty, else `dir`/`name` if that exists, else the embedded one.
 Expected<Template> findTemplate(const std::string &name, const std::string &file, const std::string &dir);

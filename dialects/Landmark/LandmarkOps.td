@@ -57,7 +57,7 @@ def Landmark_BackwardOp : Landmark_Op<"backward", [Symbol]> {
   let summary = "request for the kernels of the backward";
   let description = [{
     As `landmark.forward`; `gradient` is the type of dq, dk and dv. Where `passes` is 2 a program passes over the query rows of a key tile once for dv and once for dk,
-    where it is 1 it computes both together. `row_tile` are the rows of a query tile of the kernel that goes by keys, `query_tile` where it is not given. `landmark-bind-template` replaces it by a `gpu.module` that holds the template's kernels,
+    where it is 1 it computes both together. With `adds` programs that go by keys add dq up in memory (`backward_add.mlir`). `row_tile` are the rows of a query tile of the kernel that goes by keys, `query_tile` where it is not given. `landmark-bind-template` replaces it by a `gpu.module` that holds the template's kernels,
     which are launched in their order.
 
     Constraints: those of `landmark.forward`; `gradient` is `type` or f32; `passes` is 1 or 2; `row_tile` is 1 to `query_tile`.
@@ -65,10 +65,10 @@ def Landmark_BackwardOp : Landmark_Op<"backward", [Symbol]> {
     Example: `landmark.backward @landmark_backward block_size 64 head_dim 128 type bf16 gradient f32 passes 1 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>`
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$block_size, I64Attr:$head_dim, TypeAttr:$type, TypeAttr:$gradient, I64Attr:$passes,
-                       OptionalAttr<I64Attr>:$row_tile, Landmark_ConfigAttr:$config);
+                       UnitAttr:$adds, OptionalAttr<I64Attr>:$row_tile, Landmark_ConfigAttr:$config);
   let assemblyFormat = [{
     $sym_name `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `type` $type `gradient` $gradient
-    `passes` custom<Integer>($passes) (`row_tile` $row_tile^)? `config` $config attr-dict
+    `passes` custom<Integer>($passes) (`adds` $adds^)? (`row_tile` $row_tile^)? `config` $config attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -134,15 +134,16 @@ def Landmark_RowRangeOp : Landmark_Op<"row_range", [Pure]> {
   let summary = "the query rows that see a tile of blocks";
   let description = [{
     Rows from `first` on may see a key of blocks [`block`, `block + step`); cut into tiles of `tile` rows there are `tiles` of them. From tile `edges` on every row
-    sees these blocks as complete past ones, and no key of them is missing.
+    sees these blocks as complete past ones, and no key of them is missing. `first` is a multiple of `align` where that is given, so that some rows before may see none.
 
     Example: `%first, %edges, %tiles = landmark.row_range blocks(%b, %step) rows(%nq, %q_offset) keys(%nk) phase(%phase) block(%L) tile(%rows)`
   }];
-  let arguments = (ins Index:$block, Index:$step, Index:$queries, Index:$q_offset, Index:$keys, Index:$phase, Index:$block_size, Index:$tile);
+  let arguments = (ins Index:$block, Index:$step, Index:$queries, Index:$q_offset, Index:$keys, Index:$phase, Index:$block_size, Index:$tile,
+                       OptionalAttr<I64Attr>:$align);
   let results = (outs Index:$first, Index:$edges, Index:$tiles);
   let assemblyFormat = [{
     `blocks` `(` $block `,` $step `)` `rows` `(` $queries `,` $q_offset `)` `keys` `(` $keys `)` `phase` `(` $phase `)` `block` `(` $block_size `)`
-    `tile` `(` $tile `)` attr-dict
+    `tile` `(` $tile `)` (`align` $align^)? attr-dict
   }];
 }
 

@@ -38,6 +38,7 @@ def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment", [DeclareAttrInterfaceM
         block  = b
 
     Rows are spread over the warps. With `slice` in place of `column` every warp has all rows, and columns are spread: warp w has the w-th part of them.
+    With a `split` it is groups of warps that have all rows and a part of the columns each, the first group the first ones.
 
     A thread holds the elements (i, h) x b x (n, e) of the dimensions present, in that order, row-major. Threads that differ only in a
     coordinate of an absent role hold copies: a tile of row sums is replicated over the four lanes of a quad, a tile of
@@ -46,18 +47,21 @@ def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment", [DeclareAttrInterfaceM
     With `split` the warps are so many equal groups, and what is said above of the warps holds in each: every group has all rows, and of the blocks an equal share, the
     first group the first ones.
 
-    Constraints: rows are a multiple of `16 * warps / split`, or 8 of one warp, columns of 8, or of `8 * warps` where they are slices, which takes no split, blocks of
-    `split`; a thread holds at most 1024 elements.
+    Constraints: rows are a multiple of `16 * warps / split`, or 8 of one warp, columns of 8, or of 8 for each slice, blocks of `split`, of which there are none beside
+    slices of groups; a thread holds at most 1024 elements.
 
     Examples: `tensor<128x1x64xf32, #tile.fragment<[row, block, column], 4>>` spreads 128 rows over 4 warps, 64 elements a thread;
-    `tensor<64x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>>` gives each of 2 groups of 4 warps one of the blocks, 32 elements a thread.
+    `tensor<64x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>>` gives each of 2 groups of 4 warps one of the blocks, 32 elements a thread;
+    `tensor<64x128xf32, #tile.fragment<[row, slice], 8, split = 2>>` gives each of them 64 of the columns.
   }];
   let parameters = (ins ArrayRefParameter<"::landmark::tile::Role">:$roles, "int64_t":$warps, DefaultValuedParameter<"int64_t", "1">:$split);
   let assemblyFormat = "`<` custom<Roles>($roles) `,` $warps (`,` `split` `=` $split^)? `>`";
   let extraClassDeclaration = [{
     bool isSliced() const { return ::llvm::is_contained(getRoles(), Role::Slice); }
+    /// Parts of the columns: one for each group of warps, or for each warp.
+    int64_t getSlices() const { return !isSliced() ? 1 : getSplit() > 1 ? getSplit() : getWarps(); }
     /// Warps that share the rows.
-    int64_t getRowWarps() const { return isSliced() ? 1 : getWarps() / getSplit(); }
+    int64_t getRowWarps() const { return getWarps() / (isSliced() ? getSlices() : getSplit()); }
   }];
   let genVerifyDecl = 1;
 }

@@ -72,8 +72,8 @@ LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "a fragment is spread over 1 to 32 warps, got " << warps;
   if (split < 1 || warps % split != 0)
     return emitError() << "a split makes equal groups of the " << warps << " warps, got " << split;
-  if (split > 1 && llvm::is_contained(roles, Role::Slice))
-    return emitError() << "warps that have slices of the columns are no groups, got a split of " << split;
+  if (split > 1 && llvm::is_contained(roles, Role::Slice) && llvm::is_contained(roles, Role::Block))
+    return emitError() << "groups of warps share the blocks of a fragment or its columns, not both";
   return success();
 }
 
@@ -83,11 +83,11 @@ LogicalResult FragmentAttr::verifyEncoding(ArrayRef<int64_t> shape, Type element
   int64_t elements = 1;
   for (auto [size, role] : llvm::zip(shape, getRoles())) {
     int64_t rowUnit = getRowWarps() == 1 && size == 8 ? 8 : 16 * getRowWarps(); // one warp may have half a matrix tile
-    int64_t unit = role == Role::Row ? rowUnit : role == Role::Column ? 8 : role == Role::Slice ? 8 * getWarps() : getSplit();
+    int64_t unit = role == Role::Row ? rowUnit : role == Role::Column ? 8 : role == Role::Slice ? 8 * getSlices() : getSplit();
     if (size < 1 || size > maxTileSize || size % unit != 0)
       return emitError() << "has a tile whose " << stringifyRole(role) << "s must be a multiple of " << unit << " up to " << maxTileSize << ", got "
                          << size;
-    elements *= size / (role == Role::Row ? 8 * getRowWarps() : role == Role::Column ? 4 : role == Role::Slice ? 4 * getWarps() : getSplit());
+    elements *= size / (role == Role::Row ? 8 * getRowWarps() : role == Role::Column ? 4 : role == Role::Slice ? 4 * getSlices() : getSplit());
   }
   if (elements > maxElements)
     return emitError() << "has a tile of which a thread holds " << elements << " elements, at most " << maxElements << " are allowed";

@@ -140,6 +140,21 @@ LogicalResult ReadRowsOp::verify() {
   return verifyRegisterRows(*this, getView().getType(), getResult().getType(), "reads a tile of rank 1 or 2 from");
 }
 
+/// Rows in pieces of 16 rows and 8 columns, the rows of a view lying one after the other.
+static LogicalResult verifyFragments(Operation *op, MemRefType view, RankedTensorType type) {
+  int64_t offset;
+  SmallVector<int64_t> strides;
+  if (type.getRank() != 2 || !type.getElementType().isF32() || type.getDimSize(0) % 16 != 0 || type.getDimSize(1) % 8 != 0)
+    return op->emitOpError("moves tiles of f32 of 16 rows or a multiple, 8 columns or a multiple, got ") << type;
+  if (view.getShape().back() != type.getDimSize(1) || failed(view.getStridesAndOffset(strides, offset)) || strides[3] != 1 ||
+      strides[2] != type.getDimSize(1))
+    return op->emitOpError("needs a view of rows of the tile's ") << type.getDimSize(1) << " columns that lie one after the other, got " << view;
+  return verifyMatrixLayout(op, type);
+}
+
+LogicalResult WriteFragmentsOp::verify() { return verifyFragments(*this, getView().getType(), getValue().getType()); }
+LogicalResult ReadFragmentsOp::verify() { return verifyFragments(*this, getView().getType(), getResult().getType()); }
+
 /// Rows with pairs of columns, in one block.
 static LogicalResult verifyPairs(Operation *op, ArrayRef<int64_t> shape, Type elementType) {
   if (shape.size() < 2 || (shape.size() == 3 && shape.front() != 1) || shape.back() % 2 != 0)
@@ -167,20 +182,24 @@ static LogicalResult verifyWgmma(DotOp op) {
   if (!right || right.getBuffer().getSwizzle().getPanel() == 0)
     return op.emitOpError("by wgmma reads its right operand from panels in shared memory");
   auto left = dyn_cast<SlotType>(op.getA().getType());
-  bool isShared = op.getTranspose() || op.getTransposed();
+  FragmentAttr layout = layoutOf(op.getResult().getType());
+  // Weights that are not transposed are the warps' own rows, but where groups share out the columns.
+  bool isShared = op.getTranspose() || op.getTransposed() || (layout && layout.isSliced());
   if (left ? left.getBuffer().getSwizzle().getPanel() == 0 || !isShared : isShared)
-    return op.emitOpError("by wgmma reads queries and transposed weights from panels in shared memory, others from registers");
+    return op.emitOpError("by wgmma reads queries, transposed weights and those of groups that share the columns from panels in shared memory, others from registers");
   if (op.getTransposed() && left.getBuffer().getSwizzle().getPanel() != 8)
     return op.emitOpError("by wgmma reads transposed weights from panels of 64, one for each group of four warps");
   if (right.getBuffer().getElementType().getIntOrFloatBitWidth() != 16)
     return op.emitOpError("by wgmma multiplies 16-bit elements, got ") << right.getBuffer().getElementType();
-  FragmentAttr layout = layoutOf(op.getResult().getType());
   if (!layout || layout.getRowWarps() % 4 != 0 || op.getResult().getType().getDimSize(0) != 16 * layout.getRowWarps())
     return op.emitOpError("by wgmma takes 16 rows a warp and warps in groups of four");
-  int64_t columns = op.getTranspose() ? right.getBuffer().getRows() / layout.getSplit() : right.getBuffer().getColumns();
+  int64_t columns = op.getTranspose() ? right.getBuffer().getRows() / layout.getSplit() : right.getBuffer().getColumns() / layout.getSlices();
   int64_t depth = op.getTranspose() ? right.getBuffer().getColumns() : right.getBuffer().getRows();
   if (columns % 8 != 0 || columns > 256 || depth % 16 != 0)
     return op.emitOpError("by wgmma takes 8 to 256 columns in steps of 8 and a depth in steps of 16, got ") << columns << " and " << depth;
+  int64_t chunks = columns / 8, panel = right.getBuffer().getSwizzle().getPanel();
+  if (layout.isSliced() && (op.getTranspose() || (chunks % panel != 0 && panel % chunks != 0)))
+    return op.emitOpError("by wgmma shares out columns in whole panels of ") << 8 * panel << ", or in equal parts of one, got " << columns;
   return success();
 }
 
@@ -210,7 +229,9 @@ LogicalResult DotOp::verify() {
       return emitOpError("contracts the last dimensions, got sizes ") << a.back() << " and " << b.back();
     expected.append(b.begin(), b.end() - 1);
   } else {
-    if (a.drop_front() != b.drop_back())
+    // In shared memory the columns of all blocks lie side by side.
+    bool isFlat = isa<SlotType>(getA().getType()) && a.size() == 2 && a.back() == llvm::product_of(b.drop_back());
+    if (a.drop_front() != b.drop_back() && !isFlat)
       return emitOpError("contracts all but the first dimension of the left operand with all but the last of the right one; they differ");
     expected.push_back(b.back());
   }
@@ -224,6 +245,8 @@ LogicalResult DotOp::verify() {
   }
   if (failed(verifyMatrixLayout(*this, result)))
     return failure();
+  if (getJoined() && !getAsync())
+    return emitOpError("is joined with the next product if it is asynchronous, like that");
   if (getUnit() == MatrixUnit::Wgmma)
     return verifyWgmma(*this);
   return getAsync() ? emitOpError("is asynchronous by wgmma only") : success();

@@ -143,6 +143,42 @@ def Tile_ReadRowsOp : Tile_Op<"read_rows", [TypesMatchWith<"the fill has the ele
   let hasVerifier = 1;
 }
 
+class Tile_FragmentAccess {
+  code fragmentDescription = [{
+    The view holds floats that kernels keep for themselves, rows in pieces: 16 rows from a multiple of 16 on are D/8 pieces of 16 rows and 8 columns, one after the other,
+    and a piece is four numbers of each lane of a warp, in the order of a matrix accumulator (`#tile.fragment`): lane 4*g + t has rows g and g + 8 of columns 2*t and
+    2*t + 1. So a warp moves 512 bytes in one piece, whichever warps share a tile. `row` must be a multiple of 16, and the view starts on 16 bytes with all strides
+    multiples of 4. Pieces of rows that the view has not are not there.
+  }];
+}
+
+def Tile_WriteFragmentsOp : Tile_Op<"write_fragments">, Tile_FragmentAccess {
+  let summary = "write a tile of rows to a view of fragments, or add it to what is there";
+  let description = !strconcat(fragmentDescription, [{
+
+    With `add` every number is added to the one in memory, whoever else adds to it: which sum comes out, of those that differ in rounding, depends on the order.
+    Follows PTX ISA, "red".
+
+    Example: `tile.write_fragments add %dq, %SUM[%batch, %head, %row] : tensor<64x128xf32>, memref<?x?x?x128xf32, strided<[?, ?, 128, 1]>>`
+  }]);
+  let arguments = (ins Tile_Tile:$value, Arg<MemRefRankOf<[F32], [4]>, "view", [MemRead, MemWrite]>:$view, Index:$batch, Index:$head, Index:$row, UnitAttr:$add);
+  let assemblyFormat = "(`add` $add^)? $value `,` $view `[` $batch `,` $head `,` $row `]` attr-dict `:` type($value) `,` type($view)";
+  let hasVerifier = 1;
+}
+
+def Tile_ReadFragmentsOp : Tile_Op<"read_fragments">, Tile_FragmentAccess {
+  let summary = "read a tile of rows from a view of fragments";
+  let description = !strconcat(fragmentDescription, [{
+    They read as zero.
+
+    Example: `%dq = tile.read_fragments %SUM[%batch, %head, %row] : memref<?x?x?x128xf32, strided<[?, ?, 128, 1]>> -> tensor<128x128xf32>`
+  }]);
+  let arguments = (ins Arg<MemRefRankOf<[F32], [4]>, "view", [MemRead]>:$view, Index:$batch, Index:$head, Index:$row);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$view `[` $batch `,` $head `,` $row `]` attr-dict `:` type($view) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_RotateOp : Tile_Op<"rotate", [Pure]> {
   let summary = "turn pairs of columns by an angle for each row";
   let description = [{
@@ -173,7 +209,7 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
     on CUDA targets float32 operands go through the tensor cores as tf32, rounded to nearest. In the scheduled form an operand may be a slot
     of shared memory, and `unit` says which instruction multiplies: `mma` (PTX ISA, "mma.sync", "ldmatrix") or `wgmma` (PTX ISA, "wgmma.mma_async"),
     which needs 16-bit operands in panels, 16 rows a warp, and warps in groups of four. A product of `wgmma` may be `async`: it is only begun, its operands may not
-    change and its result may not be used but by a `tile.dot_wait`.
+    change and its result may not be used but by a `tile.dot_wait`. One that is `joined` is finished with the next one begun: waits count them as one.
 
     Examples:
 
@@ -181,11 +217,11 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
         %o = tile.dot %p, %v into %acc : tensor<128x1x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x64xf32>
         %dv = tile.dot %p transposed, %do into %acc : tensor<128x1x64xbf16>, tensor<128x64xbf16> -> tensor<64x64xf32>
   }];
-  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transposed, UnitAttr:$transpose, UnitAttr:$async,
+  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transposed, UnitAttr:$transpose, UnitAttr:$async, UnitAttr:$joined,
                        DefaultValuedAttr<Tile_MatrixUnitAttr, "::landmark::tile::MatrixUnit::Mma">:$unit);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $a (`transposed` $transposed^)? `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? (`async` $async^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
+    $a (`transposed` $transposed^)? `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? (`async` $async^)? (`joined` $joined^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
   }];
   let hasVerifier = 1;
 }

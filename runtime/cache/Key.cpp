@@ -27,14 +27,15 @@ void addLengthPrefixed(llvm::SHA256 &hash, std::string_view text) {
 
 /// The structured binding stops compiling when a member is added: it then needs a field here.
 std::vector<Field> problemFields(const Problem &problem) {
-  const auto &[operation, blockSize, headDim, dtype, floatGradients, topK, rotates] = problem;
+  const auto &[operation, blockSize, headDim, dtype, floatGradients, topK, rotates, deterministic] = problem;
   return {{"operation", std::string(name(operation))},
           {"block_size", std::to_string(blockSize)},
           {"head_dim", std::to_string(headDim)},
           {"dtype", std::string(name(dtype))},
           {"float_gradients", std::to_string(floatGradients)},
           {"top_k", std::to_string(topK)},
-          {"rotates", std::to_string(rotates)}};
+          {"rotates", std::to_string(rotates)},
+          {"deterministic", std::to_string(deterministic)}};
 }
 
 /// A config's own text, field by field; an error if that text does not say everything.

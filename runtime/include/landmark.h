@@ -11,8 +11,10 @@
  *
  * Threads. A handle may be used from many threads at once, except that nobody may use it while it is being freed.
  *
- * Versions. Structures begin with their size, which their init function sets; a later library takes an earlier size
- * and sets what lies beyond it to its default. Functions are added and never changed within one LANDMARK_C_API.
+ * Versions. Structures begin with their size. Their init function is told it, as in landmark_problem_init(&problem,
+ * sizeof problem), keeps to it and notes it in the structure; a later library takes an earlier size and sets what lies
+ * beyond it to its default. A size below that of a size_t leaves the structure as it is. Functions are added and never
+ * changed within one LANDMARK_C_API.
  */
 #ifndef LANDMARK_H
 #define LANDMARK_H
@@ -129,7 +131,7 @@ typedef struct landmark_runtime_options {
   int32_t tune;          /* a landmark_tune_mode; -1: as the environment says */
 } landmark_runtime_options;
 
-LANDMARK_C_EXPORT void landmark_runtime_options_init(landmark_runtime_options *options);
+LANDMARK_C_EXPORT void landmark_runtime_options_init(landmark_runtime_options *options, size_t size);
 
 /* One device with its kernels. `device` NULL: "auto"; `options` NULL: the defaults. */
 LANDMARK_C_EXPORT landmark_error *landmark_runtime_create(const landmark_device *device,
@@ -149,6 +151,7 @@ typedef struct landmark_problem {
   int32_t dtype;           /* a landmark_dtype */
   int32_t float_gradients; /* backward: 1 where dq, dk and dv are float32 whatever dtype is */
   int64_t top_k;           /* retrieval: blocks to select; else 0 */
+  int32_t deterministic;   /* backward: 1 for the same bits in every run, as landmark_backward_arguments says */
 } landmark_problem;
 
 typedef struct landmark_compile_options {
@@ -159,8 +162,8 @@ typedef struct landmark_compile_options {
   const char *dump_dir;      /* receives the text of every stage; NULL: none */
 } landmark_compile_options;
 
-LANDMARK_C_EXPORT void landmark_problem_init(landmark_problem *problem);
-LANDMARK_C_EXPORT void landmark_compile_options_init(landmark_compile_options *options);
+LANDMARK_C_EXPORT void landmark_problem_init(landmark_problem *problem, size_t size);
+LANDMARK_C_EXPORT void landmark_compile_options_init(landmark_compile_options *options, size_t size);
 
 /* ------------------------------------------------------------------------------------------------------ forward */
 
@@ -188,7 +191,7 @@ typedef struct landmark_forward_arguments {
   int64_t gate_scratch_bytes;
 } landmark_forward_arguments;
 
-LANDMARK_C_EXPORT void landmark_forward_arguments_init(landmark_forward_arguments *arguments);
+LANDMARK_C_EXPORT void landmark_forward_arguments_init(landmark_forward_arguments *arguments, size_t size);
 
 /* Checks, compiles if needed, launches. `stream` is a CUstream of the device's context, NULL for the default stream, and
  * NULL on the host. On a GPU the call returns before the kernel is done. */
@@ -231,7 +234,9 @@ LANDMARK_C_EXPORT landmark_error *landmark_prepared_launch_on(const landmark_pre
  *     delta          the same shape: scratch that is overwritten (float32)
  *
  * q, k, v, o and d_o have one type; dq, dk and dv have that type too, or are all float32. The outputs and delta share no
- * memory with anything else. Two calls with the same arguments give the same bits. */
+ * memory with anything else. On a GPU programs may add dq up in memory, in an order that differs from run to run, and dq
+ * then in its rounding: that is faster, and takes scratch. With deterministic two calls with the same arguments give the
+ * same bits, as they always do on the host. */
 typedef struct landmark_backward_arguments {
   size_t size;
   landmark_tensor q, k, v, o, lse, d_o, dq, dk, dv, delta;
@@ -240,9 +245,18 @@ typedef struct landmark_backward_arguments {
   float scale;
   int64_t q_offset;
   landmark_tensor dlse;
+  int32_t deterministic;
+  void *scratch; /* on the device, aligned to 16 bytes, of landmark_backward_scratch_bytes bytes, overwritten */
+  int64_t scratch_bytes;
 } landmark_backward_arguments;
 
-LANDMARK_C_EXPORT void landmark_backward_arguments_init(landmark_backward_arguments *arguments);
+LANDMARK_C_EXPORT void landmark_backward_arguments_init(landmark_backward_arguments *arguments, size_t size);
+
+/* Scratch that a call needs: 4 (D + 2) bytes for each row of q (rounded up to 16 for each head), or 0. Compiles if
+ * needed; the scratch in `arguments` may still be none. */
+LANDMARK_C_EXPORT landmark_error *landmark_backward_scratch_bytes(landmark_runtime *runtime,
+                                                                  const landmark_backward_arguments *arguments,
+                                                                  int64_t *bytes);
 
 /* Checks, compiles if needed, launches; `stream` as in landmark_forward. */
 LANDMARK_C_EXPORT landmark_error *landmark_backward(landmark_runtime *runtime,
@@ -263,7 +277,7 @@ typedef struct landmark_backward_pointers {
   float *dlse; /* where the call was prepared with one */
 } landmark_backward_pointers;
 
-LANDMARK_C_EXPORT void landmark_backward_pointers_init(landmark_backward_pointers *pointers);
+LANDMARK_C_EXPORT void landmark_backward_pointers_init(landmark_backward_pointers *pointers, size_t size);
 /* Launches a prepared backward on other memory, as landmark_prepared_launch_on a forward. */
 LANDMARK_C_EXPORT landmark_error *landmark_prepared_backward_on(const landmark_prepared *prepared,
                                                                 const landmark_backward_pointers *pointers,
@@ -304,7 +318,7 @@ typedef struct landmark_cache_options {
   int32_t eviction;      /* a landmark_eviction */
 } landmark_cache_options;
 
-LANDMARK_C_EXPORT void landmark_cache_options_init(landmark_cache_options *options);
+LANDMARK_C_EXPORT void landmark_cache_options_init(landmark_cache_options *options, size_t size);
 LANDMARK_C_EXPORT landmark_error *landmark_cache_create(const landmark_device *device,
                                                         const landmark_cache_options *options, landmark_cache **cache);
 LANDMARK_C_EXPORT void landmark_cache_free(landmark_cache *cache);
@@ -342,7 +356,7 @@ typedef struct landmark_cache_usage {
   int64_t evicted_tokens;                                /* dropped by rings */
 } landmark_cache_usage;
 
-LANDMARK_C_EXPORT void landmark_cache_usage_init(landmark_cache_usage *usage);
+LANDMARK_C_EXPORT void landmark_cache_usage_init(landmark_cache_usage *usage, size_t size);
 LANDMARK_C_EXPORT landmark_error *landmark_cache_get_usage(const landmark_cache *cache, landmark_cache_usage *usage);
 
 /* Attention of the last tokens of sequences to their own block, a window and the blocks that they choose by landmark. */
@@ -382,7 +396,7 @@ typedef struct landmark_retrieval_options {
   double rotary_scaling;
 } landmark_retrieval_options;
 
-LANDMARK_C_EXPORT void landmark_retrieval_options_init(landmark_retrieval_options *options);
+LANDMARK_C_EXPORT void landmark_retrieval_options_init(landmark_retrieval_options *options, size_t size);
 LANDMARK_C_EXPORT landmark_error *landmark_retrieval_create(landmark_runtime *runtime, landmark_cache *cache,
                                                             const landmark_retrieval_options *options,
                                                             landmark_retrieval **retrieval);
@@ -446,10 +460,12 @@ typedef struct landmark_tune_result {
   int32_t kept; /* whether later processes use it */
 } landmark_tune_result;
 
-LANDMARK_C_EXPORT void landmark_tune_options_init(landmark_tune_options *options);
-LANDMARK_C_EXPORT void landmark_tune_result_init(landmark_tune_result *result);
-/* Finds the fastest schedule of a forward or backward for a runtime's device by measurement, each checked first. Later
- * requests that name no config get it. Takes as long as many compilations do. `options` and `result` may be NULL. */
+LANDMARK_C_EXPORT void landmark_tune_options_init(landmark_tune_options *options, size_t size);
+LANDMARK_C_EXPORT void landmark_tune_result_init(landmark_tune_result *result, size_t size);
+/* Finds the fastest schedule of a forward, a backward, or a step of decoding ("score_top", "attend", "attend_part",
+ * "attend_join") for a runtime's device by measurement, each checked first. Later requests that name no config get it,
+ * retrievals those tuned for as many heads and queries. Takes as long as many compilations do. `options` and `result` may
+ * be NULL. */
 LANDMARK_C_EXPORT landmark_error *landmark_tune(landmark_runtime *runtime, const landmark_problem *problem,
                                                 const landmark_tune_options *options, landmark_tune_result *result);
 

@@ -13,7 +13,7 @@ namespace {
 
 /// A backward call's tensors.
 struct BackwardTensors {
-  Placed q, k, v, o, lse, dO, dq, dk, dv, delta;
+  Placed q, k, v, o, lse, dO, dq, dk, dv, delta, scratch;
   BackwardArguments arguments;
 
   /// Inputs are drawn; o and lse are no forward's, which speed does not depend on.
@@ -22,6 +22,8 @@ struct BackwardTensors {
                          queries = {sizes.batch, sizes.heads, sizes.queryLength, problem.headDim},
                          keys = {sizes.batch, sizes.kvHeads, sizes.keyLength, problem.headDim};
     DType type = problem.dtype, gradient = problem.gradientType();
+    // As much as any schedule takes.
+    int64_t scratchRows = sizes.batch * sizes.heads * ((sizes.queryLength + 15) / 16 * 16);
     auto placed = place(device, {{&q, type, queries},
                                  {&k, type, keys},
                                  {&v, type, keys},
@@ -31,7 +33,8 @@ struct BackwardTensors {
                                  {&dq, gradient, queries},
                                  {&dk, gradient, keys},
                                  {&dv, gradient, keys},
-                                 {&delta, DType::F32, rows}});
+                                 {&delta, DType::F32, rows},
+                                 {&scratch, DType::F32, {1, 1, problem.deterministic ? 0 : scratchRows * (problem.headDim + 2)}}});
     if (!placed)
       return placed;
     for (Placed *input : {&q, &k, &v, &o, &lse, &dO})
@@ -39,15 +42,22 @@ struct BackwardTensors {
         return drawn;
     arguments = {q.tensor(),  k.tensor(),  v.tensor(),  o.tensor(),   lse.rows(),       dO.tensor(),
                  dq.tensor(), dk.tensor(), dv.tensor(), delta.rows(), problem.blockSize};
+    arguments.deterministic = problem.deterministic;
+    RowsView sums = scratch.rows();
+    arguments.scratch = sums.data;
+    arguments.scratchBytes = sums.shape[2] * int64_t(sizeof(float));
     return {};
   }
 };
 
 class BackwardSubject : public Subject {
 public:
-  BackwardSubject(const Device &device, std::shared_ptr<ThreadPool> pool) : device(device), pool(std::move(pool)) {}
+  BackwardSubject(const Device &device, const Problem &problem, std::shared_ptr<ThreadPool> pool)
+      : device(device), problem(problem), pool(std::move(pool)) {}
 
-  Expected<void> make(const Problem &problem, const Workload &workload) {
+  Config initial() const override { return defaultConfig(problem, device.target()); }
+
+  Expected<void> make(const Workload &workload) {
     if (auto made = large.make(device, problem, workload, 1); !made)
       return made;
     if (auto made = small.make(device, problem, smallSizes(problem), 8); !made)
@@ -88,7 +98,7 @@ private:
   }
 
   Expected<void> check(const BackwardKernel &kernel) {
-    for (Placed *output : {&small.dq, &small.dk, &small.dv, &small.delta})
+    for (Placed *output : {&small.dq, &small.dk, &small.dv, &small.delta, &small.scratch})
       if (auto done = output->poison(); !done)
         return done;
     if (auto done = kernel.launch(small.arguments); !done)
@@ -109,6 +119,7 @@ private:
   }
 
   const Device device;
+  const Problem problem;
   const std::shared_ptr<ThreadPool> pool;
   BackwardTensors large, small;
   ReferenceBackward reference;
@@ -118,8 +129,8 @@ private:
 
 Expected<std::unique_ptr<Subject>> makeBackwardSubject(const Device &device, const Problem &problem,
                                                        const Workload &workload, std::shared_ptr<ThreadPool> pool) {
-  auto subject = std::make_unique<BackwardSubject>(device, std::move(pool));
-  if (auto made = subject->make(problem, workload); !made)
+  auto subject = std::make_unique<BackwardSubject>(device, problem, std::move(pool));
+  if (auto made = subject->make(workload); !made)
     return made.error();
   return std::unique_ptr<Subject>(std::move(subject));
 }

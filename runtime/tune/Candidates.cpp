@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace landmark::tune {
 
@@ -56,6 +57,24 @@ void addDeviceConfigs(const Problem &problem, std::vector<Config> &configs) {
           addEngines({rows * warps, keys, warps, stages}, configs);
 }
 
+/// Rows that each warp has for itself, or that all have in common; the columns are a page's.
+void addRetrievalConfigs(const Config &initial, bool isHost, std::vector<Config> &configs) {
+  Config config = initial;
+  if (isHost) {
+    for (config.queryTile = 1; config.queryTile <= 64; config.queryTile *= 2)
+      configs.push_back(config);
+    return;
+  }
+  for (int64_t warps : {1, 2, 4, 8})
+    for (int64_t rows : std::set<int64_t>{8, 16, 16 * warps})
+      for (int64_t stages : {1, 2, 3, 4, 6}) {
+        config.warps = warps;
+        config.queryTile = rows;
+        config.stages = stages;
+        configs.push_back(config);
+      }
+}
+
 /// Registers of a thread's accumulators: of the output and the logits, or of the gradients of keys and the two tiles of
 /// weights that they are summed from.
 double accumulatorsOf(const Config &config, const Problem &problem) {
@@ -76,35 +95,49 @@ double hostCost(const Config &config) {
   return 1 + 8 / rows + 4 / keys + rows * keys / 65536;
 }
 
+/// Few rows, many bytes: loads under way, warps that work on a tile side by side, and rows that nobody asked for.
+double decodeCost(const Config &config, const Problem &problem, const Target &target) {
+  double programs = std::min(16.0, std::floor(double(target.sharedBytesPerMultiprocessor()) /
+                                              double(sharedBytes(config, problem, target) + 1024)));
+  return 1 + 4 / (programs * double(config.stages)) + 1 / double(config.warps) + double(config.queryTile) / 64;
+}
+
 } // namespace
 
-Workload defaultWorkload(const Device &device) { return device.isHost() ? Workload{1, 4, 4, 1024, 1024} : Workload{}; }
+Workload defaultWorkload(Operation operation, const Device &device) {
+  if (isRetrieval(operation))
+    return device.isHost() ? Workload{1, 8, 2, 1, 16384} : Workload{1, 32, 8, 1, 65536};
+  return device.isHost() ? Workload{1, 4, 4, 1024, 1024} : Workload{};
+}
 
-Workload workloadOf(const TuneOptions &options, const Device &device) {
-  Workload sizes = defaultWorkload(device);
+Workload workloadOf(const TuneOptions &options, Operation operation, const Device &device) {
+  Workload sizes = defaultWorkload(operation, device);
   auto take = [](int64_t &size, int64_t wanted) { size = wanted > 0 ? wanted : size; };
   take(sizes.batch, options.batch);
   take(sizes.heads, options.heads);
   take(sizes.kvHeads, options.kvHeads > 0 ? options.kvHeads : options.heads);
   take(sizes.keyLength, options.keyLength);
-  take(sizes.queryLength, options.queryLength > 0 ? options.queryLength : options.keyLength);
+  take(sizes.queryLength, options.queryLength > 0 || isRetrieval(operation) ? options.queryLength : options.keyLength);
   return sizes;
 }
 
-std::vector<Config> legalConfigs(const Problem &problem, const Target &target) {
+std::vector<Config> legalConfigs(const Problem &problem, const Target &target, const Config &initial) {
   std::vector<Config> configs;
-  (target.isHost() ? addHostConfigs : addDeviceConfigs)(problem, configs);
+  if (isRetrieval(problem.operation))
+    addRetrievalConfigs(initial, target.isHost(), configs);
+  else
+    (target.isHost() ? addHostConfigs : addDeviceConfigs)(problem, configs);
   std::erase_if(configs, [&](const Config &config) { return !validate(config, problem, target); });
-  // The shipped default is always among them.
-  Config shipped = defaultConfig(problem, target);
-  if (std::find(configs.begin(), configs.end(), shipped) == configs.end())
-    configs.push_back(shipped);
+  if (std::find(configs.begin(), configs.end(), initial) == configs.end())
+    configs.push_back(initial);
   return configs;
 }
 
 double predictedCost(const Config &config, const Problem &problem, const Workload &workload, const Device &device) {
   if (device.isHost())
     return hostCost(config);
+  if (isRetrieval(problem.operation))
+    return decodeCost(config, problem, device.target());
   const Target &target = device.target();
   double rows = double(config.queryTile), keys = double(config.keyTile), warps = double(config.warps);
   double threads = double(landmark::threads(config, target)), rowsOfWarp = rows / warps;

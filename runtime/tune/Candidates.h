@@ -23,13 +23,15 @@ struct Workload {
   bool operator==(const Workload &) const = default;
 };
 
-/// What a device is measured with by default: enough work to fill it, no more than a moment of it.
-Workload defaultWorkload(const Device &device);
-Workload workloadOf(const TuneOptions &options, const Device &device);
+/// What an operation is measured with on a device by default: enough work to fill it, no more than a moment of it. Steps
+/// of retrieval decode: one query of each sequence.
+Workload defaultWorkload(Operation operation, const Device &device);
+Workload workloadOf(const TuneOptions &options, Operation operation, const Device &device);
 
 /// Every legal config of a grid over all fields: powers of two and what lies between them where the hardware has use
 /// for it.
-std::vector<Config> legalConfigs(const Problem &problem, const Target &target);
+/// `initial` is always among them.
+std::vector<Config> legalConfigs(const Problem &problem, const Target &target, const Config &initial);
 
 /// How long a config may take on a workload, by what is known of it without compiling: matrix unit, traffic to shared
 /// memory and to the L2 cache, warps that a multiprocessor holds, registers, the last wave. Only the order of the

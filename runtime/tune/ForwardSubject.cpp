@@ -37,9 +37,12 @@ struct ForwardTensors {
 
 class ForwardSubject : public Subject {
 public:
-  ForwardSubject(const Device &device, std::shared_ptr<ThreadPool> pool) : device(device), pool(std::move(pool)) {}
+  ForwardSubject(const Device &device, const Problem &problem, std::shared_ptr<ThreadPool> pool)
+      : device(device), problem(problem), pool(std::move(pool)) {}
 
-  Expected<void> make(const Problem &problem, const Workload &workload) {
+  Config initial() const override { return defaultConfig(problem, device.target()); }
+
+  Expected<void> make(const Workload &workload) {
     if (auto made = large.make(device, problem, workload, 1); !made)
       return made;
     if (auto made = small.make(device, problem, smallSizes(problem), 4); !made)
@@ -95,6 +98,7 @@ private:
   }
 
   const Device device;
+  const Problem problem;
   const std::shared_ptr<ThreadPool> pool;
   ForwardTensors large, small;
   ReferenceForward reference;
@@ -104,8 +108,8 @@ private:
 
 Expected<std::unique_ptr<Subject>> makeForwardSubject(const Device &device, const Problem &problem,
                                                       const Workload &workload, std::shared_ptr<ThreadPool> pool) {
-  auto subject = std::make_unique<ForwardSubject>(device, std::move(pool));
-  if (auto made = subject->make(problem, workload); !made)
+  auto subject = std::make_unique<ForwardSubject>(device, problem, std::move(pool));
+  if (auto made = subject->make(workload); !made)
     return made.error();
   return std::unique_ptr<Subject>(std::move(subject));
 }

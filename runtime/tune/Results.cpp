@@ -19,14 +19,15 @@ constexpr int64_t sizeLimit = 64 << 20;
 constexpr int longestWait = 10'000;
 
 Json toJson(const Problem &problem) {
-  const auto &[operation, blockSize, headDim, dtype, floatGradients, topK, rotates] = problem;
+  const auto &[operation, blockSize, headDim, dtype, floatGradients, topK, rotates, deterministic] = problem;
   return {{"operation", name(operation)},
           {"block_size", blockSize},
           {"head_dim", headDim},
           {"dtype", name(dtype)},
           {"float_gradients", floatGradients},
           {"top_k", topK},
-          {"rotates", rotates}};
+          {"rotates", rotates},
+          {"deterministic", deterministic}};
 }
 
 Json toJson(const Workload &workload) {
@@ -37,25 +38,32 @@ Json toJson(const Workload &workload) {
           {"key_length", workload.keyLength}};
 }
 
+Json toJson(const std::vector<Timing> &timings) {
+  Json all = Json::array();
+  for (const Timing &timing : timings)
+    all.push_back({{"config", describe(timing.config)},
+                   {"median_ms", timing.medianMs},
+                   {"fastest_ms", timing.fastestMs},
+                   {"repeats", timing.repeats}});
+  return all;
+}
+
 Json toJson(const Result &result) {
-  Json timings = Json::array(), rejected = Json::array();
-  for (const Timing &timing : result.timings)
-    timings.push_back({{"config", describe(timing.config)},
-                       {"median_ms", timing.medianMs},
-                       {"fastest_ms", timing.fastestMs},
-                       {"repeats", timing.repeats}});
+  Json rejected = Json::array();
   for (const Rejection &rejection : result.rejections)
     rejected.push_back({{"config", describe(rejection.config)}, {"reason", rejection.reason}});
   return {{"problem", toJson(result.problem)},
           {"workload", toJson(result.workload)},
           {"config", describe(result.best)},
+          {"default", describe(result.initial)},
           {"date", result.date},
           {"driver", result.driver},
           {"version", result.version},
           {"compiler", cache::compilerHash()},
           {"candidates", result.candidates},
           {"seconds", result.seconds},
-          {"timings", timings},
+          {"finals", toJson(result.finals)},
+          {"timings", toJson(result.timings)},
           {"rejected", rejected}};
 }
 
@@ -72,6 +80,17 @@ Expected<Json> load(const cache::Directory &folder, const std::string &name) {
 
 bool isOf(const Json &result, const char *member, const Json &value) {
   return result.is_object() && result.contains(member) && result[member] == value;
+}
+
+/// Whether a workload has as many rows of each kind as `rows`, whatever the batch and the length of the keys.
+bool hasRows(const Json &result, const std::optional<Workload> &rows) {
+  if (!rows)
+    return true;
+  Json wanted = toJson(*rows);
+  for (const char *member : {"heads", "kv_heads", "query_length"})
+    if (!result.contains("workload") || !isOf(result["workload"], member, wanted[member]))
+      return false;
+  return true;
 }
 
 } // namespace
@@ -104,7 +123,8 @@ Expected<void> save(const std::filesystem::path &cacheDir, const Device &device,
   return folder->replace(name, json.dump(1) + "\n");
 }
 
-std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &device, const Problem &problem) {
+std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &device, const Problem &problem,
+                           const std::optional<Workload> &rows) {
   auto root = cache::Directory::open(cacheDir, cache::Trust::Own);
   auto folder = root ? root->folder(folderName) : root;
   auto json = folder ? load(*folder, fileNameOf(device)) : folder.error();
@@ -115,7 +135,7 @@ std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &
   }
   Json wanted = toJson(problem);
   for (const Json &result : (*json)["results"]) {
-    if (!isOf(result, "problem", wanted) || !result.contains("config") || !result["config"].is_string())
+    if (!isOf(result, "problem", wanted) || !hasRows(result, rows) || !result.contains("config") || !result["config"].is_string())
       continue;
     auto config = parseConfig(result["config"].get<std::string>(), defaultConfig(problem, device.target()));
     if (config && validate(*config, problem, device.target()))
@@ -135,6 +155,14 @@ Config scheduleFor(const Problem &problem, const Device &device, const Knobs &kn
     if (auto tuned = find(knobs.cacheDir, device, problem))
       return *tuned;
   return defaultConfig(problem, device.target());
+}
+
+Config scheduleFor(const RetrievalPlan &plan, Operation step, const Device &device, const Knobs &knobs) {
+  Workload rows{plan.maxBatch, plan.queryHeads, plan.kvHeads, plan.maxQueries, 0};
+  if (anyResults(knobs))
+    if (auto tuned = find(knobs.cacheDir, device, plan.problem(step), rows); tuned && plan.takes(*tuned, step, device.target()))
+      return *tuned;
+  return plan.config(step, device.target());
 }
 
 } // namespace landmark::tune

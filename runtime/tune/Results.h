@@ -5,6 +5,7 @@
 #define LANDMARK_RUNTIME_TUNE_RESULTS_H
 
 #include "Knobs.h"
+#include "RetrievalPlan.h"
 #include "tune/Candidates.h"
 
 #include <optional>
@@ -26,8 +27,10 @@ struct Rejection {
 struct Result {
   Problem problem;
   Workload workload;
+  Config initial; ///< what is used where nothing was tuned
   Config best;
   std::vector<Timing> timings; ///< by time, the best first
+  std::vector<Timing> finals;  ///< of the best of those and of the default, measured in turns; the first is `best`
   std::vector<Rejection> rejections;
   int candidates = 0; ///< legal configs
   double seconds = 0;
@@ -45,13 +48,19 @@ Expected<void> save(const std::filesystem::path &cacheDir, const Device &device,
 
 /// The config measured best for a problem on a device, over the workloads the latest one. Nothing where nothing was
 /// measured, where the file is not to be believed (another's, or damaged), or where the config is not legal any more.
-std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &device, const Problem &problem);
+/// With `rows`, of the workloads with as many heads, key/value heads and queries as those have.
+std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &device, const Problem &problem,
+                           const std::optional<Workload> &rows = {});
 
 /// Whether there may be results to find.
 bool anyResults(const Knobs &knobs);
 
 /// The schedule for a problem on a device: as tuned if `knobs` say so, else the shipped default.
 Config scheduleFor(const Problem &problem, const Device &device, const Knobs &knobs);
+
+/// The same for a step of retrieval, whose rows decide what is fast: as tuned for as many heads and queries, else the
+/// plan's.
+Config scheduleFor(const RetrievalPlan &plan, Operation step, const Device &device, const Knobs &knobs);
 
 } // namespace landmark::tune
 #endif

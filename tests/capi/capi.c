@@ -60,7 +60,7 @@ static call make_call(const landmark_device *device) {
   const int64_t q[] = {batch, heads, rows, columns}, kv[] = {batch, kv_heads, rows, columns};
   const int64_t all = (int64_t)batch * heads * rows * columns, some = (int64_t)batch * kv_heads * rows * columns;
   call made;
-  landmark_forward_arguments_init(&made.arguments);
+  landmark_forward_arguments_init(&made.arguments, sizeof made.arguments);
   made.q = ones(device, all, q, 4, &made.arguments.q);
   made.k = ones(device, some, kv, 4, &made.arguments.k);
   made.v = ones(device, some, kv, 4, &made.arguments.v);
@@ -108,7 +108,7 @@ static void check_gradients(landmark_buffer *const made[5]) {
 
 static void launch_backward_on(const landmark_prepared *prepared, const landmark_backward_arguments *arguments) {
   landmark_backward_pointers pointers;
-  landmark_backward_pointers_init(&pointers);
+  landmark_backward_pointers_init(&pointers, sizeof pointers);
   refused("null", landmark_prepared_backward_on(prepared, &pointers, NULL), LANDMARK_INVALID_ARGUMENT, "q: got a null");
   refused("forward", landmark_prepared_launch_on(prepared, NULL, NULL, NULL, NULL, NULL, NULL), LANDMARK_INVALID_ARGUMENT,
           "other operation");
@@ -130,9 +130,10 @@ static void run_backward(landmark_runtime *runtime, landmark_device *device, con
   const int64_t all = (int64_t)batch * heads * rows * columns, some = (int64_t)batch * kv_heads * rows * columns;
   landmark_backward_arguments arguments;
   landmark_prepared *prepared = NULL;
-  landmark_buffer *made[5];
+  landmark_buffer *made[5], *scratch = NULL;
+  int64_t bytes = -1;
   int part, way;
-  landmark_backward_arguments_init(&arguments);
+  landmark_backward_arguments_init(&arguments, sizeof arguments);
   arguments.q = forward->arguments.q;
   arguments.k = forward->arguments.k;
   arguments.v = forward->arguments.v;
@@ -144,10 +145,17 @@ static void run_backward(landmark_runtime *runtime, landmark_device *device, con
   made[2] = ones(device, some, kv, 4, &arguments.dk);
   made[3] = ones(device, some, kv, 4, &arguments.dv);
   made[4] = ones(device, all / columns, q, 3, &arguments.delta);
-  for (way = 0; way < 3; ++way) {
+  refused("null", landmark_backward_scratch_bytes(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "bytes");
+  done("scratch", landmark_backward_scratch_bytes(runtime, &arguments, &bytes));
+  check("scratch of a backward", bytes >= 0);
+  done("create", landmark_buffer_create(device, (size_t)bytes + 16, &scratch));
+  arguments.scratch = landmark_buffer_data(scratch);
+  arguments.scratch_bytes = bytes;
+  for (way = 0; way < 4; ++way) {
+    arguments.deterministic = way == 3;
     for (part = 1; part < 5; ++part)
       done("fill", landmark_buffer_fill(made[part], 0xff));
-    if (way == 0) {
+    if (way == 0 || way == 3) {
       done("backward", landmark_backward(runtime, &arguments, NULL));
     } else if (way == 1) {
       done("prepare", landmark_backward_prepare(runtime, &arguments, NULL, &prepared));
@@ -163,6 +171,7 @@ static void run_backward(landmark_runtime *runtime, landmark_device *device, con
   refused("dlse", landmark_backward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "dlse: got rank 4");
   for (part = 0; part < 5; ++part)
     landmark_buffer_free(made[part]);
+  landmark_buffer_free(scratch);
 }
 
 /* A ring goes on where it is full. */
@@ -171,7 +180,7 @@ static void run_ring(landmark_device *device, const call *forward) {
   landmark_cache_usage usage;
   landmark_cache *cache = NULL;
   int64_t sequence = -1, dropped = -1, length = 0, appended;
-  landmark_cache_options_init(&options);
+  landmark_cache_options_init(&options, sizeof options);
   options.block_size = block;
   options.kv_heads = kv_heads;
   options.head_dim = columns;
@@ -186,7 +195,7 @@ static void run_ring(landmark_device *device, const call *forward) {
   done("dropped", landmark_cache_dropped(cache, sequence, &dropped));
   done("length", landmark_cache_length(cache, sequence, &length));
   check("ring", dropped == 64 * block && length == appended - dropped);
-  landmark_cache_usage_init(&usage);
+  landmark_cache_usage_init(&usage, sizeof usage);
   done("usage", landmark_cache_get_usage(cache, &usage));
   check("evicted", usage.evicted_tokens == dropped);
   landmark_cache_free(cache);
@@ -230,7 +239,7 @@ static void run_retrieval(landmark_runtime *runtime, landmark_device *device, co
   int64_t sequence = -1, fork = -1, length = 0;
   int32_t ids[heads * 2];
   int part;
-  landmark_cache_options_init(&cache_options);
+  landmark_cache_options_init(&cache_options, sizeof cache_options);
   cache_options.block_size = block;
   cache_options.kv_heads = kv_heads;
   cache_options.head_dim = columns;
@@ -253,12 +262,12 @@ static void run_retrieval(landmark_runtime *runtime, landmark_device *device, co
   done("truncate", landmark_cache_truncate(cache, fork, rows + 1, NULL));
   done("length", landmark_cache_length(cache, fork, &length));
   check("length", length == rows + 1);
-  landmark_cache_usage_init(&usage);
+  landmark_cache_usage_init(&usage, sizeof usage);
   done("usage", landmark_cache_get_usage(cache, &usage));
   check("usage", usage.sequences == 2 && usage.tokens == 2 * rows + 1 && usage.shared_pages == rows / block);
   refused("sequence", landmark_cache_close(cache, 12345), LANDMARK_NOT_FOUND, "12345");
 
-  landmark_retrieval_options_init(&options);
+  landmark_retrieval_options_init(&options, sizeof options);
   options.query_heads = heads;
   options.top_k = 2;
   done("retrieval", landmark_retrieval_create(runtime, cache, &options, &retrieval));
@@ -290,7 +299,7 @@ static void run_on(const char *name, const char *cache) {
   landmark_compile_options schedule;
   call first, second;
   done("open", landmark_device_open(name, &device));
-  landmark_runtime_options_init(&options);
+  landmark_runtime_options_init(&options, sizeof options);
   options.cache_dir = cache;
   done("runtime", landmark_runtime_create(device, &options, &runtime));
   first = make_call(device);
@@ -302,7 +311,7 @@ static void run_on(const char *name, const char *cache) {
   run_retrieval(runtime, device, &first);
 
   second = make_call(device);
-  landmark_compile_options_init(&schedule);
+  landmark_compile_options_init(&schedule, sizeof schedule);
   schedule.config = "query_tile=32";
   refused("config", landmark_forward_prepare(runtime, &first.arguments, &(landmark_compile_options){sizeof schedule, "rows=1", NULL, NULL, NULL}, &prepared),
           LANDMARK_INVALID_ARGUMENT, "rows=1");
@@ -337,27 +346,45 @@ static void refuse_nonsense(void) {
   refused("rank", landmark_tensor_dense(NULL, LANDMARK_F32, 5, shape, &tensor), LANDMARK_INVALID_ARGUMENT, "rank: got 5");
   refused("shape", landmark_tensor_dense(NULL, LANDMARK_F32, 4, shape, &tensor), LANDMARK_INVALID_ARGUMENT, "shape: got -1");
   refused("dtype", landmark_tensor_dense(NULL, (landmark_dtype)9, 3, shape, &tensor), LANDMARK_INVALID_ARGUMENT, "number 9");
-  landmark_runtime_options_init(&options);
+  landmark_runtime_options_init(&options, sizeof options);
   options.size = 4000;
   refused("size", landmark_runtime_create(NULL, &options, &runtime), LANDMARK_INVALID_ARGUMENT, "4000 bytes");
-  landmark_runtime_options_init(&options);
+  landmark_runtime_options_init(&options, sizeof options);
   options.tune = 3;
   refused("tune", landmark_runtime_create(NULL, &options, &runtime), LANDMARK_INVALID_ARGUMENT, "tune: got 3");
   options.size = offsetof(landmark_runtime_options, tune); /* an earlier version's structure */
   done("host", landmark_device_open("host", &device));
   done("runtime", landmark_runtime_create(device, &options, &runtime));
   refused("null arguments", landmark_forward(runtime, NULL, NULL), LANDMARK_INVALID_ARGUMENT, "arguments: got NULL");
-  landmark_forward_arguments_init(&arguments);
+  landmark_forward_arguments_init(&arguments, sizeof arguments);
   refused("rank of q", landmark_forward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "q: got rank 0");
   landmark_runtime_free(runtime);
   landmark_device_free(device);
   check("no error", landmark_error_code(NULL) == LANDMARK_OK && landmark_error_message(NULL)[0] == 0);
 }
 
+/* Structures of other versions: an init function keeps to the size that it is told. */
+static void sizes_of_other_versions(void) {
+  struct {
+    landmark_runtime_options options;
+    unsigned char beyond[16];
+  } memory;
+  const size_t earlier = offsetof(landmark_runtime_options, strict);
+  memset(&memory, 0x5a, sizeof memory);
+  landmark_runtime_options_init(&memory.options, earlier);
+  check("earlier size", memory.options.size == earlier && memory.options.cache_limit == -1 && memory.options.strict == 0x5a5a5a5a);
+  landmark_runtime_options_init(&memory.options, sizeof memory);
+  check("later size", memory.options.size == sizeof memory && memory.options.strict == -1 && memory.beyond[0] == 0 && memory.beyond[15] == 0);
+  memset(&memory, 0x5a, sizeof memory);
+  landmark_runtime_options_init(&memory.options, sizeof(size_t) - 1);
+  check("no size", ((unsigned char *)&memory)[0] == 0x5a);
+  landmark_runtime_options_init(NULL, sizeof memory.options);
+}
+
 static void compile_text(void) {
   landmark_problem problem;
   landmark_text *text = NULL;
-  landmark_problem_init(&problem);
+  landmark_problem_init(&problem, sizeof problem);
   problem.block_size = 8;
   problem.head_dim = 16;
   done("compile", landmark_compile(&problem, "sm_80", "ptx", NULL, &text));
@@ -378,15 +405,15 @@ static void tune(const char *cache) {
   landmark_tune_options sizes;
   landmark_tune_result result;
   done("host", landmark_device_open("host", &device));
-  landmark_runtime_options_init(&options);
+  landmark_runtime_options_init(&options, sizeof options);
   options.cache_dir = cache;
   done("runtime", landmark_runtime_create(device, &options, &runtime));
-  landmark_problem_init(&problem);
+  landmark_problem_init(&problem, sizeof problem);
   problem.block_size = 8;
   problem.head_dim = 16;
   problem.dtype = LANDMARK_F32;
-  landmark_tune_options_init(&sizes);
-  landmark_tune_result_init(&result);
+  landmark_tune_options_init(&sizes, sizeof sizes);
+  landmark_tune_result_init(&result, sizeof result);
   sizes.heads = 2;
   sizes.key_length = 64;
   sizes.seconds = 60;
@@ -407,11 +434,11 @@ static void stay_strict(const char *cache) {
   landmark_runtime_options options;
   landmark_problem problem;
   done("host", landmark_device_open("host", &device));
-  landmark_runtime_options_init(&options);
+  landmark_runtime_options_init(&options, sizeof options);
   options.cache_dir = cache;
   options.strict = 1;
   done("runtime", landmark_runtime_create(device, &options, &runtime));
-  landmark_problem_init(&problem);
+  landmark_problem_init(&problem, sizeof problem);
   problem.block_size = 7;
   refused("strict", landmark_forward_load(runtime, &problem), LANDMARK_NOT_FOUND, "L=7");
   problem.block_size = block;
@@ -430,6 +457,7 @@ int main(int argc, char **argv) {
     return fprintf(stderr, "usage: capi-test CACHE_FOLDER\n"), 2;
   check("api", landmark_c_api() == LANDMARK_C_API);
   refuse_nonsense();
+  sizes_of_other_versions();
   compile_text();
   run_on("host", argv[1]);
   if (landmark_device_count() > 0)

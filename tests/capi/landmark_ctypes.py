@@ -20,19 +20,34 @@ class RuntimeOptions(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t), ("cache_dir", TEXT), ("cache_limit", ctypes.c_int64), ("bundle", TEXT), ("strict", ctypes.c_int32), ("tune", ctypes.c_int32)]
 
 
+class Problem(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_size_t), ("operation", TEXT), ("block_size", ctypes.c_int64), ("head_dim", ctypes.c_int64), ("dtype", ctypes.c_int32),
+                ("float_gradients", ctypes.c_int32), ("top_k", ctypes.c_int64)]
+
+
+class TuneOptions(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_size_t)] + [(name, ctypes.c_int64) for name in ("batch", "heads", "kv_heads", "query_length", "key_length")] + [
+        ("exhaustive", ctypes.c_int32), ("seconds", ctypes.c_double)]
+
+
+class TuneResult(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_size_t), ("config", ctypes.c_char * 256), ("milliseconds", ctypes.c_double), ("measured", ctypes.c_int64), ("legal", ctypes.c_int64),
+                ("seconds", ctypes.c_double), ("kept", ctypes.c_int32)]
+
+
 FALLIBLE = {  # functions that return an error or NULL
     "landmark_device_open": [TEXT, POINTER],
     "landmark_device_synchronize": [POINTER],
     "landmark_runtime_create": [POINTER] * 3,
     "landmark_tensor_from_dlpack": [POINTER] * 2,
     "landmark_tensor_dense": [POINTER, ctypes.c_int, ctypes.c_int32, POINTER, POINTER],
+    "landmark_tune": [POINTER] * 4,
     "landmark_forward": [POINTER] * 3,
     "landmark_forward_prepare": [POINTER] * 4,
     "landmark_prepared_launch": [POINTER] * 2,
     "landmark_prepared_launch_on": [POINTER] * 7,
 }
-VOID = ("landmark_device_free", "landmark_runtime_free", "landmark_prepared_free", "landmark_error_free", "landmark_forward_arguments_init",
-        "landmark_runtime_options_init")
+FREE = ("landmark_device_free", "landmark_runtime_free", "landmark_prepared_free", "landmark_error_free")
 
 get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
 get_pointer.restype, get_pointer.argtypes = POINTER, [ctypes.py_object, TEXT]
@@ -47,7 +62,7 @@ class Landmark:
         lib.landmark_error_message.argtypes = [POINTER]
         for name, types in FALLIBLE.items():
             getattr(lib, name).restype, getattr(lib, name).argtypes = POINTER, types
-        for name in VOID:
+        for name in FREE:
             getattr(lib, name).restype, getattr(lib, name).argtypes = None, [POINTER]
 
     def call(self, name, *arguments):
@@ -75,12 +90,9 @@ class Landmark:
         return result
 
     def initial(self, structure, function):
-        """A structure as the library initialises it. It is read from memory enough for one that has grown since this was written."""
-        memory = ctypes.create_string_buffer(4096)
-        getattr(self.functions, function)(memory)
-        made = structure.from_buffer_copy(memory)
-        if made.size != ctypes.sizeof(structure):
-            raise RuntimeError(f"{function}: the library's structure has {made.size} bytes, this one {ctypes.sizeof(structure)}")
+        """A structure as the library initialises it, whose own may have grown since this was written."""
+        made = structure()
+        getattr(self.functions, function)(ctypes.byref(made), ctypes.c_size_t(ctypes.sizeof(structure)))
         return made
 
     def runtime_on(self, device, cache=""):
@@ -96,6 +108,16 @@ class Landmark:
         made = self.initial(Arguments, "landmark_forward_arguments_init")
         made.q, made.k, made.v, made.o, made.lse, made.block_size = q, k, v, o, lse, block
         return made
+
+    def tune(self, runtime, operation, head_dim, block, **sizes):
+        """Of a bf16 problem."""
+        problem, options = self.initial(Problem, "landmark_problem_init"), self.initial(TuneOptions, "landmark_tune_options_init")
+        result = self.initial(TuneResult, "landmark_tune_result_init")
+        problem.operation, problem.head_dim, problem.block_size = operation.encode(), head_dim, block
+        for name, value in sizes.items():
+            setattr(options, name, value)
+        self.call("landmark_tune", runtime, ctypes.byref(problem), ctypes.byref(options), ctypes.byref(result))
+        return result
 
     def forward(self, runtime, tensors, block, stream=None):
         """On q, k, v, o, lse that speak DLPack."""

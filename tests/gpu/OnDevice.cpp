@@ -53,6 +53,17 @@ GradientsOnDevice::GradientsOnDevice(const Device &device, const RandomBackward 
     call.dlse = random.dlse;
     dlse = copy(device, random.dlseBuffer, *call.dlse);
   }
+  call.deterministic = random.problem.deterministic;
+  if (call.deterministic)
+    return;
+  // As much as any schedule takes, full of NaN.
+  auto [batch, heads, rows, columns] = call.q.shape;
+  auto made = DeviceBuffer::allocate(device, std::size_t(batch * heads * ((rows + 15) / 16 * 16) * (columns + 2)) * sizeof(float));
+  REQUIRE(made);
+  scratch = std::move(*made);
+  REQUIRE(scratch.fill(0xff));
+  call.scratch = scratch.data();
+  call.scratchBytes = int64_t(scratch.size());
 }
 
 void GradientsOnDevice::download(RandomBackward &random) const {

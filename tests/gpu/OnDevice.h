@@ -33,7 +33,7 @@ public:
 
 private:
   OnDevice forward;
-  DeviceBuffer dO, dq, dk, dv, delta, dlse;
+  DeviceBuffer dO, dq, dk, dv, delta, dlse, scratch;
   BackwardArguments call;
 };
 

@@ -103,7 +103,7 @@ TEST_CASE("a kernel launches on its own problem only") {
 TEST_CASE("a backward's arguments are packed in the order of the kernels' interface") {
   Call call;
   call.arguments.phase = 5;
-  PackedBackwardArguments packed(call.arguments, 3);
+  PackedBackwardArguments packed(call.arguments, 3, /*adds=*/false);
   auto integer = [&](int index) { return *static_cast<int64_t *>(packed.pointers()[index]); };
   auto pointer = [&](int index) { return *static_cast<void **>(packed.pointers()[index]); };
   CHECK(pointer(0) == call.q.data());
@@ -120,6 +120,53 @@ TEST_CASE("a backward's arguments are packed in the order of the kernels' interf
   CHECK(integer(116) == 30);
   CHECK(*static_cast<float *>(packed.pointers()[117]) == 0.125f);
   CHECK(integer(118) == 3);
+}
+
+TEST_CASE("a backward that adds dq up has its scratch behind the gradients") {
+  Call call;
+  std::vector<float> scratch(2 * 4 * 112 * (64 + 2)); // 100 rows are 112
+  call.arguments.scratch = scratch.data();
+  PackedBackwardArguments packed(call.arguments, 3, /*adds=*/true);
+  auto integer = [&](int index) { return *static_cast<int64_t *>(packed.pointers()[index]); };
+  auto pointer = [&](int index) { return *static_cast<void **>(packed.pointers()[index]); };
+  CHECK(pointer(104) == call.dv.data());
+  CHECK(pointer(115) == scratch.data());
+  CHECK(integer(115 + 5) == 112);
+  CHECK(integer(115 + 7) == 4 * 112 * 64);
+  CHECK(pointer(126) == scratch.data() + 2 * 4 * 112 * 64);
+  CHECK(pointer(135) == scratch.data() + 2 * 4 * 112 * 65);
+  CHECK(integer(135 + 5) == 112);
+  CHECK(integer(144) == 0); // phase
+  CHECK(integer(147) == 3);
+  Config config{64, 64, 4, 2};
+  CHECK(*scratchBytesOf(call.arguments, config) == int64_t(scratch.size() * sizeof(float)));
+  CHECK(launchPrograms(call.arguments, config)->functions == 3);
+  CHECK(launchPrograms(call.arguments, config)->counts == std::array<int64_t, 3>{2 * 4 * 2, 2 * 2 * 3, 2 * 4 * 2});
+  call.arguments.deterministic = true;
+  CHECK(*scratchBytesOf(call.arguments, config) == 0);
+  CHECK(launchPrograms(call.arguments, config)->functions == 2);
+  call.arguments.deterministic = false;
+  call.arguments.q.shape[2] = int64_t(1) << 62;
+  CHECK_FALSE(scratchBytesOf(call.arguments, config));
+}
+
+TEST_CASE("the scratch of a backward is judged") {
+  alignas(16) static float scratch[64];
+  auto with = [](void *data, int64_t bytes) {
+    return refusal([=](Call &call) {
+      call.arguments.scratch = data;
+      call.arguments.scratchBytes = bytes;
+    });
+  };
+  CHECK(with(scratch, sizeof(scratch)) == "");
+  CHECK(with(nullptr, 0) == "");
+  CHECK_THAT(with(scratch, -1), StartsWith("scratch: got -1 bytes"));
+  CHECK_THAT(with(scratch + 1, 64), StartsWith("scratch: got data at") && Contains("16 bytes"));
+  CHECK_THAT(refusal([](Call &call) {
+               call.arguments.scratch = call.arguments.dq.data;
+               call.arguments.scratchBytes = 64;
+             }),
+             StartsWith("scratch: got memory that it shares with dq"));
 }
 
 TEST_CASE("programs of a backward cover the rows and the keys") {

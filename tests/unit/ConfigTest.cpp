@@ -37,10 +37,11 @@ std::optional<Problem> problemNamed(std::string_view text) {
   for (Operation operation : {Operation::Forward, Operation::Backward})
     for (DType dtype : {DType::BF16, DType::F16, DType::F32})
       for (bool floatGradients : {false, true})
-        for (int64_t headDim = 16; headDim <= 256; headDim += 8)
-          for (int64_t blockSize = 2; blockSize <= 512; ++blockSize)
-            if (Problem problem{operation, blockSize, headDim, dtype, floatGradients}; describe(problem) == text)
-              return problem;
+        for (bool deterministic : {false, true})
+          for (int64_t headDim = 16; headDim <= 256; headDim += 8)
+            for (int64_t blockSize = 2; blockSize <= 512; ++blockSize)
+              if (Problem problem{operation, blockSize, headDim, dtype, floatGradients, 0, false, deterministic}; describe(problem) == text)
+                return problem;
   return std::nullopt;
 }
 
@@ -321,4 +322,22 @@ TEST_CASE("a text that is no config is refused", "[config]") {
     CHECK(parsed.error().code == ErrorCode::InvalidArgument);
     CHECK_THAT(parsed.error().message, Catch::StartsWith("config: "));
   }
+}
+
+TEST_CASE("dq is added up in memory where the schedule can") {
+  Problem problem{Operation::Backward, 64, 128, DType::BF16};
+  auto adds = [](const Problem &problem, std::string_view chip) {
+    return addsQueryGradients(problem, defaultConfig(problem, target(chip)));
+  };
+  CHECK(adds(problem, "sm_90a"));
+  CHECK(adds(problem, "sm_80"));
+  CHECK_FALSE(adds(problem, "host"));
+  for (int64_t headDim : {16, 32, 64})
+    CHECK(adds({Operation::Backward, 64, headDim, DType::BF16}, "sm_90a"));
+  CHECK_FALSE(adds({Operation::Backward, 64, 96, DType::BF16}, "sm_90a"));  // half of it is no whole panel
+  CHECK_FALSE(adds({Operation::Backward, 64, 256, DType::BF16}, "sm_90a")); // two passes
+  CHECK_FALSE(adds({Operation::Backward, 200, 64, DType::BF16}, "sm_90a")); // longer than a key tile
+  CHECK_FALSE(adds({Operation::Forward, 64, 128, DType::BF16}, "sm_90a"));
+  problem.deterministic = true;
+  CHECK_FALSE(adds(problem, "sm_90a"));
 }

@@ -94,6 +94,7 @@ TEST_CASE("a kernel's key holds what decides its code and nothing else") {
                                                                 [](Problem &p) { p.dtype = DType::F16; },
                                                                 [](Problem &p) { p.operation = Operation::Backward; },
                                                                 [](Problem &p) { p.floatGradients = true; },
+                                                                [](Problem &p) { p.deterministic = true; },
                                                                 [](Problem &p) { p.topK = 3; }}) {
     Problem other = problem;
     change(other);

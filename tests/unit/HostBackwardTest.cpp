@@ -26,7 +26,7 @@ ForwardArguments forwardArguments(const RandomForward &random) {
 BackwardArguments backwardArguments(const RandomBackward &random) {
   const RandomForward &forward = random.forward;
   return {forward.q, forward.k, forward.v, forward.o, forward.lse, random.dO, random.dq, random.dk, random.dv, random.delta, random.problem.blockSize,
-          forward.semantics.phase, float(forward.semantics.scale), forward.semantics.qOffset, random.dlse};
+          forward.semantics.phase, float(forward.semantics.scale), forward.semantics.qOffset, random.dlse, random.problem.deterministic};
 }
 
 /// Runs forward and backward of one problem and checks errors and guards. Outputs start as NaN, so a row left out shows.

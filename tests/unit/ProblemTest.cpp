@@ -59,6 +59,9 @@ TEST_CASE("a problem's ranges are checked at both ends") {
   CHECK_THAT(message({.operation = static_cast<Operation>(99)}), Contains("operation"));
   CHECK(message({.operation = Operation::Backward, .floatGradients = true}) == "");
   CHECK_THAT(message({.floatGradients = true}), Contains("gradients"));
+  CHECK(message({.operation = Operation::Backward, .deterministic = true}) == "");
+  CHECK_THAT(message({.deterministic = true}), Contains("deterministic: forward always is"));
+  CHECK(describe(Problem{.operation = Operation::Backward, .deterministic = true}) == "backward L=64 D=128 bf16 deterministic");
 }
 
 TEST_CASE("a problem describes itself") {

@@ -3,6 +3,7 @@
 // The tuner, on the host.
 #include "TemporaryFolder.h"
 #include "landmark/Runtime.h"
+#include "tune/DecodeSubject.h"
 #include "tune/Tuner.h"
 
 #include <cstring>
@@ -48,7 +49,7 @@ TEST_CASE("candidates are legal, different, and hold the shipped default") {
                                         {Operation::Backward, DType::F16}}) {
           Problem one{operation, blockSize, headDim, dtype};
           INFO(describe(one) << " " << target.chip);
-          auto configs = legalConfigs(one, target);
+          auto configs = legalConfigs(one, target, defaultConfig(one, target));
           REQUIRE_FALSE(configs.empty());
           for (std::size_t i = 0; i < configs.size(); ++i) {
             REQUIRE(validate(configs[i], one, target));
@@ -89,10 +90,14 @@ TEST_CASE("tuning measures some configs, names the reason for the others, and is
   auto result = run(options, knobs);
   REQUIRE(result);
   CHECK(int(result->timings.size()) == last);
-  CHECK(result->candidates == int(legalConfigs(problem, Target{}).size()));
+  CHECK(result->candidates == int(legalConfigs(problem, Target{}, defaultConfig(problem, Target{})).size()));
   CHECK(int(result->timings.size() + result->rejections.size()) == result->candidates);
   CHECK(int(result->timings.size()) < result->candidates);
-  CHECK(result->best == result->timings.front().config);
+  CHECK(result->best == result->finals.front().config);
+  CHECK(result->finals.size() >= 4);
+  CHECK(result->finals.size() <= 5);
+  CHECK(std::any_of(result->finals.begin(), result->finals.end(),
+                    [&](const Timing &timing) { return timing.config == result->initial; }));
   for (std::size_t i = 1; i < result->timings.size(); ++i)
     CHECK(result->timings[i - 1].medianMs <= result->timings[i].medianMs);
   for (const Rejection &rejection : result->rejections)
@@ -236,6 +241,102 @@ TEST_CASE("the backward is tuned too, apart from the forward and by the type of 
   CHECK_FALSE(tune::find(folder.path, Device::host(), problem));
   gradients.floatGradients = false;
   CHECK_FALSE(tune::find(folder.path, Device::host(), gradients));
+}
+
+TEST_CASE("the steps of decoding are tuned as one step, and used by a retrieval with as many rows") {
+  TemporaryFolder folder;
+  Knobs knobs = knobsFor(folder.path);
+  Device host = Device::host();
+  Problem decode{Operation::Attend, 16, 32, DType::F32, /*floatGradients=*/false, /*topK=*/3};
+  Options options = quick();
+  options.workload = {.batch = 2, .heads = 4, .kvHeads = 2, .queryLength = 1, .keyLength = 1500};
+  auto steps = decodeSteps(host, decode, options.workload);
+  REQUIRE(steps);
+  REQUIRE(steps->size() == 2);
+  CHECK(steps->front().operation == Operation::ScoreTop);
+  CHECK(isRetrieval(steps->back().operation));
+
+  CacheOptions cacheOptions;
+  cacheOptions.blockSize = 16, cacheOptions.kvHeads = 2, cacheOptions.headDim = 32, cacheOptions.dtype = DType::F32;
+  cacheOptions.maxSequences = 2, cacheOptions.maxTokens = 1500, cacheOptions.budgetBytes = 64 << 20;
+  RetrievalOptions retrievalOptions;
+  retrievalOptions.queryHeads = 4, retrievalOptions.topK = 3, retrievalOptions.maxBatch = 2;
+  auto plan = RetrievalPlan::make(cacheOptions, retrievalOptions, host);
+  REQUIRE(plan);
+  for (const Problem &step : *steps)
+    for (bool rotates : {false, true}) {
+      Problem one = step;
+      one.rotates = rotates;
+      INFO(describe(one));
+      auto result = run(options, knobs, one);
+      INFO((result ? std::string() : result.error().message + "; " + result.error().notes.front()));
+      REQUIRE(result);
+      CHECK(result->initial == plan->config(one.operation, Target{}));
+      for (const Rejection &rejection : result->rejections)
+        CHECK_THAT(rejection.reason, Contains("predicted"));
+      if (rotates)
+        continue;
+      CHECK(scheduleFor(*plan, one.operation, host, knobs) == plan->config(one.operation, Target{}));
+      result->best.queryTile = 16; // not the plan's
+      REQUIRE(save(folder.path, host, *result));
+      CHECK(scheduleFor(*plan, one.operation, host, knobs) == result->best);
+    }
+
+  Problem foreign = steps->back(); // the step that these sizes do not take
+  foreign.operation = foreign.operation == Operation::Attend ? Operation::AttendPart : Operation::Attend;
+  auto refused = run(options, knobs, foreign);
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().message, Contains("got the step") && Contains("score_top and attend"));
+
+  RetrievalPlan other = *plan; // a result holds for its rows alone
+  other.maxQueries = 2;
+  CHECK(scheduleFor(other, Operation::ScoreTop, host, knobs) == other.config(Operation::ScoreTop, Target{}));
+  other = *plan;
+  other.queryHeads = 8;
+  CHECK(scheduleFor(other, Operation::ScoreTop, host, knobs) == other.config(Operation::ScoreTop, Target{}));
+
+  RuntimeOptions runtimeOptions;
+  runtimeOptions.cacheDir = folder.path / "of runtime";
+  Runtime runtime(host, runtimeOptions);
+  TuneOptions sizes{.batch = 2, .heads = 4, .kvHeads = 2, .keyLength = 1500};
+  auto tuned = runtime.tune(steps->front(), sizes);
+  REQUIRE(tuned);
+  CHECK(tuned->kept);
+}
+
+TEST_CASE("a retrieval takes only schedules that its plan can count on") {
+  CacheOptions cacheOptions;
+  cacheOptions.kvHeads = 8, cacheOptions.maxTokens = 65536;
+  RetrievalOptions options;
+  options.queryHeads = 32;
+  auto plan = RetrievalPlan::make(cacheOptions, options, Device::host());
+  REQUIRE(plan);
+  Operation attend = plan->attendStep();
+  Config planned = plan->config(attend, sm90a), other = planned;
+  CHECK(plan->takes(planned, attend, sm90a));
+  other.keyTile = 8; // not legal
+  CHECK_FALSE(plan->takes(other, attend, sm90a));
+  other = planned;
+  other.warps = 4, other.queryTile = 64; // rows that hold no list
+  plan->selects = false;
+  CHECK_FALSE(plan->takes(other, attend, sm90a));
+  plan->selects = true;
+  CHECK(plan->takes(other, attend, sm90a));
+}
+
+TEST_CASE("a step of decoding with a wrong result never wins") {
+  TemporaryFolder folder;
+  Problem one{Operation::ScoreTop, 16, 32, DType::F32, /*floatGradients=*/false, /*topK=*/3};
+  Options options = quick();
+  options.workload = {.batch = 1, .heads = 2, .kvHeads = 1, .queryLength = 1, .keyLength = 1500};
+  options.compile.templateFile = folder.path / "wrong.mlir";
+  std::string text = *templateText(one, defaultConfig(one, Target{}), {}), right = "%end = arith.maxsi";
+  REQUIRE(text.find(right) != text.npos);
+  text.replace(text.find(right), right.size(), "%end = arith.minsi"); // nothing may be chosen
+  writeWhole(options.compile.templateFile, text);
+  auto result = run(options, knobsFor(folder.path / "cache"), one);
+  REQUIRE_FALSE(result);
+  CHECK_THAT(result.error().notes.front(), Contains("query_tile=") && Contains("wrong result"));
 }
 
 TEST_CASE("sizes that nobody can run are refused") {

@@ -20,15 +20,16 @@ namespace landmark {
 /// register, and threads that differ there hold copies. With a split above 1 the warps are so many groups, each with all rows and its share of the blocks.
 struct FragmentLayout {
   int64_t rows = 0, blocks = 0, columns = 0, warps = 1, split = 1;
-  bool isSliced = false; ///< warps have all rows and a part of the columns each; then there is no split
+  bool isSliced = false; ///< warps, or with a split groups of them, have all rows and a part of the columns each; with a split there are no blocks
 
   /// Whether the sizes fit: 16 rows for each warp, or 8 of one; 8 columns.
   static bool isLegal(int64_t rows, int64_t columns, int64_t warps) {
     return (rows % (16 * warps) == 0 || (rows == 8 && warps == 1)) && columns % 8 == 0;
   }
 
-  int64_t rowWarps() const { return isSliced ? 1 : warps / split; }              ///< warps that share the rows
-  int64_t sliceColumns() const { return isSliced ? columns / warps : columns; } ///< of a warp
+  int64_t slices() const { return !isSliced ? 1 : split > 1 ? split : warps; }
+  int64_t rowWarps() const { return warps / (isSliced ? slices() : split); } ///< warps that share the rows
+  int64_t sliceColumns() const { return columns / slices(); }                ///< of a warp
   int64_t rowTiles() const { return (rows + 8) / (16 * rowWarps()); }           ///< 16-row tiles of one warp, the only one perhaps of 8 rows
   int64_t rowRegisters() const { return rows ? rows / (8 * rowWarps()) : 1; }
   int64_t blockRegisters() const { return blocks ? blocks / split : 1; }

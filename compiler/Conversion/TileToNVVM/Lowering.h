@@ -63,7 +63,7 @@ struct ThreadBuilder : mlir::ImplicitLocOpBuilder {
   }
   Value firstColumn(const FragmentLayout &layout) { ///< what lane and warp give a column
     Value inQuadPart = shiftLeft(inQuad(), 1);
-    return layout.isSliced ? add(mul(warp(), i32(layout.sliceColumns())), inQuadPart) : inQuadPart;
+    return layout.isSliced ? add(mul(slice(layout), i32(layout.sliceColumns())), inQuadPart) : inQuadPart;
   }
   /// Where a warp's rows of a slot begin, for tiles of this layout.
   Value warpRows(Value slot, const FragmentLayout &layout, int64_t rowBytes) {
@@ -72,6 +72,8 @@ struct ThreadBuilder : mlir::ImplicitLocOpBuilder {
   /// Number of the warp among those that share the rows, and of its group among those that share the blocks.
   Value rowWarp(const FragmentLayout &layout) { return layout.split == 1 ? warp() : remainder(warp(), layout.rowWarps()); }
   Value splitGroup(const FragmentLayout &layout) { return divide(warp(), layout.rowWarps()); }
+  /// Number of the warp's slice of the columns.
+  Value slice(const FragmentLayout &layout) { return layout.rowWarps() == 1 ? warp() : splitGroup(layout); }
 
   Value sharedOffset(Value pointer, Value bytes); ///< pointer + bytes in shared memory
   Value extract(Value aggregate, int64_t index) { return mlir::LLVM::ExtractValueOp::create(*this, aggregate, index); }
@@ -121,6 +123,8 @@ int64_t rowPitch(tile::BufferType type);
 void populateDotPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateWgmmaPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateMemoryPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
+/// `vectorAdds`: four floats are added to memory at once.
+void populateFragmentPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter, bool vectorAdds);
 void populateRotatePatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateRingPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);
 void populateClusterPatterns(mlir::RewritePatternSet &patterns, const FragmentTypeConverter &converter);

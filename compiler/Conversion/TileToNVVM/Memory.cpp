@@ -2,7 +2,7 @@
 //
 // Between global memory and shared memory or registers. A view's rows may start at any address: rows of 16-byte pieces are copied asynchronously where every
 // row starts on 16 bytes, and element by element otherwise. That is decided at run time; strides never make another kernel.
-#include "compiler/Conversion/TileToNVVM/Lowering.h"
+#include "compiler/Conversion/TileToNVVM/GlobalRows.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -13,42 +13,6 @@ using namespace mlir;
 
 namespace landmark {
 namespace {
-
-/// Rows of one head of a view in global memory.
-class GlobalRows {
-public:
-  GlobalRows(ThreadBuilder &b, Value view, Value batch, Value head)
-      : bytes(cast<MemRefType>(view.getType()).getElementTypeBitWidth() / 8) {
-    auto metadata = memref::ExtractStridedMetadataOp::create(b, view);
-    auto stride = [&](int64_t dim) { return b.mul(b.toI64(metadata.getStrides()[dim]), b.i64(bytes)); };
-    Value start = b.toI64(memref::ExtractAlignedPointerAsIndexOp::create(b, view));
-    Value batchStride = stride(0), headStride = stride(1);
-    rowStride = stride(2);
-    base = b.add(start, b.add(b.mul(b.toI64(batch), batchStride), b.mul(b.toI64(head), headStride)));
-    addresses = b.bitOr(base, rowStride);
-  }
-
-  /// Whether every row starts on a multiple of `alignment` bytes, a power of two.
-  Value alignedTo(ThreadBuilder &b, int64_t alignment) {
-    Value low = b.bitAnd(addresses, b.i64(alignment - 1));
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, low, b.i64(0));
-  }
-
-  /// Pointer to column `column` of row `row + further`, both i32: rows are fewer than 2^31, the offset is not (C8).
-  Value pointer(ThreadBuilder &b, Value row, Value column, int64_t further = 0) {
-    Value offset = arith::ExtUIOp::create(b, b.getI64Type(), b.mul(column, b.i32(bytes)));
-    Value wideRow = arith::ExtSIOp::create(b, b.getI64Type(), row);
-    Value address = b.add(b.add(base, b.mul(wideRow, rowStride)), offset);
-    if (further)
-      address = b.add(address, b.mul(rowStride, b.i64(further)));
-    return LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Global)), address);
-  }
-
-  const int64_t bytes; ///< of an element
-
-private:
-  Value base, rowStride, addresses;
-};
 
 /// Column of a thread's register number `columnRegister` of a row; 0 where rows have but one.
 Value columnOf(ThreadBuilder &b, const FragmentLayout &layout, int64_t columnRegister) {
@@ -376,7 +340,7 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
       for (int64_t i = 0; i < layout.rowRegisters(); ++i)
         store(b.add(b.firstRow(layout), b.i32(FragmentLayout::rowConstant(i))), adaptor.getValue().slice(i * perRow, perRow));
     };
-    auto storeNarrow = [&](ThreadBuilder &b) {
+    auto storeNarrow = [&](ThreadBuilder &b, Value pairsFit) {
       storeRows(b, [&](Value inTile, ValueRange values) {
         auto [row, isThere] = locate(b, op, inTile);
         guarded(b, both(b, writes, isThere), [&] { storeRow(b, rows, row, layout, values, pairsFit); });
@@ -388,9 +352,9 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
       b.setInsertionPointToStart(branch.thenBlock());
       storeRows(b, [&](Value inTile, ValueRange values) { storeWideRow(b, op, rows, inTile, layout, values, writes); });
       b.setInsertionPointToStart(branch.elseBlock());
-      storeNarrow(b);
+      storeNarrow(b, Value()); // rare: code that assembles fast is worth more than pairs
     } else {
-      storeNarrow(b);
+      storeNarrow(b, pairsFit);
     }
     rewriter.eraseOp(op);
     return success();
@@ -416,9 +380,10 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
     guarded(b, both(b, writes, isThere), [&, row = row] {
       Value column = b.shiftLeft(b.inQuad(), 3);
       if (layout.isSliced)
-        column = b.add(b.mul(b.warp(), b.i32(layout.sliceColumns())), column);
+        column = b.add(b.mul(b.slice(layout), b.i32(layout.sliceColumns())), column);
+      Value start = rows.pointer(b, row, column);
       for (auto [number, piece] : llvm::enumerate(pieces))
-        LLVM::StoreOp::create(b, piece, rows.pointer(b, row, b.add(column, b.i32(32 * number))), 16);
+        LLVM::StoreOp::create(b, piece, rows.further(b, start, 32 * number), 16);
     });
   }
 
@@ -437,11 +402,19 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
   }
 
   static void storeRow(ThreadBuilder &b, GlobalRows &rows, Value row, const FragmentLayout &layout, ValueRange values, Value pairsFit) {
-    if (!pairsFit) {
-      for (auto [number, value] : llvm::enumerate(values))
-        LLVM::StoreOp::create(b, value, rows.pointer(b, row, columnOf(b, layout, number)), rows.bytes);
-      return;
-    }
+    Value start = rows.pointer(b, row, columnOf(b, layout, 0));
+    auto at = [&](int64_t number) { return rows.further(b, start, FragmentLayout::columnConstant(number)); };
+    auto storeElements = [&] {
+      for (auto [number, value] : llvm::enumerate(values)) {
+        int64_t elements = isa<VectorType>(value.getType()) ? 2 : 1;
+        for (int64_t e = 0; e < elements; ++e) {
+          Value element = elements == 1 ? value : vector::ExtractOp::create(b, value, e);
+          LLVM::StoreOp::create(b, element, at(elements * number + e), rows.bytes);
+        }
+      }
+    };
+    if (!pairsFit)
+      return storeElements();
     auto branch = scf::IfOp::create(b, pairsFit, /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
@@ -455,13 +428,9 @@ struct LowerStore : OpConversionPattern<tile::StoreOp> {
       return;
     }
     for (auto [number, pair] : llvm::enumerate(values))
-      LLVM::StoreOp::create(b, pair, rows.pointer(b, row, columnOf(b, layout, 2 * number)), 4);
+      LLVM::StoreOp::create(b, pair, at(2 * number), 4);
     b.setInsertionPointToStart(branch.elseBlock());
-    for (auto [number, pair] : llvm::enumerate(values))
-      for (int64_t e = 0; e < 2; ++e) {
-        Value element = vector::ExtractOp::create(b, pair, e);
-        LLVM::StoreOp::create(b, element, rows.pointer(b, row, columnOf(b, layout, 2 * number + e)), 2);
-      }
+    storeElements();
   }
 };
 

@@ -139,7 +139,7 @@ struct LowerBarrier : Lowering<tile::BarrierOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::BarrierOp op, Adaptor, ThreadBuilder &b) const override {
     Value group = b.divide(b.warp(), op.getWarps());
-    NVVM::BarrierOp::create(b, TypeRange(), b.add(group, b.i32(8)), b.i32(32 * static_cast<int64_t>(op.getWarps())), NVVM::BarrierReductionAttr(), Value());
+    NVVM::BarrierOp::create(b, TypeRange(), b.add(group, b.i32(op.getWarps() <= 4 ? 8 : 12)), b.i32(32 * static_cast<int64_t>(op.getWarps())), NVVM::BarrierReductionAttr(), Value());
     return success();
   }
 };

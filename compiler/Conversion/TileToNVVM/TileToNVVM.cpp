@@ -138,6 +138,8 @@ void narrow(scf::ForOp loop) {
 }
 
 struct ConvertTileToNVVM : impl::ConvertTileToNVVMBase<ConvertTileToNVVM> {
+  using Base::Base;
+
   /// What the patterns take for granted of the scheduled form.
   static WalkResult verifyScheduled(mlir::Operation *op) {
     auto isUnlaid = [](Type type) {
@@ -162,6 +164,7 @@ struct ConvertTileToNVVM : impl::ConvertTileToNVVMBase<ConvertTileToNVVM> {
     populateDotPatterns(patterns, converter);
     populateWgmmaPatterns(patterns, converter);
     populateMemoryPatterns(patterns, converter);
+    populateFragmentPatterns(patterns, converter, vectorAdds);
     populateRingPatterns(patterns, converter);
     populateRotatePatterns(patterns, converter);
     populateClusterPatterns(patterns, converter);

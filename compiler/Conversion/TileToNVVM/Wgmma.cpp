@@ -70,7 +70,7 @@ struct Instruction {
 struct ProductForm {
   int64_t columns;
   bool isLeftTransposed, isRightTransposed; ///< their depth does not run along their rows
-  bool startsAtZero, isAsync;
+  bool startsAtZero, isAsync, isJoined;
 };
 
 bool isZero(Value tile) {
@@ -111,7 +111,8 @@ public:
       inputs.append(instruction.left.size(), instruction.left.size() == 1 ? "l" : "r");
       inputs.push_back("l");
     }
-    text += " wgmma.commit_group.sync.aligned;";
+    if (!form.isJoined)
+      text += " wgmma.commit_group.sync.aligned;";
     text += form.isAsync ? " }" : " wgmma.wait_group.sync.aligned 0; }";
     SmallVector<Value> values(count);
     for (auto [number, value] : llvm::enumerate(callAssembly(b, text, constraints(count, inputs), operands, count)))
@@ -158,11 +159,13 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
       return failure();
     ThreadBuilder b(op.getLoc(), rewriter);
     tile::BufferType rightType = cast<tile::SlotType>(op.getB().getType()).getBuffer();
-    int64_t columns = op.getTranspose() ? rightType.getRows() / layoutOf(op.getType()).split : rightType.getColumns();
+    FragmentLayout layout = layoutOf(op.getType());
+    int64_t columns = op.getTranspose() ? rightType.getRows() / layout.split : rightType.getColumns() / layout.slices();
     // Values lie with their columns side by side, keys with their depth.
-    ProductForm form{columns, op.getTransposed(), /*isRightTransposed=*/!op.getTranspose(), isZero(op.getAcc()), op.getAsync()};
+    ProductForm form{columns, op.getTransposed(), /*isRightTransposed=*/!op.getTranspose(), isZero(op.getAcc()), op.getAsync(), op.getJoined()};
     SmallVector<Instruction> instructions = op.getTranspose()    ? multiplyKeys(b, op, adaptor, columns)
                                             : op.getTransposed() ? multiplyTransposed(b, op, adaptor)
+                                            : layout.isSliced    ? multiplySlices(b, op, adaptor, columns)
                                                                  : multiplyValues(b, op, adaptor);
     ProductAssembly assembly(b, rightType.getElementType().isF16() ? "f16" : "bf16", form);
     SmallVector<Value> results = assembly.emit(instructions, adaptor.getAcc());
@@ -203,6 +206,20 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
     SmallVector<Instruction> instructions;
     for (int64_t step = 0; step < perRow / 2; ++step)
       instructions.push_back({{word(0, 2 * step), word(1, 2 * step), word(0, 2 * step + 1), word(1, 2 * step + 1)}, right.at(right.rowOffset(step))});
+    return instructions;
+  }
+
+  /// Weights from shared memory, all rows for each group of four warps, and its share of the columns.
+  static SmallVector<Instruction> multiplySlices(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor, int64_t columns) {
+    tile::BufferType leftType = bufferOf(op.getA()), rightType = bufferOf(op.getB());
+    FragmentLayout layout = layoutOf(op.getType());
+    int64_t chunks = columns / 8, panel = rightType.getSwizzle().getPanel();
+    int64_t bytes = chunks % panel == 0 ? chunks / panel * rightType.getRows() * rowPitch(rightType) : 16 * chunks;
+    Value slice = b.mul(uniform(b, op, [&] { return b.slice(layout); }), b.i32(bytes));
+    PanelDescriptor left(b, adaptor.getA().front(), leftType, false), right(b, b.sharedOffset(adaptor.getB().front(), slice), rightType, true);
+    SmallVector<Instruction> instructions;
+    for (int64_t step = 0; step < leftType.getColumns() / 16; ++step)
+      instructions.push_back({{left.at(left.depthOffset(step))}, right.at(right.rowOffset(step))});
     return instructions;
   }
 

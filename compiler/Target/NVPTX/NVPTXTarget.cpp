@@ -40,7 +40,7 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(llvm::S
     return llvm::createStringError(error);
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
-  // st.async, by which programs of a cluster send (tile.cluster_sum), came with PTX ISA 8.1, which is not the least that knows these chips.
+  // Vectors in red (tile.store of fragments that adds) and st.async (tile.cluster_sum) came with PTX ISA 8.1, a version after the chip.
   llvm::StringRef features = chip.starts_with("sm_90") ? "+ptx81" : "";
   std::unique_ptr<llvm::TargetMachine> machine(
       target->createTargetMachine(triple, chip, features, options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Less));

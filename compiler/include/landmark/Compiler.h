@@ -64,6 +64,9 @@ struct TensorMap {
 ///     dO           view of rank 4
 ///     dLSE, delta  views of rank 3, float32; dLSE has no rows where the log-sum-exp is not differentiated
 ///     dQ, dK, dV   views of rank 4
+///   backward that adds dq up in memory only (addsQueryGradients(); templates/backward_add.mlir), in scratch of the caller's, rows rounded up to 16:
+///     SUM          view of rank 4, float32, of fragments (tile.write_fragments)
+///     ROW_LSE, ROW_DELTA  views of rank 3, float32
 ///   steps of a forward with a gate threshold only (templates/forward_gates.mlir):
 ///     MASKS        view of rank 3, int32
 ///     LISTS, COUNTS views of rank 4, int32
@@ -95,7 +98,7 @@ struct Kernel {
   /// Host only: runs one program. Safe to call from many threads at once. Valid while this object (or a copy) lives.
   using HostEntry = void (*)(void **arguments, int64_t program);
   struct Function {
-    std::string name;        ///< symbol: "landmark_forward"; "landmark_backward_queries", "landmark_backward_keys"
+    std::string name;        ///< symbol: "landmark_forward"; "landmark_backward_queries", "landmark_backward_keys", or "landmark_backward_prepare", "..._keys", "..._finish"
     int64_t sharedBytes = 0; ///< CUDA only: dynamic shared memory to launch with
     /// CUDA only: waits by itself for the kernel before it in its stream, and so may be launched before that one has ended (CUDA driver API,
     /// "programmatic stream serialization").

@@ -38,6 +38,7 @@ struct Problem {
   bool floatGradients = false; ///< backward: dq, dk and dv are float32 whatever `dtype` is
   int64_t topK = 0;            ///< retrieval only: blocks to select; 1 .. maxTopK
   bool rotates = false;        ///< retrieval only, where keys are read: a rotary embedding is applied to queries and keys on load
+  bool deterministic = false;  ///< backward only: the same bits in every run, as the host's always are; else dq may be added up in any order where that is faster
 
   DType gradientType() const { return floatGradients ? DType::F32 : dtype; } ///< of dq, dk and dv
 

@@ -174,14 +174,17 @@ Expected<Result> benchmarkBackward(const Options &options, Runtime &runtime, con
                                    Inputs forward) {
   GradientInputs inputs{std::move(forward), {}};
   inputs.dO = randomTensor(problem.dtype, inputs.forward.q.shape, options.seed * 3 + 5003);
-  auto space = GradientWorkspace::create(runtime, inputs, problem.gradientType());
+  auto space = GradientWorkspace::create(runtime, inputs, problem.gradientType(), problem.deterministic);
   if (!space)
     return space.error();
   Stopwatch compiling;
   auto kernel = runtime.backward(problem, compileOptions);
   if (!kernel)
     return kernel.error();
-  auto result = time(options, *kernel, compiling.milliseconds(), *space);
+  double compileTime = compiling.milliseconds();
+  if (auto made = space->makeScratch(*kernel); !made)
+    return made.error();
+  auto result = time(options, *kernel, compileTime, *space);
   if (!result)
     return result;
   auto outputs = space->downloadForward();

@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 
 Error refuse(std::string why) { return {ErrorCode::InvalidArgument, "--all-configs: " + std::move(why)}; }
 
-constexpr const char *members[] = {"operation", "block_size", "head_dim", "dtype", "gradient_dtype", "top_k", "target", "config"};
+constexpr const char *members[] = {"operation", "block_size", "head_dim", "dtype", "gradient_dtype", "deterministic", "top_k", "target", "config"};
 
 /// One object for each combination of the arrays' elements.
 std::vector<Json> expand(const Json &entry) {
@@ -73,6 +73,11 @@ Expected<Problem> problemOf(const Json &entry) {
     if (!number)
       return number.error();
     *member = *number;
+  }
+  if (entry.contains("deterministic")) {
+    if (!entry["deterministic"].is_boolean())
+      return refuse(fmt::format("\"deterministic\": got {}; it must be true or false", entry["deterministic"].dump()));
+    problem.deterministic = entry["deterministic"];
   }
   return problem.parse();
 }

@@ -34,6 +34,10 @@ void addGradientType(CLI::App &app, std::string &type) {
   app.add_option("--gradient-dtype", type, "backward: type of dq, dk and dv, that of q or f32 (default: that of q)");
 }
 
+void addDeterministic(CLI::App &app, bool &deterministic) {
+  app.add_flag("--deterministic", deterministic, "backward: the same bits in every run, where dq could be added up in any order");
+}
+
 Expected<bool> parseGradientType(const std::string &type, Operation operation, DType dtype) {
   if (type.empty())
     return false;
@@ -60,6 +64,7 @@ void ProblemOptions::addTo(CLI::App &app) {
       ->capture_default_str();
   app.add_option("--dtype", dtype, "Type of q, k, v and o: bf16, f16 or f32")->capture_default_str();
   addGradientType(app, gradientType);
+  addDeterministic(app, deterministic);
 }
 
 Expected<Problem> ProblemOptions::parse() const {
@@ -72,7 +77,7 @@ Expected<Problem> ProblemOptions::parse() const {
   auto floatGradients = parseGradientType(gradientType, *parsedOperation, *parsedType);
   if (!floatGradients)
     return floatGradients.error();
-  Problem problem{*parsedOperation, blockSize, headDim, *parsedType, *floatGradients, isRetrieval(*parsedOperation) ? topK : 0};
+  Problem problem{*parsedOperation, blockSize, headDim, *parsedType, *floatGradients, isRetrieval(*parsedOperation) ? topK : 0, /*rotates=*/false, deterministic};
   if (auto legal = validate(problem); !legal)
     return legal.error();
   return problem;

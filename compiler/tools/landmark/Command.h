@@ -46,6 +46,7 @@ struct ProblemOptions {
   int64_t headDim = 128;
   std::string dtype = "bf16";
   std::string gradientType;
+  bool deterministic = false;
   int64_t topK = 4; ///< of the steps of retrieval
 
   void addTo(CLI::App &app);
@@ -57,6 +58,9 @@ Expected<void> refuseSteps(Operation operation);
 
 /// Declares the positional argument that names the operation.
 void addOperation(CLI::App &app, std::string &operation);
+
+/// Declares --deterministic.
+void addDeterministic(CLI::App &app, bool &deterministic);
 
 /// Declares --gradient-dtype.
 void addGradientType(CLI::App &app, std::string &type);

@@ -192,7 +192,7 @@ Command addCompile(CLI::App &app) {
   auto *list = command->add_option(
       "--all-configs", options->list,
       "JSON list of kernels to compile into the folder -o, a bundle for LANDMARK_BUNDLE: [{\"target\": \"sm_90a\", "
-      "\"head_dim\": [64, 128], ...}], with operation, block_size, dtype, gradient_dtype, top_k and config");
+      "\"head_dim\": [64, 128], ...}], with operation, block_size, dtype, gradient_dtype, deterministic, top_k and config");
   list->excludes(command->get_option("operation"));
   command->get_option("operation")->required(false);
   command->add_option("--top-k,-k", options->problem.topK, "Blocks to select, for the steps of retrieval: 1 to 128")->capture_default_str();

@@ -43,7 +43,7 @@ Expected<void> makeRoom(const Device &device, std::size_t bytes, DeviceBuffer &b
 
 } // namespace
 
-Expected<GradientWorkspace> GradientWorkspace::create(Runtime &runtime, const GradientInputs &inputs, DType gradient) {
+Expected<GradientWorkspace> GradientWorkspace::create(Runtime &runtime, const GradientInputs &inputs, DType gradient, bool deterministic) {
   const Device &device = runtime.device();
   auto made = Workspace::create(device, inputs.forward);
   if (!made)
@@ -97,13 +97,25 @@ Expected<GradientWorkspace> GradientWorkspace::create(Runtime &runtime, const Gr
                 told.qOffset};
   if (inputs.dlse)
     space.call.dlse = rowsAt(space.dlse);
+  space.call.deterministic = deterministic;
   if (auto legal = validate(space.call, device); !legal)
     return legal.error();
   return space;
 }
 
+Expected<void> GradientWorkspace::makeScratch(const BackwardKernel &kernel) {
+  auto bytes = kernel.scratchBytes(call);
+  if (!bytes)
+    return bytes.error();
+  if (auto made = makeRoom(kernel.device(), std::size_t(*bytes), scratch); !made)
+    return made;
+  call.scratch = scratch.data();
+  call.scratchBytes = *bytes;
+  return scratch.fill(0xff);
+}
+
 Expected<void> GradientWorkspace::poison() {
-  for (DeviceBuffer *buffer : {&delta, &dq, &dk, &dv})
+  for (DeviceBuffer *buffer : {&delta, &dq, &dk, &dv, &scratch})
     if (auto done = buffer->fill(0xff); !done)
       return done;
   return {};

@@ -22,7 +22,10 @@ struct Gradients {
 class GradientWorkspace {
 public:
   /// Uploads the inputs, runs the forward where its outputs are not given, and makes room for gradients of type `gradient`.
-  static Expected<GradientWorkspace> create(Runtime &runtime, const GradientInputs &inputs, DType gradient);
+  static Expected<GradientWorkspace> create(Runtime &runtime, const GradientInputs &inputs, DType gradient, bool deterministic);
+
+  /// Makes room for what the kernel adds up in memory.
+  Expected<void> makeScratch(const BackwardKernel &kernel);
 
   /// Fills gradients and scratch with 0xff bytes, which are NaN in every type.
   Expected<void> poison();
@@ -35,7 +38,7 @@ private:
   explicit GradientWorkspace(Workspace forward) : forward(std::move(forward)) {}
 
   Workspace forward;
-  DeviceBuffer dO, dlse, delta, dq, dk, dv;
+  DeviceBuffer dO, dlse, delta, dq, dk, dv, scratch;
   BackwardArguments call;
 };
 

@@ -15,6 +15,7 @@ namespace {
 
 struct Options {
   std::string operation, input, output, gradientType;
+  bool deterministic = false;
   std::string device = "auto";
   std::optional<int64_t> blockSize, phase, qOffset;
   std::optional<double> scale;
@@ -231,11 +232,9 @@ Expected<void> runBackward(const Options &options, const Device &device, TensorF
   if (!floatGradients)
     return floatGradients.error();
   Runtime runtime(device);
-  auto space = GradientWorkspace::create(runtime, *inputs, *floatGradients ? DType::F32 : inputs->forward.q.dtype);
+  auto space = GradientWorkspace::create(runtime, *inputs, *floatGradients ? DType::F32 : inputs->forward.q.dtype, options.deterministic);
   if (!space)
     return space.error();
-  if (auto done = space->poison(); !done)
-    return done.error();
   Problem problem = problemOf(space->arguments());
   auto compileOptions = options.kernel.parse(problem, device.target());
   if (!compileOptions)
@@ -245,6 +244,10 @@ Expected<void> runBackward(const Options &options, const Device &device, TensorF
   if (!kernel)
     return kernel.error();
   double compileTime = compiling.milliseconds();
+  if (auto made = space->makeScratch(*kernel); !made)
+    return made.error();
+  if (auto done = space->poison(); !done)
+    return done.error();
   if (auto done = launch(*kernel, space->arguments(), inputs->forward, compileTime); !done)
     return done.error();
   auto gradients = space->download();
@@ -291,6 +294,7 @@ Command addRun(CLI::App &app) {
       ->required();
   command->add_option("--output,-o", options->output, "File to write o and lse, or dq, dk and dv to");
   addGradientType(*command, options->gradientType);
+  addDeterministic(*command, options->deterministic);
   command->add_option("--block-size,-L", options->blockSize, "Tokens of a block (default: block_size of the metadata)");
   command->add_option("--phase", options->phase,
                       "Tokens of the first block that precede key 0 (default: phase of the metadata, else 0)");

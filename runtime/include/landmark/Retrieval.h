@@ -9,12 +9,18 @@
 #include "landmark/LandmarkCache.h"
 #include "landmark/Runtime.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 namespace landmark {
+
+struct RetrievalPlan;
+namespace tune {
+class DecodeSubject;
+}
 
 /// Which rows share a selection of blocks. Where rows share one, blocks are ranked by the maximum, over those rows, of
 /// the softmax of their landmarks' logits over all blocks that may be chosen.
@@ -103,6 +109,11 @@ public:
   int64_t launches(int64_t queries) const;
 
 private:
+  friend class tune::DecodeSubject;
+  using KernelOf = std::function<Expected<std::shared_ptr<const LoadedKernel>>(Operation step)>;
+  /// Of kernels from anywhere, which fit the plan.
+  static Expected<Retrieval> create(const LandmarkCache &cache, const RetrievalPlan &plan, const KernelOf &kernelOf);
+
   struct State;
   explicit Retrieval(std::unique_ptr<State> state);
   std::unique_ptr<State> state;

@@ -68,8 +68,10 @@ struct GatedTiles {
 ///     delta          the same shape: scratch that is overwritten (float32), so that a launch allocates nothing
 ///
 /// q, k, v, o and dO have one element type; dq, dk and dv have that type too, or are all float32. Strides are as free as forward()'s; dq, dk, dv and delta
-/// share no memory with anything else. A landmark's gradient of v is exactly 0, as is all that concerns a row that sees nothing. Two calls with the same arguments give
-/// the same bits: nothing is added up in an order that differs from run to run.
+/// share no memory with anything else. A landmark's gradient of v is exactly 0, as is all that concerns a row that sees nothing.
+///
+/// On a GPU programs may add dq up in memory, in an order that differs from run to run, and dq then in its rounding: that is faster, and takes `scratch`. With `deterministic` two calls with
+/// the same arguments give the same bits, as they always do on the host.
 struct BackwardArguments {
   TensorView q;
   TensorView k;
@@ -86,6 +88,11 @@ struct BackwardArguments {
   std::optional<float> scale = std::nullopt;
   std::optional<int64_t> qOffset = std::nullopt;
   std::optional<RowsView> dlse = std::nullopt;
+  bool deterministic = false;
+  /// Scratch on the device, aligned to 16 bytes, overwritten by every launch. How much it takes says backwardScratchBytes() of the runtime or scratchBytes() of
+  /// the kernel: 4 (D + 2) bytes for each row of q (rounded up to 16 for each head), or none.
+  void *scratch = nullptr;
+  int64_t scratchBytes = 0;
 };
 
 /// Judges everything that can be judged without a kernel. The error names the argument, what it got and what is
@@ -98,6 +105,7 @@ LANDMARK_API Problem problemOf(const ForwardArguments &arguments);
 LANDMARK_API Problem problemOf(const BackwardArguments &arguments);
 
 class LoadedKernel;
+struct RetrievalPlan;
 
 /// Other memory for a prepared call. Null for an empty tensor alone.
 struct ForwardPointers {
@@ -160,7 +168,8 @@ private:
   std::shared_ptr<const LoadedKernel> gates; ///< what marks and lists tiles for `shared`; null without a threshold
 };
 
-/// Other memory for a prepared backward; dlse where it was prepared with one.
+/// Other memory for a prepared backward; dlse where it was prepared with one. The scratch stays the same, so that of launches with one that takes any one must be done
+/// before the next begins.
 struct BackwardPointers {
   void *q = nullptr;
   void *k = nullptr;
@@ -188,13 +197,16 @@ private:
   std::shared_ptr<const State> shared;
 };
 
-/// A compiled backward on its device; in all else as ForwardKernel. A launch queues two functions on the stream.
+/// A compiled backward on its device; in all else as ForwardKernel. A launch queues two or three functions on the stream.
 class LANDMARK_API BackwardKernel {
 public:
   const Kernel &kernel() const;
   const Device &device() const;
   Expected<void> launch(const BackwardArguments &arguments, void *stream = nullptr) const;
   Expected<PreparedBackward> prepare(const BackwardArguments &arguments) const;
+
+  /// Scratch that a launch on `arguments` needs.
+  Expected<int64_t> scratchBytes(const BackwardArguments &arguments) const;
 
 private:
   friend struct KernelHandle;
@@ -232,6 +244,8 @@ public:
   /// As ForwardKernel's, of the kernel that forward(arguments) runs.
   Expected<int64_t> gateScratchBytes(const ForwardArguments &arguments);
   Expected<GatedTiles> gatedTiles(const ForwardArguments &arguments);
+  /// As BackwardKernel's scratchBytes, of the kernel that backward(arguments) runs; the scratch in `arguments` may still be none.
+  Expected<int64_t> backwardScratchBytes(const BackwardArguments &arguments);
 
   /// Finds the fastest schedule for a problem on this device by measurement and keeps it beside the cache
   /// (docs/tuning.md): later requests that name no config get it, of this Runtime too. Takes as long as many
@@ -242,7 +256,8 @@ private:
   friend class Retrieval;
   Expected<ForwardKernel> kernelFor(const ForwardArguments &arguments, const CompileOptions &options);
   Expected<BackwardKernel> kernelFor(const BackwardArguments &arguments, const CompileOptions &options);
-  Expected<std::shared_ptr<const LoadedKernel>> kernelFor(const Problem &problem, const CompileOptions &options);
+  /// A step of retrieval, with the schedule that was tuned for it, else the plan's.
+  Expected<std::shared_ptr<const LoadedKernel>> kernelFor(const RetrievalPlan &plan, Operation step);
 
   struct State;
   std::unique_ptr<State> state;

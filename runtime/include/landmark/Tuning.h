@@ -22,7 +22,7 @@ struct TuneOptions {
 
 struct TuneResult {
   Config config;           ///< the fastest
-  double milliseconds = 0; ///< the median of its launches
+  double milliseconds = 0; ///< the median of its launches, in turns with those of the next best
   int64_t measured = 0, legal = 0;
   double seconds = 0;
   bool kept = false; ///< for later processes, beside the cache

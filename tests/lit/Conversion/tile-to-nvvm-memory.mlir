@@ -71,7 +71,8 @@ gpu.module @kernels {
 
 // -----
 
-// Where rows start on 16 bytes four lanes exchange their pairs of four column tiles, whether their rows are there or not, and each writes 16 bytes of a row.
+// Where rows start on 16 bytes four lanes exchange their pairs of four column tiles, whether their rows are there or not, and each writes 16 bytes of a row; elsewhere
+// single elements go out. Addresses are a row's first one and constants.
 // CHECK-LABEL: @store_pieces(
 // CHECK: arith.constant 15 : i64
 // CHECK: scf.if
@@ -84,7 +85,14 @@ gpu.module @kernels {
 // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<1>
 // CHECK: } else {
 // CHECK-NOT: nvvm.shfl.sync
-// CHECK-COUNT-4: llvm.store %{{.*}}, %{{.*}} {alignment = 4 : i64} : vector<2xbf16>, !llvm.ptr<1>
+// CHECK: %[[START:.*]] = llvm.inttoptr
+// CHECK: llvm.store %{{.*}}, %[[START]] {alignment = 2 : i64} : bf16, !llvm.ptr<1>
+// CHECK: %[[NEXT:.*]] = llvm.getelementptr %[[START]][2]
+// CHECK: llvm.store %{{.*}}, %[[NEXT]] {alignment = 2 : i64} : bf16, !llvm.ptr<1>
+// CHECK: llvm.getelementptr %[[START]][16]
+// CHECK-COUNT-5: llvm.getelementptr %[[START]]
+// CHECK-COUNT-8: llvm.store %{{.*}}, %{{.*}} {alignment = 2 : i64} : bf16, !llvm.ptr<1>
+// CHECK-NOT: vector<2xbf16>, !llvm.ptr<1>
 !view = memref<?x?x?x32xbf16, strided<[?, ?, ?, 1]>>
 !tile = tensor<32x32xbf16, #tile.fragment<[row, column], 2>>
 gpu.module @kernels {

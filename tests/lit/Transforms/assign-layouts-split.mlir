@@ -3,7 +3,7 @@
 // 64 rows are 16 for each of four warps: two groups of four share the two blocks, and all that belongs to them. The product of what they wrote has rows for all eight.
 // CHECK-LABEL: gpu.func @shared_blocks
 gpu.module @kernels {
-  gpu.func @shared_blocks(%LSE: memref<?x?x?xf32>, %DV: memref<?x?x?x64xf32>, %n: index) kernel {
+  gpu.func @shared_blocks(%LSE: memref<?x?x?xf32>, %DV: memref<?x?x?x64xf32>, %SUM: memref<?x?x?x64xf32, strided<[?, ?, 64, 1]>>, %n: index) kernel {
     %zero = arith.constant 0 : index
     %queries = tile.alloc : !tile.buffer<1, [64, 64], bf16, <bits = 0, shift = 0>>
     %keys = tile.alloc : !tile.buffer<1, [2, 64, 64], bf16, <bits = 0, shift = 0>>
@@ -34,6 +34,14 @@ gpu.module @kernels {
     tile.barrier of 4
     // CHECK: tile.dot %{{.*}} transposed, %{{.*}} -> tensor<128x64xf32, #tile.fragment<[row, column], 8>>
     %d = tile.dot %w transposed, %q into %d0 : !tile.slot<!tile.buffer<1, [64, 128], bf16, <bits = 0, shift = 0>>>, !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 0, shift = 0>>> -> tensor<128x64xf32>
+    // Weights as they are: the groups share the columns of the product, and who adds it to memory takes it as it is.
+    // CHECK: tile.dot %{{.*}}, %{{.*}} into %{{.*}} -> tensor<64x64xf32, #tile.fragment<[row, slice], 8, split = 2>>
+    %q0 = arith.constant dense<0.0> : tensor<64x64xf32>
+    %dq = tile.dot %w, %k into %q0 : !tile.slot<!tile.buffer<1, [64, 128], bf16, <bits = 0, shift = 0>>>, !tile.slot<!tile.buffer<1, [2, 64, 64], bf16, <bits = 0, shift = 0>>> -> tensor<64x64xf32>
+    tile.write_fragments add %dq, %SUM[%zero, %zero, %zero] : tensor<64x64xf32>, memref<?x?x?x64xf32, strided<[?, ?, 64, 1]>>
+    // CHECK: tile.read_fragments %{{.*}} -> tensor<128x64xf32, #tile.fragment<[row, column], 8>>
+    %sum = tile.read_fragments %SUM[%zero, %zero, %zero] : memref<?x?x?x64xf32, strided<[?, ?, 64, 1]>> -> tensor<128x64xf32>
+    tile.store %sum, %DV[%zero, %zero, %zero] below %n : tensor<128x64xf32>, memref<?x?x?x64xf32>
     tile.store %d, %DV[%zero, %zero, %zero] below %n : tensor<128x64xf32>, memref<?x?x?x64xf32>
     gpu.return
   }

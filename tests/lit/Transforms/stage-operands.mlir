@@ -91,3 +91,31 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// What stands there for a transposed product is read by the one that multiplies it as it is, too, if groups of warps hold parts of it: it is written once, and all warps wait
+// for one another. One warp's own rows stay in registers.
+// CHECK-LABEL: @both_ways(
+// CHECK: tile.dot %arg0, %{{.*}} into
+// CHECK: tile.write %arg0
+// SHARED-LABEL: @both_ways(
+// SHARED: tile.barrier of 8
+// SHARED: %[[SLOT:.*]] = tile.slot %{{.*}} : <1, [64, 128], bf16
+// SHARED: tile.write %arg0 to %[[SLOT]]
+// SHARED-NOT: tile.write
+// SHARED: tile.barrier of 8
+// SHARED: tile.dot %[[SLOT]], %{{.*}} into
+// SHARED: tile.dot %[[SLOT]] transposed, %{{.*}} into
+!p = tensor<64x2x64xbf16>
+!slot = !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>
+!keys = !tile.slot<!tile.buffer<1, [2, 64, 64], bf16, <bits = 3, shift = 0>>>
+gpu.module @kernels {
+  gpu.func @both_ways(%p: !p, %q: !slot, %k: !keys) kernel {
+    %dq0 = arith.constant dense<0.0> : tensor<64x64xf32>
+    %dk0 = arith.constant dense<0.0> : tensor<128x64xf32>
+    %dq = tile.dot %p, %k into %dq0 : !p, !keys -> tensor<64x64xf32>
+    %dk = tile.dot %p transposed, %q into %dk0 : !p, !slot -> tensor<128x64xf32>
+    gpu.return
+  }
+}

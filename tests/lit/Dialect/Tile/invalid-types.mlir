@@ -142,3 +142,8 @@ func.func private @fragment_blocks(tensor<64x3x64xf32, #tile.fragment<[row, bloc
 
 // expected-error @below {{has a tile whose rows must be a multiple of 64 up to 65536, got 32}}
 func.func private @fragment_split_rows(tensor<32x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>>)
+
+// -----
+
+// expected-error @below {{groups of warps share the blocks of a fragment or its columns, not both}}
+func.func private @split_slices(tensor<64x2x64xf32, #tile.fragment<[row, block, slice], 8, split = 2>>)

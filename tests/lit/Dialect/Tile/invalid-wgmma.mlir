@@ -12,7 +12,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
-    // expected-error@+1 {{reads queries and transposed weights from panels in shared memory, others from registers}}
+    // expected-error@+1 {{reads queries, transposed weights and those of groups that share the columns from panels in shared memory, others from registers}}
     %s = tile.dot %a, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
     gpu.return
   }
@@ -22,7 +22,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   gpu.func @dot(%a: tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
-    // expected-error@+1 {{reads queries and transposed weights from panels in shared memory, others from registers}}
+    // expected-error@+1 {{reads queries, transposed weights and those of groups that share the columns from panels in shared memory, others from registers}}
     %s = tile.dot %a, %b transpose into %acc by wgmma : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
     gpu.return
   }
@@ -32,7 +32,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [64, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, %b: !tile.slot<!tile.buffer<1, [16, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
-    // expected-error@+1 {{reads queries and transposed weights from panels in shared memory, others from registers}}
+    // expected-error@+1 {{reads queries, transposed weights and those of groups that share the columns from panels in shared memory, others from registers}}
     %s = tile.dot %a, %b  into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, !tile.slot<!tile.buffer<1, [16, 16], bf16, <bits = 1, shift = 2, panel = 2>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
     gpu.return
   }
@@ -89,3 +89,24 @@ func.func private @panel(!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, p
 // expected-error@+2 {{a panel takes 2^bits chunks}}
 // expected-error@+1 {{failed to parse Tile_BufferType parameter 'swizzle'}}
 func.func private @panel(!tile.buffer<1, [16, 64], bf16, <bits = 2, shift = 0, panel = 4>>)
+
+// -----
+
+// 48 columns of rows in panels of 32 end within one.
+gpu.module @kernels {
+  gpu.func @share(%a: !tile.slot<!tile.buffer<1, [64, 128], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [2, 64, 96], bf16, <bits = 2, shift = 1, panel = 4>>>, %acc: tensor<64x96xf32, #tile.fragment<[row, slice], 8, split = 2>>) kernel {
+    // expected-error@+1 {{by wgmma shares out columns in whole panels of 32, or in equal parts of one, got 48}}
+    %s = tile.dot %a, %b into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 128], bf16, <bits = 3, shift = 0, panel = 8>>>, !tile.slot<!tile.buffer<1, [2, 64, 96], bf16, <bits = 2, shift = 1, panel = 4>>> -> tensor<64x96xf32, #tile.fragment<[row, slice], 8, split = 2>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @alone(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{is joined with the next product if it is asynchronous, like that}}
+    %s = tile.dot %a, %b transpose into %acc by wgmma joined : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
