@@ -8,10 +8,10 @@
 //       second(last)
 //
 // so that the matrix units have the second product to do while other units work. Where the loop's bounds say that it runs, nothing is asked. Of two loops of the same
-// form that follow each other, the accumulator of the one going on in the other, the first leaves its last second product to the second, and does its own one after the
-// other: it has few iterations, mostly one, and code written three times takes long to assemble.
+// form that follow each other, the accumulator of the one going on in the other, the first leaves its last second product to the second:
 //
-//     for i = 0 ..:    unless i = 0: second(i-1);   first(i);   work(i)
+//     first(0);   work(0)
+//     for i = 1 ..:    as above
 //     for i' = 0 ..:   as above, second(i-1) of the other loop to begin with
 //     second(last)
 //
@@ -83,13 +83,13 @@ public:
   /// For a loop that runs and leads to `next`.
   void applyWith(Rotation &next) {
     ImplicitLocOpBuilder b(loop.getLoc(), loop);
-    scf::ForOp ordered = emitInOrder(b);
-    SmallVector<Value> results = carriedOf(ordered);
+    scf::ForOp rotated = emitFrom(b, emitFirst(b));
+    SmallVector<Value> results = carriedOf(rotated);
     loop.replaceAllUsesWith(results); // the accumulator's is what `next` begins with
     b.setInsertionPoint(next.loop);
     SmallVector<Value> inits(next.loop.getInitArgs());
     next.awaitNext(b, next.loop.getLowerBound(), inits);
-    llvm::append_range(inits, ordered.getResults().take_back(passed.size()));
+    llvm::append_range(inits, rotated.getResults().take_back(passed.size()));
     scf::ForOp last = next.emitLoop(b, next.loop.getLowerBound(), inits);
     next.loop.replaceAllUsesWith(next.emitLast(b, last));
     next.loop.erase();
@@ -215,47 +215,6 @@ private:
     emitIteration(body, rotated);
     b.setInsertionPointAfter(rotated);
     return rotated;
-  }
-
-  /// All iterations, each after the second product of the one before.
-  scf::ForOp emitInOrder(ImplicitLocOpBuilder &b) {
-    IRMapping start;
-    start.map(loop.getInductionVar(), loop.getLowerBound());
-    start.map(loop.getRegionIterArgs(), loop.getInitArgs());
-    SmallVector<Value> inits(loop.getInitArgs());
-    for (Value value : passed)
-      inits.push_back(beforeFirst(b, value, start));
-    auto ordered = scf::ForOp::create(b, loop.getLowerBound(), loop.getUpperBound(), loop.getStep(), inits);
-    ImplicitLocOpBuilder body = ImplicitLocOpBuilder::atBlockEnd(loop.getLoc(), ordered.getBody());
-    IRMapping now, last;
-    now.map(loop.getInductionVar(), ordered.getInductionVar());
-    now.map(loop.getRegionIterArgs(), ordered.getRegionIterArgs().drop_back(passed.size()));
-    last.map(passed, ordered.getRegionIterArgs().take_back(passed.size()));
-    last.map(second.getAcc(), ordered.getRegionIterArg(carried));
-    Value exists = arith::CmpIOp::create(body, arith::CmpIPredicate::sgt, ordered.getInductionVar(), loop.getLowerBound());
-    auto branch = scf::IfOp::create(body, second.getType(), exists, /*withElseRegion=*/true);
-    OpBuilder nothing = branch.getElseBodyBuilder(), product = branch.getThenBodyBuilder();
-    scf::YieldOp::create(nothing, loop.getLoc(), ValueRange(ordered.getRegionIterArg(carried)));
-    clone(product, later.getArrayRef(), last);
-    scf::YieldOp::create(product, loop.getLoc(), last.lookup(second.getResult()));
-    clone(body, earlier.getArrayRef(), now);
-    SmallVector<Value> yields = handOver(now, branch.getResult(0));
-    llvm::append_range(yields, passOn(now));
-    scf::YieldOp::create(body, yields);
-    return ordered;
-  }
-
-  /// Something in place of what iteration 0 would be passed, which nobody reads: zeros, or numbers and slots as in that iteration.
-  Value beforeFirst(OpBuilder &b, Value value, IRMapping &start) {
-    if (auto type = dyn_cast<RankedTensorType>(value.getType()))
-      return arith::ConstantOp::create(b, value.getLoc(), type, cast<TypedAttr>(b.getZeroAttr(type)));
-    Operation *op = value.getDefiningOp();
-    if (start.contains(value) || !op || !earlier.contains(op))
-      return start.lookupOrDefault(value);
-    for (Value operand : op->getOperands())
-      beforeFirst(b, operand, start);
-    b.clone(*op, start);
-    return start.lookup(value);
   }
 
   /// What the loop itself carries.

@@ -123,8 +123,7 @@ def TileOverlapProducts : Pass<"tile-overlap-products"> {
   let summary = "Multiply the next tile's logits beside this tile's values";
   let description = [{
     Rotates loops of two `wgmma` products that tile-specialize-warps made: the second product of an iteration is begun together with the first one of the next, and runs
-    under the softmax of that one. Of two loops that follow each other the first, over edges, keeps its order and leaves its last second product to the other, so that
-    the code of a masked tile is there once. Other loops stay as they are.
+    under the softmax of that one. Other loops stay as they are.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }

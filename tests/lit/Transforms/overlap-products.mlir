@@ -190,25 +190,16 @@ gpu.module @kernels {
 !p = tensor<64x1x64xbf16, #tile.fragment<[row, block, column], 4>>
 !o = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
 
-// A loop that runs, as it ends at no less than 1, leaves its last second product to the loop behind it and does the others in order: an iteration begins with that of
-// the one before, of which the first has none.
+// A loop that runs, as it ends at no less than 1, leaves its last second product to the loop behind it: nothing is asked, and two products are multiplied alone,
+// the first one of all and the last.
 // CHECK-LABEL: gpu.func @chained(
 // CHECK: %[[Q_BARRIERS:.*]] = tile.alloc_barriers
 // CHECK: %[[END:.*]] = arith.maxsi
-// CHECK-NOT: tile.dot
-// CHECK: %[[NO_P:.*]] = arith.constant dense<0.000000e+00> : tensor<64x1x64xbf16
-// CHECK: %[[NO_V:.*]] = tile.slot %{{.*}}[%c0]
-// CHECK: %[[EDGES:.*]]:3 = scf.for %[[I:.*]] = %c0 to %[[END]] {{.*}} iter_args(%[[ACC:.*]] = %{{.*}}, %[[P:.*]] = %[[NO_P]], %[[V:.*]] = %[[NO_V]])
-// CHECK-NEXT: %[[EXISTS:.*]] = arith.cmpi sgt, %[[I]], %c0
-// CHECK-NEXT: %[[SUM:.*]] = scf.if %[[EXISTS]]
-// CHECK-NEXT: %[[PRODUCT:.*]] = tile.dot %[[P]], %[[V]] into %[[ACC]] by wgmma :
-// CHECK-NEXT: scf.yield %[[PRODUCT]]
-// CHECK-NEXT: else
-// CHECK-NEXT: scf.yield %[[ACC]]
 // CHECK: tile.dot {{.*}} transpose {{.*}} by wgmma :
-// CHECK: %[[NEXT_P:.*]] = tile.cast
-// CHECK: %[[NEXT_V:.*]] = tile.slot %{{.*}}[%[[I]]]
-// CHECK: scf.yield %[[SUM]], %[[NEXT_P]], %[[NEXT_V]]
+// CHECK: %[[P:.*]] = tile.cast
+// CHECK: %[[EDGES:.*]]:3 = scf.for %{{.*}} = %{{.*}} to %[[END]] {{.*}} iter_args(%{{.*}} = %{{.*}}, %{{.*}} = %[[P]], %{{.*}} = %{{.*}})
+// CHECK-COUNT-2: tile.dot {{.*}} by wgmma async
+// CHECK-NOT: tile.dot {{.*}} by wgmma
 // CHECK: %[[ALL:.*]]:3 = scf.for {{.*}} iter_args(%{{.*}} = %[[EDGES]]#0, %{{.*}} = %[[EDGES]]#1, %{{.*}} = %[[EDGES]]#2)
 // CHECK-COUNT-2: tile.dot {{.*}} by wgmma async
 // What is given back behind the loops was for the first product: its place may be filled under the last one.
