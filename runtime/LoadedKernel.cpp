@@ -14,6 +14,13 @@
 
 namespace landmark {
 
+/// Blocks of a grid that runs `programs`: the first ones several each, the last ones one each, as many as balance the multiprocessors' loads.
+static int64_t blocksOf(int64_t programs, const Config &config, int64_t multiprocessors) {
+  constexpr int64_t rounds = 4;
+  int64_t full = std::max<int64_t>(0, programs - rounds * multiprocessors) / config.programs;
+  return programs - full * (config.programs - 1);
+}
+
 Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(Kernel kernel, const Device &device,
                                                                  std::shared_ptr<ThreadPool> pool) {
   std::shared_ptr<LoadedKernel> made(new LoadedKernel(std::move(kernel), device, std::move(pool)));
@@ -112,7 +119,7 @@ Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **ar
   for (std::size_t i = 0; i < programs.size(); ++i) {
     if (programs[i] == 0)
       continue;
-    int64_t blocks = (programs[i] + kernel.config.programs - 1) / kernel.config.programs;
+    int64_t blocks = blocksOf(programs[i], kernel.config, device.multiprocessors());
     cuda::LaunchAttribute ahead{cuda::ProgrammaticStreamSerialization, {}, {1}};
     cuda::LaunchConfig config{unsigned(blocks),
                               1,

@@ -40,10 +40,11 @@ def TilePeelEdges : Pass<"tile-peel-edges"> {
 def TileLoopPrograms : Pass<"tile-loop-programs"> {
   let summary = "Say which programs a thread block runs";
   let description = [{
-    The one of the block's own number, or, with `programs` above 1, as many neighbours in turn. What a program waits for at its end then overlaps the next one's beginning;
-    the device still takes thread blocks in their order as it has room, so that programs numbered from the longest on balance its load.
+    The one of the block's own number; or, with `programs` above 1, that many neighbours in turn in the first blocks and one in each of the others, such that a grid of
+    anything from count / programs to count blocks runs all. What a program waits for at its end overlaps the next one's beginning; the device takes blocks in their order as it has
+    room, so that programs numbered from the longest on, the last ones alone, balance its load.
   }];
-  let options = [Option<"programs", "programs", "int64_t", /*default=*/"1", "Programs of a thread block">];
+  let options = [Option<"programs", "programs", "int64_t", /*default=*/"1", "Programs of a thread block at most">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect"];
 }
 

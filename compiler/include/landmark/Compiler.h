@@ -83,7 +83,8 @@ struct TensorMap {
 ///
 /// An operation is one function or several, launched in their order on one stream. One program of a function computes `config.queryTile` rows of one
 /// head; of landmark_backward_keys, `config.keyTile` keys of one key/value head; of landmark_forward_gates_lists, `list_tile` rows. Programs are numbered 0 .. programs()-1 (keyPrograms()-1); on a GPU a
-/// program is a thread block of a one-dimensional grid, or, where the config says so, several neighbours.
+/// program is a thread block of a one-dimensional grid, or, with `config.programs` above 1, a grid of
+/// programs() / config.programs to programs() blocks runs them all, the first blocks several neighbours each.
 struct Kernel {
   Problem problem;
   Target target;

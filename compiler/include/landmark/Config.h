@@ -25,7 +25,7 @@ struct Config {
   int64_t stages = 2;      ///< shared-memory buffers of the K and V rings (1 on the host)
   MatrixUnit unit = MatrixUnit::Mma;
   Loads loads = Loads::Async;
-  int64_t programs = 1;    ///< with tma: programs that a thread block runs in turn, so that one's first tiles are there when the one before ends
+  int64_t programs = 1;    ///< with tma: programs that a thread block runs in turn at most, so that one's first tiles are there when the one before ends
   bool overlap = false;    ///< with tma: products run beside other work: the next tile's logits beside this one's values, a backward's until they are used
   bool pingPong = false;   ///< with tma: warp groups multiply in turns, so that one's softmax runs under the other's products
 

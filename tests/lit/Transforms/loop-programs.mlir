@@ -1,6 +1,8 @@
 // RUN: landmark-opt %s --allow-unregistered-dialect --tile-loop-programs -split-input-file | FileCheck %s --implicit-check-not=tile.program --implicit-check-not=scf.for
 // RUN: landmark-opt %s --allow-unregistered-dialect --tile-loop-programs=programs=3 -split-input-file -verify-diagnostics \
 // RUN:   | FileCheck %s --check-prefix=LOOP --implicit-check-not=tile.program
+// RUN: not landmark-opt %s --allow-unregistered-dialect --tile-loop-programs=programs=0 -split-input-file 2>&1 | FileCheck %s --check-prefix=NONE
+// NONE: tile-loop-programs takes 1 program of a thread block or more
 
 // A block runs the program of its number; what stands before and behind the question stays.
 // CHECK-LABEL: gpu.func @kernel(
@@ -10,18 +12,29 @@
 // CHECK: "test.after"()
 // CHECK: gpu.return
 
-// A block of three programs runs neighbours, and the last block what is left. Everything behind the question is in the loop.
+// The first blocks run three neighbours each, the others one: of count programs, (count - blocks) / 2 blocks more than one. Everything behind the question is in the loop.
 // LOOP-LABEL: gpu.func @kernel(
 // LOOP-SAME: %[[COUNT:[^:]*]]: index)
 // LOOP: "test.before"()
-// LOOP: %[[ID:.*]] = gpu.block_id x
-// LOOP: %[[BLOCK:.*]] = arith.index_cast %[[ID]] : index to i32
-// LOOP: %[[ALL:.*]] = arith.index_cast %[[COUNT]] : index to i32
-// LOOP: %[[THREE:.*]] = arith.constant 3 : i32
-// LOOP: %[[FROM:.*]] = arith.muli %[[BLOCK]], %[[THREE]]
-// LOOP: %[[SHARE:.*]] = arith.constant 3 : i32
-// LOOP: %[[BEHIND:.*]] = arith.addi %[[FROM]], %[[SHARE]]
-// LOOP: %[[TO:.*]] = arith.minsi %[[BEHIND]], %[[ALL]]
+// LOOP-DAG: %[[ONE:.*]] = arith.constant 1 : i32
+// LOOP-DAG: %[[ALL:.*]] = arith.index_cast %[[COUNT]] : index to i32
+// LOOP-DAG: %[[THREE:.*]] = arith.constant 3 : i32
+// LOOP-DAG: %[[DIM:.*]] = gpu.grid_dim x
+// LOOP-DAG: %[[BLOCKS:.*]] = arith.index_cast %[[DIM]] : index to i32
+// LOOP-DAG: %[[ID:.*]] = gpu.block_id x
+// LOOP-DAG: %[[BLOCK:.*]] = arith.index_cast %[[ID]] : index to i32
+// LOOP: %[[TWO:.*]] = arith.constant 2 : i32
+// LOOP: %[[MORE:.*]] = arith.subi %[[ALL]], %[[BLOCKS]]
+// LOOP: %[[FULL:.*]] = arith.ceildivsi %[[MORE]], %[[TWO]]
+// LOOP: %[[IS_FULL:.*]] = arith.cmpi slt, %[[BLOCK]], %[[FULL]]
+// LOOP: %[[LESS:.*]] = arith.minsi %[[BLOCK]], %[[FULL]]
+// LOOP: %[[BEFORE:.*]] = arith.muli %[[LESS]], %[[THREE]]
+// LOOP: %[[BEHIND:.*]] = arith.subi %[[BLOCK]], %[[FULL]]
+// LOOP: %[[SINGLES:.*]] = arith.maxsi %[[BEHIND]],
+// LOOP: %[[FROM:.*]] = arith.addi %[[BEFORE]], %[[SINGLES]]
+// LOOP: %[[SHARE:.*]] = arith.select %[[IS_FULL]], %[[THREE]], %[[ONE]]
+// LOOP: %[[UP:.*]] = arith.addi %[[FROM]], %[[SHARE]]
+// LOOP: %[[TO:.*]] = arith.minsi %[[UP]], %[[ALL]]
 // LOOP: scf.for %[[I:.*]] = %[[FROM]] to %[[TO]] step
 // LOOP:   %[[PROGRAM:.*]] = arith.index_cast %[[I]] : i32 to index
 // LOOP:   "test.use"(%[[PROGRAM]])
