@@ -7,9 +7,7 @@
 // What gives an operand back stands behind the wait, too.
 //
 // A sum that a loop carries is waited for in the next iteration, behind the first product begun there, and after the loop: the matrix units have work while an iteration
-// begins. Where the iteration writes the sum's operand anew that is too late: then it is waited for before the barrier that lets the writers begin.
-//
-// A product that a loop hands on to the next iteration, as tile-advance-products makes them, is waited for there.
+// begins.
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
@@ -33,16 +31,34 @@ bool isBegun(Operation &op) {
   return dot && dot.getAsync();
 }
 
-/// The barrier behind which the iteration writes the left operand anew, if it does.
+/// Whether a wait counts it: of joined ones the last.
+bool isCounted(Operation &op) { return isBegun(op) && !cast<tile::DotOp>(op).getJoined(); }
+
+/// Whether the product is a sum that the loop carries and nothing else reads.
+bool isCarriedSum(tile::DotOp dot) {
+  auto sum = dyn_cast<BlockArgument>(dot.getAcc());
+  return sum && sum.getOwner() == dot->getBlock() && sum.hasOneUse() && dot->hasOneUse() && isa<scf::YieldOp>(*dot->user_begin());
+}
+
+/// The product begun next, if there is a barrier between: what was begun before it has had time.
+Operation *nextBehindBarrier(tile::DotOp dot) {
+  bool isBehind = false;
+  for (Operation *op = dot->getNextNode(); op; op = op->getNextNode()) {
+    isBehind |= isa<tile::BarrierOp>(op);
+    if (isa<tile::DotOp>(op))
+      return isBehind ? op : nullptr;
+  }
+  return nullptr;
+}
+
+/// The barrier behind which the iteration writes the left operand anew, if it does: the product has to be done before.
 Operation *barrierBeforeWrite(tile::DotOp dot) {
   auto left = dot.getA().getDefiningOp<tile::SlotOp>();
   Operation *barrier = nullptr;
   for (Operation *op = dot->getNextNode(); op && left; op = op->getNextNode()) {
     if (!barrier && isa<tile::BarrierOp>(op))
       barrier = op;
-    auto write = dyn_cast<tile::WriteOp>(op);
-    auto slot = write ? write.getSlot().getDefiningOp<tile::SlotOp>() : tile::SlotOp();
-    if (slot && slot.getBuffer() == left.getBuffer())
+    if (auto write = dyn_cast<tile::WriteOp>(op); write && write.getSlot().getDefiningOp<tile::SlotOp>().getBuffer() == left.getBuffer())
       return barrier;
   }
   return nullptr;
@@ -50,10 +66,10 @@ Operation *barrierBeforeWrite(tile::DotOp dot) {
 
 /// What needs the product, in its block: its first use, or the block's end.
 Operation *firstUse(tile::DotOp dot) {
+  Block *block = dot->getBlock();
   if (Operation *barrier = barrierBeforeWrite(dot))
     return barrier;
-  Block *block = dot->getBlock();
-  Operation *first = block->getTerminator();
+  Operation *behind = nextBehindBarrier(dot), *first = behind ? behind : block->getTerminator();
   for (Operation *user : dot->getUsers())
     if (Operation *here = block->findAncestorOpInBlock(*user); here && here->isBeforeInBlock(first))
       first = here;
@@ -80,13 +96,18 @@ public:
            llvm::all_of(releases, [](tile::ReleaseOp release) { return release.getBarriers().getType().getStages() > 1; });
   }
 
-  void move() {
+  /// Where work on a product of the iteration before begins at once, its sums may run until the first one begun is waited for.
+  void move(bool beginsWithWork) {
     carryTurns();
-    ImplicitLocOpBuilder inside(loop.getLoc(), firstBegun->getNextNode()), after(loop.getLoc(), loop->getNextNode());
+    Operation *place = firstBegun->getNextNode();
+    while (beginsWithWork && !(isa<tile::DotWaitOp>(place) && place->getOperand(0) == firstBegun.getResult()))
+      place = place->getNextNode();
+    int64_t pending = beginsWithWork ? cast<tile::DotWaitOp>(place).getPending() : 1;
+    ImplicitLocOpBuilder inside(loop.getLoc(), place), after(loop.getLoc(), loop->getNextNode());
     for (tile::DotWaitOp wait : waits) {
       auto dot = wait.getProduct().getDefiningOp<tile::DotOp>();
       int64_t number = cast<BlockArgument>(dot.getAcc()).getArgNumber() - 1;
-      dot.getAccMutable().assign(tile::DotWaitOp::create(inside, dot.getAcc(), 1));
+      dot.getAccMutable().assign(tile::DotWaitOp::create(inside, dot.getAcc(), pending));
       auto end = tile::DotWaitOp::create(after, loop.getResult(number), 0);
       loop.getResult(number).replaceAllUsesExcept(end, end);
       wait.replaceAllUsesWith(wait.getProduct());
@@ -158,10 +179,10 @@ bool isInInnermostLoop(tile::DotOp dot) {
 
 bool isWork(Operation &op) { return !isa<tile::DotOp, tile::DotWaitOp>(op) && llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>); }
 
-/// The number among the loop's carried values of a product that is not a sum and that the next iteration works on, if it is one.
+/// The number among the loop's carried values of a product that the next iteration works on, if it is one.
 std::optional<unsigned> handedOn(tile::DotOp dot) {
   auto loop = cast<scf::ForOp>(dot->getParentOp());
-  if (!dot->hasOneUse() || dot->use_begin()->getOwner() != loop.getBody()->getTerminator() || isa<BlockArgument>(dot.getAcc()))
+  if (nextBehindBarrier(dot) || !dot->hasOneUse() || dot->use_begin()->getOwner() != loop.getBody()->getTerminator() || isa<BlockArgument>(dot.getAcc()))
     return std::nullopt;
   return dot->use_begin()->getOperandNumber();
 }
@@ -173,7 +194,7 @@ struct DeferWaits : landmark::impl::TileDeferWaitsBase<DeferWaits> {
     int64_t pending = 0;
     bool runsUnderWork = false;
     for (Operation *op = dot->getNextNode(); op != use; op = op->getNextNode()) {
-      pending += isBegun(*op);
+      pending += isCounted(*op);
       runsUnderWork |= isWork(*op);
       if (isa<tile::ReleaseOp>(op))
         releases.push_back(op);
@@ -188,22 +209,51 @@ struct DeferWaits : landmark::impl::TileDeferWaitsBase<DeferWaits> {
       release->moveBefore(use);
   }
 
-  /// Waits for a product that the loop hands on in the next iteration, at its first use; for one that is worked on before anything is begun there. What the loop begins
-  /// with is done.
+  /// Where work on a product that was handed on runs beside others of the iteration before, the assembler knows that one done if one group of others is under way, not
+  /// two: the last products of an iteration are one group, as far as none is waited for in it.
+  static void joinLast(ArrayRef<tile::DotOp> dots) {
+    auto leavesIteration = [](tile::DotOp dot) { return isCarriedSum(dot) || handedOn(dot); };
+    for (size_t i = 0; i + 1 < dots.size(); ++i) {
+      tile::DotOp dot = dots[i], next = dots[i + 1];
+      bool handsOn = llvm::any_of(dot->getBlock()->getOps<tile::DotOp>(), [](tile::DotOp other) { return handedOn(other).has_value(); });
+      if (handsOn && dot->getBlock() == next->getBlock() && leavesIteration(dot) && isCarriedSum(next) && !dot.getTranspose()) {
+        dot.setAsync(true);
+        dot.setJoined(true);
+      }
+    }
+  }
+
+  /// Products under way at `use` in the next iteration, of those begun behind `dot`.
+  static int64_t pendingIn(tile::DotOp dot, Operation *use) {
+    int64_t pending = 0;
+    bool isFinished = !dot.getJoined(); // if joined, by the next one that is counted
+    for (Operation *op = dot->getNextNode(); op; op = op->getNextNode()) {
+      pending += isFinished && isCounted(*op);
+      isFinished |= isCounted(*op);
+    }
+    for (Operation &op : *dot->getBlock())
+      pending += isCounted(op) && op.isBeforeInBlock(use);
+    return pending;
+  }
+
+  /// A product that the loop hands on is waited for in the next iteration, at its first use; one that is worked on before anything is begun there. What the loop
+  /// begins with is done.
   static void deferHandedOn(tile::DotOp dot, unsigned number) {
     auto loop = cast<scf::ForOp>(dot->getParentOp());
-    Value carried = loop.getRegionIterArg(number), result = loop.getResult(number);
+    Value carried = loop.getRegionIterArg(number);
     Operation *use = loop.getBody()->getTerminator();
     for (Operation *user : carried.getUsers())
       if (Operation *here = loop.getBody()->findAncestorOpInBlock(*user); here->isBeforeInBlock(use))
         use = here;
-    auto begun = llvm::find_if(*loop.getBody(), isBegun);
-    if (isWork(*use) && begun->isBeforeInBlock(use))
-      use = &*begun;
-    int64_t pending = llvm::count_if(*loop.getBody(), [&](Operation &op) { return isBegun(op) && (dot->isBeforeInBlock(&op) || op.isBeforeInBlock(use)); });
+    for (Operation &op : *loop.getBody())
+      if (isBegun(op) && isWork(*use)) {
+        use = op.isBeforeInBlock(use) ? &op : use;
+        break;
+      }
     OpBuilder builder(use);
-    auto wait = tile::DotWaitOp::create(builder, dot.getLoc(), carried, pending);
+    auto wait = tile::DotWaitOp::create(builder, dot.getLoc(), carried, pendingIn(dot, use));
     carried.replaceAllUsesExcept(wait.getResult(), wait);
+    Value result = loop.getResult(number);
     if (result.use_empty() || llvm::any_of(result.getUsers(), llvm::IsaPred<scf::ForOp>))
       return; // the next loop waits
     builder.setInsertionPointAfter(loop);
@@ -219,6 +269,8 @@ struct DeferWaits : landmark::impl::TileDeferWaitsBase<DeferWaits> {
     });
     // From the last one on: those begun behind a product are known when its wait counts them.
     llvm::SetVector<Operation *> loops;
+    joinLast(dots);
+    llvm::SmallDenseSet<Operation *> beginWithWork;
     for (tile::DotOp dot : llvm::reverse(dots)) {
       if (handedOn(dot)) {
         handed.push_back(dot);
@@ -228,11 +280,13 @@ struct DeferWaits : landmark::impl::TileDeferWaitsBase<DeferWaits> {
       }
       loops.insert(dot->getParentOp());
     }
-    for (tile::DotOp dot : handed)
+    for (tile::DotOp dot : handed) {
+      beginWithWork.insert(dot->getParentOp());
       deferHandedOn(dot, *handedOn(dot));
+    }
     for (Operation *loop : loops)
       if (LateSums sums(cast<scf::ForOp>(loop)); sums.canMove())
-        sums.move();
+        sums.move(beginWithWork.contains(loop));
   }
 };
 

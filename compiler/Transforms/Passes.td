@@ -129,13 +129,13 @@ def TileOverlapProducts : Pass<"tile-overlap-products"> {
 }
 
 def TileAdvanceProducts : Pass<"tile-advance-products"> {
-  let summary = "Begin a loop's first product an iteration early, its sums an iteration late";
+  let summary = "Begin a loop's first product an iteration early";
   let description = [{
-    In loops of five `wgmma` products that tile-specialize-warps made, the first, whose left operand comes through a ring and whose right one stays, is begun in the iteration before, behind the
-    third one; and the last two, sums of transposed weights, are begun in the iteration after, where nothing else is under way. Loops that follow one another hand both on. Other loops stay as they are.
+    In loops of five `wgmma` products or more that tile-specialize-warps made, the first product, whose left operand comes through a ring and whose right one stays, is begun in the iteration before,
+    behind the third one: the next iteration finds it done while those behind it still run. Loops that follow one another hand it on. Other loops stay as they are.
 
-    Where a thread's accumulators that are then held at once are at most `early-registers`, the first product is begun as soon as the iteration's own was worked on, and what the third one adds to
-    memory (`tile.write_fragments`) is added an iteration later. Where they are more than 256 nothing is moved.
+    Where a thread's accumulators that are then held at once are at most `early-registers`, it is begun as soon as the iteration's own was worked on, and what the third product adds to memory
+    (`tile.write_fragments`) is added an iteration later. Where they are more than 256 no product is advanced.
   }];
   let options = [Option<"earlyRegisters", "early-registers", "int64_t", /*default=*/"192", "Accumulators of a thread with which products are begun early">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
@@ -146,7 +146,7 @@ def TileDeferWaits : Pass<"tile-defer-waits"> {
   let description = [{
     Every `wgmma` product in a loop is begun where it stands; its wait stands before the first use of its result, or at the end of the iteration, and what gives operands
     back in between follows the wait. So a product runs under the work on the one before it. A sum that a loop carries is waited for in the next iteration, behind the first
-    product begun there, or, if its operand is written anew before, before the barrier in front of that. A product handed on to the next iteration is waited for there.
+    product begun there.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }

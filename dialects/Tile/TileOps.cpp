@@ -242,6 +242,8 @@ LogicalResult DotOp::verify() {
   }
   if (failed(verifyMatrixLayout(*this, result)))
     return failure();
+  if (getJoined() && !getAsync())
+    return emitOpError("is joined with the next product if it is asynchronous, like that");
   if (getUnit() == MatrixUnit::Wgmma)
     return verifyWgmma(*this);
   return getAsync() ? emitOpError("is asynchronous by wgmma only") : success();

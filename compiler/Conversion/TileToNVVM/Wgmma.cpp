@@ -70,7 +70,7 @@ struct Instruction {
 struct ProductForm {
   int64_t columns;
   bool isLeftTransposed, isRightTransposed; ///< their depth does not run along their rows
-  bool startsAtZero, isAsync;
+  bool startsAtZero, isAsync, isJoined;
 };
 
 bool isZero(Value tile) {
@@ -111,7 +111,8 @@ public:
       inputs.append(instruction.left.size(), instruction.left.size() == 1 ? "l" : "r");
       inputs.push_back("l");
     }
-    text += " wgmma.commit_group.sync.aligned;";
+    if (!form.isJoined)
+      text += " wgmma.commit_group.sync.aligned;";
     text += form.isAsync ? " }" : " wgmma.wait_group.sync.aligned 0; }";
     SmallVector<Value> values(count);
     for (auto [number, value] : llvm::enumerate(callAssembly(b, text, constraints(count, inputs), operands, count)))
@@ -161,7 +162,7 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
     FragmentLayout layout = layoutOf(op.getType());
     int64_t columns = op.getTranspose() ? rightType.getRows() / layout.split : rightType.getColumns() / layout.slices();
     // Values lie with their columns side by side, keys with their depth.
-    ProductForm form{columns, op.getTransposed(), /*isRightTransposed=*/!op.getTranspose(), isZero(op.getAcc()), op.getAsync()};
+    ProductForm form{columns, op.getTransposed(), /*isRightTransposed=*/!op.getTranspose(), isZero(op.getAcc()), op.getAsync(), op.getJoined()};
     SmallVector<Instruction> instructions = op.getTranspose()    ? multiplyKeys(b, op, adaptor, columns)
                                             : op.getTransposed() ? multiplyTransposed(b, op, adaptor)
                                             : layout.isSliced    ? multiplySlices(b, op, adaptor, columns)

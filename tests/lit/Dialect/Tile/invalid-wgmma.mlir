@@ -100,3 +100,13 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @alone(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{is joined with the next product if it is asynchronous, like that}}
+    %s = tile.dot %a, %b transpose into %acc by wgmma joined : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
