@@ -23,7 +23,7 @@ namespace {
 constexpr int firstLook = 3;
 constexpr double hopeless = 1.25;
 /// Of all legal configs one in so many is measured.
-constexpr int sparseness = 6, fewest = 12;
+constexpr int sparseness = 8, fewest = 12;
 /// So many of the fastest, and the default, are measured again, in so many turns.
 constexpr std::size_t finalists = 4;
 constexpr int turns = 5;
