@@ -135,9 +135,14 @@ void RetrievalPlan::cutAttention(const RetrievalOptions &options, const Device &
   const Target &target = device.target();
   int64_t programs = maxBatch * attendOrder(1).spans() * maxQueries;
   attendSplits = options.attendSplits.value_or(std::clamp<int64_t>(2 * device.multiprocessors() / programs, 1, std::min(mostSplits, blocks())));
-  joins = options.joinsParts && attendSplits > 1 && attendSplits <= mostOfCluster && !target.isHost() && target.computeCapability() >= 90;
-  if (joins && !validate(config(Operation::AttendJoin, target), problem(Operation::AttendJoin), target))
-    joins = false; // what the parts send does not fit beside long blocks
+  joins = false;
+  if (!options.joinsParts || attendSplits == 1 || attendSplits > mostOfCluster || target.isHost() || target.computeCapability() < 90)
+    return;
+  // What the parts send may not fit beside long blocks, or large tiles of rows.
+  Config apart = config(Operation::AttendPart, target);
+  joins = true;
+  Config joined = config(Operation::AttendJoin, target);
+  joins = validate(joined, problem(Operation::AttendJoin), target) && joined.queryTile == apart.queryTile && joined.warps == apart.warps;
 }
 
 RowOrder RetrievalPlan::scoreOrder(int64_t queries) const {

@@ -34,11 +34,11 @@ TensorView viewOf(const HostTensor &tensor) {
 
 std::string RetrievalCase::description() const {
   return fmt::format("L={} D={} H={}/{} {} lengths=[{}] queries={} k={} W={} granularity={} splits={}/{} scratch={} "
-                     "sharpness={} rotary={}/{} seed={}",
+                     "sharpness={} rotary={}/{} joins={} seed={}",
                      blockSize, headDim, queryHeads, kvHeads, name(dtype), fmt::join(lengths, ","), queries,
                      options.topK, options.window, int(options.granularity), options.scoreSplits.value_or(0),
                      options.attendSplits.value_or(0), options.scratchBytes, sharpness,
-                     int(options.rotary.layout), int(options.rotary.positions), seed);
+                     int(options.rotary.layout), int(options.rotary.positions), options.joinsParts, seed);
 }
 
 RetrievalCase randomCase(uint64_t seed) {
@@ -74,6 +74,7 @@ RetrievalCase randomCase(uint64_t seed) {
                               random.oneIn(2) ? 1.0 : 4.0};
     problem.sharpness = 1; // rotated 16-bit queries and keys are rounded once more
   }
+  problem.options.joinsParts = seed % 3 != 0;
   return problem;
 }
 

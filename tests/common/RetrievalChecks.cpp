@@ -40,8 +40,9 @@ bool isFinite(const HostTensor &tensor) {
 
 void checkDense(Runtime &runtime) {
   for (int granularity = 0; granularity < 4; ++granularity)
-    for (int64_t splits : {1, 3}) {
+    for (auto [splits, joins] : {std::pair{int64_t(1), false}, std::pair{int64_t(3), false}, std::pair{int64_t(3), true}}) {
       RetrievalCase problem;
+      problem.options.joinsParts = joins;
       problem.blockSize = 13;
       problem.lengths = {13 * 20 + 5, 40};
       problem.queries = 30; // reaches over two borders of blocks

@@ -317,7 +317,7 @@ Command addBenchDecode(CLI::App &app) {
       ->add_option("--hit-rate", options->hitRate, "Of the queries of those, the share that the call before had too")
       ->check(CLI::Range(0.0, 0.99))
       ->capture_default_str();
-  command->add_flag("--join-parts", options->retrieval.joinsParts, "Parts of attention are programs of a cluster, which join them, in place of a kernel that merges");
+  command->add_flag("--join-parts,!--merge-parts", options->retrieval.joinsParts, "Parts of attention are programs of a cluster, which join them (the default), or a kernel merges them");
   command->add_option("--score-splits", options->retrieval.scoreSplits,
                       "Parts of the landmarks, for as many programs: 1 to 64 (default: by the device)");
   command->add_option("--attend-splits", options->retrieval.attendSplits,

@@ -59,9 +59,9 @@ struct RetrievalOptions {
   /// Parts that the landmarks of a row, and the blocks that it attends to, are cut into, for as many programs; hints,
   /// chosen by the device's size where they are not given. 1 to 64.
   std::optional<int64_t> scoreSplits = std::nullopt, attendSplits = std::nullopt;
-  /// Whether up to 8 parts of attention are programs of a cluster that join what they have, where the device has clusters, in place of a
-  /// kernel that merges parts; a hint.
-  bool joinsParts = false;
+  /// Whether up to 8 parts of attention are programs of a cluster that join what they have, where the device has clusters and they fit, in
+  /// place of a kernel that merges parts; a hint.
+  bool joinsParts = true;
 };
 
 /// The ids of the blocks that the last call chose, on the device: [batch, head, query, place], int32, ascending, -1
