@@ -4,18 +4,21 @@
 //
 //     for i:   S = first(i);   work(S, second(i));   barrier;   add third(i);   a += fourth(i);   b += fifth(i)
 //
-// has its products where other units have work meanwhile: the assembler mixes them with it within an iteration, and never across its end. The first product, of a tile that comes
-// through a ring and of one that stays, is begun an iteration early, and the sums an iteration late:
+// has its first product, of a tile that comes through a ring and of one that stays, begun an iteration early, among the others:
 //
 //     S = first(0)
-//     for i:   work(S);   work(second(i));   a += fourth(i - 1);   b += fifth(i - 1);   more work;   barrier;   S = first(i + 1);   add third(i)
+//     for i:   work(S, second(i));   barrier;   begin third(i);   begin S = first(i + 1);   begin a += fourth(i);   begin b += fifth(i);   add third(i)
+//
+// so that the next iteration finds it done, while the matrix units still have the sums to do. Where registers allow it products are moved where other units have work within an
+// iteration, as the assembler mixes the two there and never across its end: the first one is begun as soon as the iteration's own has been worked on, the sums are begun an iteration
+// late, and what the third one adds to memory is added an iteration late, so that nothing is waited for behind the barrier:
+//
+//     S = first(0)
+//     for i:   work(S, second(i));   add third(i - 1);   S = first(i + 1);   a += fourth(i - 1);   b += fifth(i - 1);   more work;   barrier;   third(i)
 //     a += fourth(last);   b += fifth(last)
 //
-// Loops that follow one another hand both on. The first product begun last multiplies whatever is in the ring, and nobody looks at it; the sums of the first iteration are of
+// Loops that follow one another hand all that on. The first product begun last multiplies whatever is in the ring, and nobody looks at it; the sums of the first iteration are of
 // zeros that stand where its operands will.
-//
-// Where registers allow it the first product is begun earlier still, as soon as the iteration's own has been worked on, and what the third one adds to memory is added an
-// iteration late, so that nothing is waited for behind the barrier.
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
@@ -83,8 +86,8 @@ struct RingOperand {
 /// What loops that follow one another hand on beside what they carry.
 struct HandedOn {
   Value product;         ///< the first one of the next tile
-  Value hasLast;         ///< whether there was a tile, whose sums are to be made
-  Value queries, values; ///< its turns in the rings of the sums' right operands
+  Value hasLast;         ///< where sums are postponed: whether there was a tile, whose sums are to be made
+  Value queries, values; ///< the same: its turns in the rings of the sums' right operands
 };
 
 /// A loop with what its products need.
@@ -101,6 +104,16 @@ public:
   }
 
   scf::ForOp getLoop() { return loop; }
+
+  /// Whether sums can be postponed: registers and the ring hold what is under way then, and the iteration's first product is no longer needed there.
+  bool canPostpone(int64_t earlyRegisters) {
+    Operation *place = behindSecond();
+    auto isDone = [&](Operation *user) {
+      return user->getBlock() == loop.getBody() && (user->isBeforeInBlock(place) || (isMemoryEffectFree(user) && user->getNumOperands() == 1));
+    };
+    return addition() && accumulators() <= earlyRegisters && await.getBarriers().getType().getStages() >= 3 && llvm::all_of(dots[0]->getUsers(), isDone);
+  }
+
   Value exists(ImplicitLocOpBuilder &b, Value iv) { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, iv, loop.getUpperBound()); }
 
   /// Whether `next` goes on with the rings where this loop leaves them.
@@ -109,37 +122,42 @@ public:
     return loop->getBlock() == next.loop->getBlock() && dots[0].getB() == next.dots[0].getB() && goesOn(left, next.left) && goesOn(values, next.values);
   }
 
-  /// What the first loop begins with; `comes` says whether there is a tile at all. Where sums have had no operands zeros stand.
-  HandedOn begin(ImplicitLocOpBuilder &b, Value comes) {
+  /// What the first loop begins with; `comes` says whether there is a tile at all. Where sums are postponed zeros stand for the operands of those that never were.
+  HandedOn begin(ImplicitLocOpBuilder &b, Value comes, bool postpones) {
+    Value queriesTurn = loop.getInitArgs()[left.turn];
+    HandedOn given{multiplyFirst(b, queriesTurn, comes), Value(), Value(), Value()};
+    if (!postpones)
+      return given;
     clearSumOperands();
-    return {multiplyFirst(b, loop.getInitArgs()[left.turn], comes), arith::ConstantIntOp::create(b, 0, 1), loop.getInitArgs()[left.turn], loop.getInitArgs()[values.turn]};
+    return {given.product, arith::ConstantIntOp::create(b, 0, 1), queriesTurn, loop.getInitArgs()[values.turn]};
   }
 
-  /// Has the loop take and hand on what it is given; `comesLater` says whether a tile comes after it.
-  HandedOn rotate(const HandedOn &given, Value comesLater, int64_t earlyRegisters) {
-    Operation *place = behindSecond(), *ahead = nullptr; // where the next first product's operations begin
-    bool isEarly = canBeginEarly(place, earlyRegisters);
-    tile::WriteFragmentsOp add = isEarly ? addition() : tile::WriteFragmentsOp();
-    auto rotateBody = [&](OpBuilder &, Location loc, ArrayRef<BlockArgument> carried) -> SmallVector<Value> {
-      ImplicitLocOpBuilder b(loc, isEarly ? place : dots[2]->getNextNode());
-      Value iv = arith::AddIOp::create(b, loop.getInductionVar(), loop.getStep());
-      ahead = iv.getDefiningOp();
-      Value next = multiplyFirst(b, loop.getYieldedValues()[left.turn], arith::OrIOp::create(b, exists(b, iv), comesLater));
-      dots[0].getResult().replaceAllUsesWith(carried[0]);
-      postponeSums(carried, place);
-      return {next, arith::ConstantIntOp::create(b, 1, 1), turnOf(left), turnOf(values)};
+  /// Has the loop take its first product and hand on the next one; `comesLater` says whether a tile comes after it.
+  HandedOn advance(const HandedOn &given, Value comesLater) {
+    auto body = [&](OpBuilder &, Location, ArrayRef<BlockArgument> carried) -> SmallVector<Value> {
+      return {beginNext(dots[2]->getNextNode(), carried[0], comesLater)};
     };
-    IRRewriter rewriter(loop.getContext());
-    rewriter.setInsertionPoint(loop);
-    auto rotated = cast<scf::ForOp>(
-        *loop.replaceWithAdditionalYields(rewriter, {given.product, given.hasLast, given.queries, given.values}, /*replaceInitOperandUsesInLoop=*/false, rotateBody));
-    dots[0].erase();
-    await.erase();
-    unsigned first = rotated.getNumResults() - 4;
-    if (isEarly)
-      rotated = postponeAddition(add, rotated, ahead);
-    loop = rotated;
-    return {rotated.getResult(first), rotated.getResult(first + 1), rotated.getResult(first + 2), rotated.getResult(first + 3)};
+    replaceLoop({given.product}, body);
+    return {loop.getResults().back(), Value(), Value(), Value()};
+  }
+
+  /// The same, and the sums and the addition as well, all of it behind the first use of the second product.
+  HandedOn rotate(const HandedOn &given, Value comesLater) {
+    Operation *place = behindSecond(), *before = place->getPrevNode();
+    for (Operation *user : dots[0]->getUsers())
+      if (!user->isBeforeInBlock(place))
+        user->moveBefore(place);
+    tile::WriteFragmentsOp add = addition();
+    auto body = [&](OpBuilder &, Location, ArrayRef<BlockArgument> carried) -> SmallVector<Value> {
+      before = place->getPrevNode();
+      Value next = beginNext(place, carried[0], comesLater);
+      postponeSums(carried, place);
+      return {next, constantTrue(place), turnOf(left), turnOf(values)};
+    };
+    replaceLoop({given.product, given.hasLast, given.queries, given.values}, body);
+    unsigned first = loop.getNumResults() - 4;
+    loop = postponeAddition(add, loop, before->getNextNode());
+    return {loop.getResult(first), loop.getResult(first + 1), loop.getResult(first + 2), loop.getResult(first + 3)};
   }
 
   /// The sums of the last tile, if there was one.
@@ -167,6 +185,28 @@ public:
   }
 
 private:
+  /// The next first product, begun at `place`; the loop's own is what it carries.
+  Value beginNext(Operation *place, Value carried, Value comesLater) {
+    ImplicitLocOpBuilder b(loop.getLoc(), place);
+    Value iv = arith::AddIOp::create(b, loop.getInductionVar(), loop.getStep());
+    Value next = multiplyFirst(b, loop.getYieldedValues()[left.turn], arith::OrIOp::create(b, exists(b, iv), comesLater));
+    dots[0].getResult().replaceAllUsesWith(carried);
+    return next;
+  }
+
+  void replaceLoop(ValueRange inits, NewYieldValuesFn body) {
+    IRRewriter rewriter(loop.getContext());
+    rewriter.setInsertionPoint(loop);
+    loop = cast<scf::ForOp>(*loop.replaceWithAdditionalYields(rewriter, inits, /*replaceInitOperandUsesInLoop=*/false, body));
+    dots[0].erase();
+    await.erase();
+  }
+
+  Value constantTrue(Operation *place) {
+    ImplicitLocOpBuilder b(loop.getLoc(), place);
+    return arith::ConstantIntOp::create(b, 1, 1);
+  }
+
   Value turnOf(const RingOperand &operand) { return loop.getRegionIterArg(operand.turn); }
 
   bool findOperands() {
@@ -282,19 +322,6 @@ private:
     return place->isBeforeInBlock(dots[2]) ? place : nullptr;
   }
 
-  /// Whether the next first product can be begun there: registers and the ring hold what is under way then, and the iteration's own is no longer needed.
-  bool canBeginEarly(Operation *place, int64_t earlyRegisters) {
-    auto isDone = [&](Operation *user) {
-      return user->getBlock() == loop.getBody() && (user->isBeforeInBlock(place) || (isMemoryEffectFree(user) && user->getNumOperands() == 1));
-    };
-    if (!addition() || accumulators() > earlyRegisters || await.getBarriers().getType().getStages() < 3 || !llvm::all_of(dots[0]->getUsers(), isDone))
-      return false;
-    for (Operation *user : dots[0]->getUsers())
-      if (!user->isBeforeInBlock(place))
-        user->moveBefore(place);
-    return true;
-  }
-
   /// Adds the third product in the next iteration, and the last one's behind the loop.
   scf::ForOp postponeAddition(tile::WriteFragmentsOp add, scf::ForOp inside, Operation *place) {
     ImplicitLocOpBuilder b(add.getLoc(), inside);
@@ -343,9 +370,14 @@ struct AdvanceProducts : landmark::impl::TileAdvanceProductsBase<AdvanceProducts
     SmallVector<Value> comes = {arith::ConstantIntOp::create(b, 0, 1)}; // whether a tile comes in a loop or behind it
     for (Candidate &candidate : llvm::reverse(chain))
       comes.push_back(arith::OrIOp::create(b, candidate.exists(b, candidate.getLoop().getLowerBound()), comes.back()));
-    HandedOn handed = chain.front().begin(b, comes.back());
-    for (auto [number, candidate] : llvm::enumerate(chain))
-      handed = candidate.rotate(handed, comes[chain.size() - 1 - number], earlyRegisters);
+    bool postpones = llvm::all_of(chain, [&](Candidate &candidate) { return candidate.canPostpone(earlyRegisters); });
+    HandedOn handed = chain.front().begin(b, comes.back(), postpones);
+    for (auto [number, candidate] : llvm::enumerate(chain)) {
+      Value comesLater = comes[chain.size() - 1 - number];
+      handed = postpones ? candidate.rotate(handed, comesLater) : candidate.advance(handed, comesLater);
+    }
+    if (!postpones)
+      return;
     chain.back().finish(handed);
     for (Candidate &candidate : chain.drop_back())
       candidate.eraseSums();

@@ -131,11 +131,12 @@ def TileOverlapProducts : Pass<"tile-overlap-products"> {
 def TileAdvanceProducts : Pass<"tile-advance-products"> {
   let summary = "Begin a loop's first product an iteration early";
   let description = [{
-    In loops of five `wgmma` products or more that tile-specialize-warps made, the first product, whose left operand comes through a ring and whose right one stays, is begun in the iteration before,
-    behind the third one: the next iteration finds it done while those behind it still run. Loops that follow one another hand it on. Other loops stay as they are.
+    In loops of five `wgmma` products that tile-specialize-warps made, the first, whose left operand comes through a ring and whose right one stays, is begun in the iteration before, behind the
+    third one: the next iteration finds it done while those behind it still run. Loops that follow one another hand it on. Other loops stay as they are.
 
-    Where a thread's accumulators that are then held at once are at most `early-registers`, it is begun as soon as the iteration's own was worked on, and what the third product adds to memory
-    (`tile.write_fragments`) is added an iteration later. Where they are more than 256 no product is advanced.
+    Where a thread's accumulators that are then held at once are at most `early-registers`, it is begun as soon as the iteration's own was worked on; the last two products, sums of transposed
+    weights, are begun an iteration late, where nothing else is under way; and what the third one adds to memory (`tile.write_fragments`) is added an iteration late. Where accumulators are more
+    than 256 nothing is moved.
   }];
   let options = [Option<"earlyRegisters", "early-registers", "int64_t", /*default=*/"192", "Accumulators of a thread with which products are begun early">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
