@@ -44,7 +44,8 @@ def steps(options):
     for block in (32, 51, 128, 256):
         yield f"forward L={block}", [tool, "bench", "forward", "-L", block, *shape(128, 16384, 1, 16), *on], 60
     for case in FORWARD:
-        yield f"backward D={case[0]} N={case[1]}", [tool, "bench", "backward", *shape(*case), "--repeats", 20, *on], 60
+        for mode in ([], ["--deterministic"]):
+            yield " ".join([f"backward D={case[0]} N={case[1]}", *mode]), [tool, "bench", "backward", *shape(*case), *mode, "--repeats", 20, *on], 60
     for context, batch in DECODE:
         yield f"decode N={context} B={batch}", [tool, "bench", "decode", "-N", context, "-B", batch, *on], 60
     yield "decode rotary", [tool, "bench", "decode", "--rotary", "half", "--positions", "stingy", *on], 60
