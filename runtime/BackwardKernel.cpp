@@ -7,7 +7,7 @@
 namespace landmark {
 
 /// Whether the kernel adds dq up in the call's scratch.
-static bool adds(const LoadedKernel &kernel) { return addsQueryGradients(kernel.kernel.problem, kernel.kernel.config); }
+static bool adds(const LoadedKernel &kernel) { return addsQueryGradients(kernel.kernel.problem, kernel.kernel.config, kernel.kernel.target); }
 
 /// A call ready to go.
 struct PreparedBackward::State {
@@ -31,13 +31,13 @@ Expected<BackwardPrograms> check(const BackwardArguments &arguments, const Kerne
     return legal.error();
   if (auto fits = checkFits(problemOf(arguments), kernel); !fits)
     return fits.error();
-  auto scratch = scratchBytesOf(arguments, kernel.config);
+  auto scratch = scratchBytesOf(arguments, kernel.config, kernel.target);
   if (!scratch)
     return scratch.error();
   if (*scratch > 0 && (!arguments.scratch || arguments.scratchBytes < *scratch))
     return Error{ErrorCode::InvalidArgument, fmt::format("scratch: got {} bytes at {}; this call needs {}, or deterministic", arguments.scratchBytes,
                                                          arguments.scratch, *scratch)};
-  return launchPrograms(arguments, kernel.config);
+  return launchPrograms(arguments, kernel.config, kernel.target);
 }
 
 /// The same call on other memory.
@@ -76,7 +76,7 @@ const Device &BackwardKernel::device() const { return shared->device; }
 Expected<int64_t> BackwardKernel::scratchBytes(const BackwardArguments &arguments) const {
   if (auto fits = checkFits(problemOf(arguments), shared->kernel); !fits)
     return fits.error();
-  return scratchBytesOf(arguments, shared->kernel.config);
+  return scratchBytesOf(arguments, shared->kernel.config, shared->kernel.target);
 }
 
 Expected<void> BackwardKernel::launch(const BackwardArguments &arguments, void *stream) const {

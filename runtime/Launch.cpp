@@ -31,7 +31,7 @@ Expected<int64_t> launchPrograms(const ForwardArguments &arguments, const Config
   return programs(config, batch, heads, rows);
 }
 
-Expected<BackwardPrograms> launchPrograms(const BackwardArguments &arguments, const Config &config) {
+Expected<BackwardPrograms> launchPrograms(const BackwardArguments &arguments, const Config &config, const Target &target) {
   auto queries = launchPrograms(forwardOf(arguments), config);
   if (!queries)
     return queries.error();
@@ -41,7 +41,7 @@ Expected<BackwardPrograms> launchPrograms(const BackwardArguments &arguments, co
   if (__builtin_mul_overflow(perHead, heads, &perBatch) || __builtin_mul_overflow(perBatch, batch, &all) || all > INT32_MAX)
     return Error{ErrorCode::InvalidArgument,
                  fmt::format("k: got {} x {} heads of {} keys, in {} tiles each; one launch holds at most {} tiles", batch, heads, keys, perHead, INT32_MAX)};
-  if (addsQueryGradients(problem, config))
+  if (addsQueryGradients(problem, config, target))
     return BackwardPrograms{{*queries, all, *queries}, 3};
   return BackwardPrograms{{*queries, all}, 2};
 }
@@ -58,8 +58,8 @@ BackwardScratch::BackwardScratch(const BackwardArguments &arguments) {
   delta = denseRows(at(all * (columns + 1)), {batch, heads, rows});
 }
 
-Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Config &config) {
-  if (!addsQueryGradients(problemOf(arguments), config))
+Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Config &config, const Target &target) {
+  if (!addsQueryGradients(problemOf(arguments), config, target))
     return 0;
   auto [batch, heads, rows, columns] = arguments.q.shape;
   int64_t bytes = int64_t(sizeof(float)) * (columns + 2);

@@ -29,7 +29,7 @@ struct BackwardPrograms {
 
   operator std::span<const int64_t>() const { return {counts.data(), functions}; }
 };
-Expected<BackwardPrograms> launchPrograms(const BackwardArguments &arguments, const Config &config);
+Expected<BackwardPrograms> launchPrograms(const BackwardArguments &arguments, const Config &config, const Target &target);
 
 /// How the scratch of a backward that adds dq up in memory is used: three arrays of float32, which templates/backward_add.mlir describes. Rows of a head are rounded up
 /// to the 16 of a fragment.
@@ -40,7 +40,7 @@ struct BackwardScratch {
   RowsView lse, delta;
 };
 /// Scratch of a backward, in bytes.
-Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Config &config);
+Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Config &config, const Target &target);
 
 /// Heads walked side by side: as many as have their keys and values in half of the L2 cache, so that the query tiles of
 /// a head find them there.

@@ -28,16 +28,6 @@ namespace {
 
 std::string kernelName(const Problem &problem) { return fmt::format("landmark_{}", name(problem.operation)); }
 
-/// The symbols of a kernel, in the order of their launches.
-std::vector<std::string> functionNames(const Problem &problem, const Config &config) {
-  std::string kernel = kernelName(problem);
-  if (problem.operation == Operation::ForwardGates)
-    return {kernel + "_masks", kernel + "_lists"};
-  if (addsQueryGradients(problem, config))
-    return {kernel + "_prepare", kernel + "_keys", kernel + "_finish"};
-  return problem.operation == Operation::Backward ? std::vector{kernel + "_queries", kernel + "_keys"} : std::vector{kernel};
-}
-
 mlir::Type elementType(mlir::MLIRContext *context, DType dtype) {
   switch (dtype) {
   case DType::BF16:
@@ -153,13 +143,18 @@ public:
     return std::move(*text);
   }
 
+  /// The symbols of the kernels, in the order of their launches.
+  std::vector<std::string> functions() const {
+    return kernelNames(kernelName(problem), problem.operation, addsQueryGradients(problem, config, target));
+  }
+
   Expected<Kernel> finish() {
     Kernel kernel;
     kernel.problem = problem;
     kernel.target = target;
     kernel.config = config;
     kernel.name = kernelName(problem);
-    for (const std::string &name : functionNames(problem, config))
+    for (const std::string &name : functions())
       kernel.functions.push_back({name});
     if (!target.isHost()) {
       auto ptx = generate(Stage::PTX);
@@ -180,7 +175,7 @@ public:
     stage = Stage::Asm;
     StageTimer timer(options, stage);
     GenerationGuard guard(*lowered, stage, problem, target, config, options);
-    auto object = hostObject(*lowered, functionNames(problem, config));
+    auto object = hostObject(*lowered, functions());
     if (!object)
       return failure(guard, llvm::toString(object.takeError()));
     kernel.hostObject = std::move(*object);
@@ -216,7 +211,7 @@ private:
       ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), step, problem.blockSize, problem.headDim, element, schedule);
     } else if (problem.operation == Operation::Backward) {
       ir::BackwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, gradient,
-                             keyPasses(problem, config, target), addsQueryGradients(problem, config), rowTile == config.queryTile ? mlir::IntegerAttr() : builder.getI64IntegerAttr(rowTile),
+                             keyPasses(problem, config, target), addsQueryGradients(problem, config, target), rowTile == config.queryTile ? mlir::IntegerAttr() : builder.getI64IntegerAttr(rowTile),
                              schedule);
     } else {
       ir::RetrieveOp::create(builder, builder.getUnknownLoc(), kernelName(problem), name(problem.operation), problem.blockSize, problem.headDim,
@@ -305,7 +300,7 @@ private:
 
   llvm::Expected<std::string> generateText(mlir::ModuleOp lowered) {
     if (target.isHost())
-      return stage == Stage::LLVM ? hostLLVMIR(lowered, functionNames(problem, config)) : hostAssembly(lowered, functionNames(problem, config));
+      return stage == Stage::LLVM ? hostLLVMIR(lowered, functions()) : hostAssembly(lowered, functions());
     auto modules = lowered.getOps<mlir::gpu::GPUModuleOp>();
     if (modules.empty())
       return llvm::createStringError("there is no gpu.module to translate");
@@ -405,7 +400,7 @@ Expected<std::string> Compiler::emit(const Problem &problem, const Target &targe
   if (!isStageOf(stage, target))
     return Error{ErrorCode::InvalidArgument, fmt::format("stage: {} has no stage '{}'", target.chip, name(stage))};
   if (stage == Stage::Template)
-    return templateText(problem, *config, options);
+    return templateText(problem, *config, target, options);
   if (options.resumeStage && stage < *options.resumeStage)
     return Error{ErrorCode::InvalidArgument, fmt::format("stage: '{}' comes before '{}', where the compilation resumes", name(stage),
                                                          name(*options.resumeStage))};
@@ -425,8 +420,8 @@ Expected<std::string> Compiler::emit(const Problem &problem, const Target &targe
   return stage == Stage::Cubin ? Expected<std::string>(std::move(cubin->cubin)) : disassemble(cubin->cubin);
 }
 
-Expected<std::string> templateText(const Problem &problem, const Config &config, const CompileOptions &options) {
-  auto source = findTemplate(templateName(problem, config, addsQueryGradients(problem, config)), options.templateFile, options.templateDir);
+Expected<std::string> templateText(const Problem &problem, const Config &config, const Target &target, const CompileOptions &options) {
+  auto source = findTemplate(templateName(problem, config, addsQueryGradients(problem, config, target)), options.templateFile, options.templateDir);
   return source ? Expected<std::string>(std::move(source->text)) : source.error();
 }
 

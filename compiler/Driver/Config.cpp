@@ -130,7 +130,7 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
 int64_t backwardSharedBytes(const Config &config, const Problem &problem, const Target &target) {
   int64_t statistics = isLongBlock(problem, config) ? config.stages * config.keyTile : 0; // rings of the first pass over a block's parts
   int64_t queries = 2 * (config.queryTile + config.stages * config.keyTile + statistics) * problem.headDim;
-  if (addsQueryGradients(problem, config))
+  if (addsQueryGradients(problem, config, target))
     queries = 0; // there is no kernel by queries
   int64_t rows = keyQueryTile(problem, config), staged = keyPasses(problem, config, target) == 1 ? 2 : 1; // tiles of rows and keys
   // Smaller tiles of rows have more stages.
@@ -225,9 +225,8 @@ int64_t keyPasses(const Problem &problem, const Config &config, const Target &ta
   return target.isHost() || fitsOnePass(problem, config) ? 1 : 2;
 }
 
-bool addsQueryGradients(const Problem &problem, const Config &config) {
-  bool isHost = config.warps == 1; // no GPU's kernel is worth it with one warp
-  if (problem.operation != Operation::Backward || problem.deterministic || isHost || isLongBlock(problem, config) || !fitsOnePass(problem, config))
+bool addsQueryGradients(const Problem &problem, const Config &config, const Target &target) {
+  if (problem.operation != Operation::Backward || problem.deterministic || target.isHost() || isLongBlock(problem, config) || !fitsOnePass(problem, config))
     return false;
   if (config.unit != MatrixUnit::Wgmma || keyQueryTile(problem, config) == 16 * config.warps)
     return true;

@@ -37,7 +37,11 @@ struct Request {
   template <typename Op> static Request from(Op op) {
     auto dtype = [](Type type) { return type.isBF16() ? DType::BF16 : type.isF16() ? DType::F16 : DType::F32; };
     ir::ConfigAttr config = op.getConfig();
-    Request request{op, {}, {config.getQueryTile(), config.getKeyTile(), config.getWarps(), config.getStages()}, op.getType(), op.getType()};
+    Request request{.op = op, .problem = {}, .config = {}, .element = op.getType(), .gradient = op.getType(), .tiling = {}};
+    request.config.queryTile = config.getQueryTile();
+    request.config.keyTile = config.getKeyTile();
+    request.config.warps = config.getWarps();
+    request.config.stages = config.getStages();
     request.problem.blockSize = op.getBlockSize();
     request.problem.headDim = op.getHeadDim();
     request.problem.dtype = dtype(op.getType());
@@ -65,21 +69,13 @@ struct Request {
     request.problem.floatGradients = backward.getGradient() != backward.getType();
     request.gradient = backward.getGradient();
     request.adds = backward.getAdds();
-    request.tiling = {static_cast<int64_t>(backward.getPasses()), backward.getRowTile().value_or(request.config.queryTile)};
+    request.tiling = {static_cast<int64_t>(backward.getPasses()), static_cast<int64_t>(backward.getRowTile().value_or(request.config.queryTile))};
     return request;
   }
 
   StringRef name() const { return op->getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()); }
   /// Names of the kernels, in the order of their launches.
-  SmallVector<std::string> kernels() const {
-    if (problem.operation == landmark::Operation::ForwardGates)
-      return {(name() + "_masks").str(), (name() + "_lists").str()};
-    if (problem.operation != landmark::Operation::Backward)
-      return {name().str()};
-    if (adds)
-      return {(name() + "_prepare").str(), (name() + "_keys").str(), (name() + "_finish").str()};
-    return {(name() + "_queries").str(), (name() + "_keys").str()};
-  }
+  std::vector<std::string> kernels() const { return kernelNames(name().str(), problem.operation, adds); }
 };
 
 /// The types that the runtime passes, in order; a template of another signature would read garbage.
@@ -178,7 +174,7 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
       if (function.isKernel())
         kernels.push_back(function);
     });
-    SmallVector<std::string> names = request.kernels();
+    std::vector<std::string> names = request.kernels();
     if (kernels.size() != names.size())
       return bound->emitError("a template holds ") << (names.size() == 1 ? std::string("one kernel") : (request.adds ? "the three kernels of a " : "the two kernels of a ") + std::string(landmark::name(request.problem.operation))) << ", this one " << kernels.size();
     for (auto [kernel, name] : llvm::zip_equal(kernels, names)) {

@@ -41,6 +41,16 @@ int64_t tileLandmarks(const Problem &problem, const Config &config) {
 
 } // namespace
 
+std::vector<std::string> kernelNames(const std::string &base, Operation operation, bool adds) {
+  if (operation == Operation::ForwardGates)
+    return {base + "_masks", base + "_lists"};
+  if (operation != Operation::Backward)
+    return {base};
+  if (adds)
+    return {base + "_prepare", base + "_keys", base + "_finish"};
+  return {base + "_queries", base + "_keys"};
+}
+
 std::string templateName(const Problem &problem, const Config &config, bool adds) {
   if (isRetrieval(problem.operation))
     return fmt::format("{}.mlir", name(isAttention(problem.operation) ? Operation::Attend : problem.operation));

@@ -5,8 +5,12 @@
 #include "landmark/Config.h"
 
 #include <string>
+#include <vector>
 
 namespace landmark {
+
+/// The symbols of the kernels that serve an operation, in the order of their launches; `adds` as addsQueryGradients() says.
+std::vector<std::string> kernelNames(const std::string &base, Operation operation, bool adds);
 
 /// The text of a template and the name that diagnostics give it.
 struct Template {

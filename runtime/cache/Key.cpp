@@ -87,7 +87,7 @@ Expected<Key> keyOf(const Problem &problem, const Config &config, const Target &
     fields.push_back({"resumed_stage", std::string(name(*options.resumeStage))});
     fields.push_back({"resumed_text", options.resumeText});
   } else {
-    auto text = templateText(problem, config, options);
+    auto text = templateText(problem, config, target, options);
     if (!text)
       return text.error();
     fields.push_back({"template", std::move(*text)});

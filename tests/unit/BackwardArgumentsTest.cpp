@@ -139,15 +139,16 @@ TEST_CASE("a backward that adds dq up has its scratch behind the gradients") {
   CHECK(integer(144) == 0); // phase
   CHECK(integer(147) == 3);
   Config config{64, 64, 4, 2};
-  CHECK(*scratchBytesOf(call.arguments, config) == int64_t(scratch.size() * sizeof(float)));
-  CHECK(launchPrograms(call.arguments, config)->functions == 3);
-  CHECK(launchPrograms(call.arguments, config)->counts == std::array<int64_t, 3>{2 * 4 * 2, 2 * 2 * 3, 2 * 4 * 2});
+  Target target{Target::Kind::NVPTX, "sm_80"};
+  CHECK(*scratchBytesOf(call.arguments, config, target) == int64_t(scratch.size() * sizeof(float)));
+  CHECK(launchPrograms(call.arguments, config, target)->functions == 3);
+  CHECK(launchPrograms(call.arguments, config, target)->counts == std::array<int64_t, 3>{2 * 4 * 2, 2 * 2 * 3, 2 * 4 * 2});
   call.arguments.deterministic = true;
-  CHECK(*scratchBytesOf(call.arguments, config) == 0);
-  CHECK(launchPrograms(call.arguments, config)->functions == 2);
+  CHECK(*scratchBytesOf(call.arguments, config, target) == 0);
+  CHECK(launchPrograms(call.arguments, config, target)->functions == 2);
   call.arguments.deterministic = false;
   call.arguments.q.shape[2] = int64_t(1) << 62;
-  CHECK_FALSE(scratchBytesOf(call.arguments, config));
+  CHECK_FALSE(scratchBytesOf(call.arguments, config, target));
 }
 
 TEST_CASE("the scratch of a backward is judged") {

@@ -327,7 +327,7 @@ TEST_CASE("a text that is no config is refused", "[config]") {
 TEST_CASE("dq is added up in memory where the schedule can") {
   Problem problem{Operation::Backward, 64, 128, DType::BF16};
   auto adds = [](const Problem &problem, std::string_view chip) {
-    return addsQueryGradients(problem, defaultConfig(problem, target(chip)));
+    return addsQueryGradients(problem, defaultConfig(problem, target(chip)), target(chip));
   };
   CHECK(adds(problem, "sm_90a"));
   CHECK(adds(problem, "sm_80"));

@@ -112,7 +112,7 @@ TEST_CASE("a kernel's key holds what decides its code and nothing else") {
   CHECK(digest(problem, config, {Target::Kind::NVPTX, "sm_90"}, {}) != base);
 
   TemporaryFolder folder;
-  auto text = templateText(problem, config, {});
+  auto text = templateText(problem, config, sm80, {});
   REQUIRE(text);
   CompileOptions options;
   options.templateFile = folder.path / "mine.mlir";

@@ -215,7 +215,7 @@ TEST_CASE("a config with a wrong result never wins, and nobody winning is an err
     TemporaryFolder folder;
     Options options = quick();
     options.compile.templateFile = folder.path / "wrong.mlir";
-    std::string text = *templateText(one, defaultConfig(one, Target{}), {});
+    std::string text = *templateText(one, defaultConfig(one, Target{}), Target{}, {});
     REQUIRE(text.find(part) != text.npos);
     text.replace(text.find(part), std::strlen(part), wrong);
     writeWhole(options.compile.templateFile, text);
@@ -330,7 +330,7 @@ TEST_CASE("a step of decoding with a wrong result never wins") {
   Options options = quick();
   options.workload = {.batch = 1, .heads = 2, .kvHeads = 1, .queryLength = 1, .keyLength = 1500};
   options.compile.templateFile = folder.path / "wrong.mlir";
-  std::string text = *templateText(one, defaultConfig(one, Target{}), {}), right = "%end = arith.maxsi";
+  std::string text = *templateText(one, defaultConfig(one, Target{}), Target{}, {}), right = "%end = arith.maxsi";
   REQUIRE(text.find(right) != text.npos);
   text.replace(text.find(right), right.size(), "%end = arith.minsi"); // nothing may be chosen
   writeWhole(options.compile.templateFile, text);

@@ -136,8 +136,8 @@ private:
   std::unique_ptr<Impl> impl;
 };
 
-/// The template that a compilation of `problem` under `config` starts from.
-LANDMARK_API Expected<std::string> templateText(const Problem &problem, const Config &config,
+/// The template that a compilation of `problem` for `target` under `config` starts from.
+LANDMARK_API Expected<std::string> templateText(const Problem &problem, const Config &config, const Target &target,
                                                 const CompileOptions &options);
 
 /// This machine's CPU as host kernels are made for it: its model and the instruction sets that it has.

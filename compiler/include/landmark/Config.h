@@ -48,7 +48,7 @@ LANDMARK_API int64_t keyPasses(const Problem &problem, const Config &config, con
 /// Whether the kernels of a backward add dq up in memory, in any order (templates/backward_add.mlir), in place of computing logits once more for it. They do unless the
 /// problem asks for the same bits in every run, but for blocks longer than a key tile, where one pass over the rows does not do, where groups of warps cannot share
 /// the columns of dq (D/2 must be whole panels of shared memory or part of one: 32, 64 and 128 are, 96 is not), and on the host.
-LANDMARK_API bool addsQueryGradients(const Problem &problem, const Config &config);
+LANDMARK_API bool addsQueryGradients(const Problem &problem, const Config &config, const Target &target);
 
 /// Of a forward with a gate threshold: query rows and blocks that share a word of marks (templates/forward_gates.mlir).
 constexpr int64_t markedRows = 32, markedBlocks = 32;
