@@ -229,7 +229,7 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
 def Tile_DotWaitOp : Tile_Op<"dot_wait", [AllTypesMatch<["product", "result"]>, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "wait until at most `pending` of the products begun later than this one are under way";
   let description = [{
-    Yields the product, now finished. Follows PTX ISA, "wgmma.wait_group".
+    Yields the product, now finished; any other tile it yields as it is, for what must not be computed earlier. Follows PTX ISA, "wgmma.wait_group".
 
     Example: `%s = tile.dot_wait %begun pending 1 : tensor<128x1x64xf32, ...>`
   }];
