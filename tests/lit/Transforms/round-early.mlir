@@ -50,3 +50,30 @@ func.func @tiles(%e: !s, %f: !s) -> !p {
   %p = tile.cast %w : !s -> !p
   return %p : !p
 }
+
+// What branches hand on is rounded where they compute it: in front of the branch, where it was known before.
+// CHECK-LABEL: func @branches(
+// CHECK-SAME: %[[E:[^:]*]]: tensor<64x2x64xf32>, %[[F:[^:]*]]: tensor<64x2xf32>
+// CHECK: %[[QUICK:.*]] = math.exp2 %[[E]]
+// CHECK: %[[ROUNDED:.*]] = tile.cast %[[QUICK]]
+// CHECK: %[[IF:.*]]:2 = scf.if %{{.*}} -> (tensor<64x2x64xbf16>, tensor<64x2xf32>)
+// CHECK:   scf.yield %[[ROUNDED]], %[[F]]
+// CHECK: } else {
+// CHECK:   %[[OTHER:.*]] = math.absf %[[E]]
+// CHECK:   %[[OTHER_ROUNDED:.*]] = tile.cast %[[OTHER]]
+// CHECK:   scf.yield %[[OTHER_ROUNDED]], %[[F]]
+// CHECK: %[[FACTORS:.*]] = tile.cast
+// CHECK: arith.mulf %[[IF]]#0, %[[FACTORS]]
+func.func @branches(%e: !s, %f: tensor<64x2xf32>, %fits: i1) -> !p {
+  %quick = math.exp2 %e : !s
+  %inner, %factor = scf.if %fits -> (!s, tensor<64x2xf32>) {
+    scf.yield %quick, %f : !s, tensor<64x2xf32>
+  } else {
+    %other = math.absf %e : !s
+    scf.yield %other, %f : !s, tensor<64x2xf32>
+  }
+  %all = tile.broadcast %factor to [0, 1] : tensor<64x2xf32> -> !s
+  %w = arith.mulf %inner, %all : !s
+  %p = tile.cast %w : !s -> !p
+  return %p : !p
+}

@@ -291,3 +291,11 @@ func.func @reduce_split(%x: tensor<128x2x64xf32, #tile.fragment<[row, block, col
   %m = tile.reduce max %x along [2] : tensor<128x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>> -> tensor<128x2xf32, #tile.fragment<[row, block], 8>>
   return
 }
+
+// -----
+
+func.func @all_of_numbers(%a: tensor<64x2xi32>) {
+  // expected-error @below {{takes a tile of i1}}
+  %s = tile.all %a : tensor<64x2xi32>
+  return
+}
