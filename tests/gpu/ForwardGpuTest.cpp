@@ -124,6 +124,39 @@ TEST_CASE("long rows stay within the promised errors") {
   }
 }
 
+TEST_CASE("logits far from a row's log-sum-exp are weighed right") {
+  // Where exponentials less the log-sum-exp leave the range of float32 a warp takes the maximum of every block (landmark.past_weights): with random logits of
+  // hundreds, and with ordinary keys that point away from queries to which landmarks point, so that what has weight is far below the log-sum-exp.
+  constexpr int64_t rows = 700;
+  const Device device = gpu();
+  Runtime runtime(device);
+  for (auto [blockSize, columns, dtype] : {std::tuple{64, 128, DType::BF16}, std::tuple{64, 64, DType::BF16}, std::tuple{51, 80, DType::BF16}, std::tuple{32, 96, DType::BF16},
+                                           std::tuple{128, 128, DType::BF16}, std::tuple{64, 256, DType::BF16}, std::tuple{64, 128, DType::F16}})
+    for (bool apart : {false, true})
+      for (float scale : {0.3f, 4.0f, 30.0f}) {
+        HostTensor q = randomTensor(dtype, rows, columns, 1), k = randomTensor(dtype, rows, columns, 2);
+        HostTensor v = randomTensor(dtype, rows, columns, 3), o = HostTensor::zeros(dtype, {1, 1, rows, columns});
+        for (int64_t i = 0; apart && i < rows * columns; ++i) {
+          int64_t row = i / columns, at = i * byteSize(dtype);
+          bool isLandmark = row % blockSize == blockSize - 1;
+          fromDouble(1, q.bytes.data() + at, dtype);
+          fromDouble((isLandmark ? 1.0 : -1.0) + (i % 7) / 64.0, k.bytes.data() + at, dtype);
+        }
+        DeviceBuffer buffers[] = {onDevice(device, q), onDevice(device, k), onDevice(device, v), onDevice(device, o)};
+        auto lse = DeviceBuffer::allocate(device, rows * sizeof(float));
+        REQUIRE(lse);
+        REQUIRE(buffers[3].fill(0xff));
+        auto there = [&](int index) { return denseView(buffers[index].data(), dtype, {1, 1, rows, columns}); };
+        ForwardArguments arguments{there(0), there(1), there(2), there(3), denseRows(static_cast<float *>(lse->data()), {1, 1, rows}), blockSize};
+        arguments.scale = scale;
+        REQUIRE_DONE(runtime.forward(arguments));
+        REQUIRE_DONE(buffers[3].download(o.bytes.data(), o.bytes.size()));
+        auto reference = referenceForward(viewOf(q), viewOf(k), viewOf(v), {blockSize, 0, 0, scale});
+        INFO("L=" << blockSize << " D=" << columns << " " << name(dtype) << " scale " << scale << (apart ? ", landmarks apart" : ""));
+        CHECK(relativeError(viewOf(o), reference) <= 4e-3);
+      }
+}
+
 TEST_CASE("a grid whose blocks run several programs agrees with the oracle, and repeats its bits") {
   // More programs than the last rounds of a grid have, which run alone; the last tile of a head is a part of one.
   constexpr int64_t heads = 288, rows = 530, columns = 128, repeats = 200;
