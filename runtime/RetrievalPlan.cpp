@@ -219,25 +219,24 @@ Config RetrievalPlan::config(Operation step, const Target &target) const {
     config.queryTile = 8; // half of what a matrix instruction takes: half the work on its results
   if (order.span < largeTile)
     return attends ? sliced(config, step, target) : config; // every warp would repeat what follows a score
-  return large(config, step, target);
+  return large(config, step, order.span, target);
 }
 
-/// The first that is legal.
-static Config firstLegal(std::initializer_list<Config> configs, const Problem &problem, const Target &target, const Config &otherwise) {
-  for (const Config &config : configs)
-    if (validate(config, problem, target))
-      return config;
-  return otherwise;
-}
-
-// Many rows: programs of four warps or more. wgmma has them in groups of four.
-Config RetrievalPlan::large(Config config, Operation step, const Target &target) const {
+// Many rows: programs of four warps or more, the first that is legal and not half empty. wgmma has warps in groups of four; three groups where accumulators leave room for them.
+Config RetrievalPlan::large(Config config, Operation step, int64_t rows, const Target &target) const {
   // Four programs of a multiprocessor, as many as the landmarks are cut for.
   int64_t stages = step == Operation::Score ? std::min<int64_t>(config.stages, 2) : config.stages;
-  auto tile = [&](int64_t rows, int64_t warps, MatrixUnit unit) { return Config{rows, config.keyTile, warps, stages, unit}; };
-  if (step == Operation::Score) // 32 rows a warp read shared memory half as often
-    return firstLegal({tile(128, 8, MatrixUnit::Wgmma), tile(128, 4, MatrixUnit::Mma), tile(64, 4, MatrixUnit::Mma)}, problem(step), target, config);
-  return firstLegal({tile(128, 8, MatrixUnit::Wgmma), tile(64, 4, MatrixUnit::Wgmma), tile(64, 4, MatrixUnit::Mma)}, problem(step), target, config);
+  auto tile = [&](int64_t tileRows, int64_t warps, MatrixUnit unit) { return Config{tileRows, config.keyTile, warps, stages, unit}; };
+  std::vector<Config> candidates;
+  if (step == Operation::Attend && headDim <= 192 && headDim + 2 * config.keyTile <= 256) // of accumulators, logits and weights
+    candidates.push_back(tile(192, 12, MatrixUnit::Wgmma));
+  if (step != Operation::AttendPart) // parts are of few rows, and made as those that are joined
+    candidates.insert(candidates.end(), {tile(128, 8, MatrixUnit::Wgmma), tile(64, 4, MatrixUnit::Wgmma)});
+  candidates.push_back(tile(64, 4, MatrixUnit::Mma));
+  for (const Config &candidate : candidates)
+    if (candidate.queryTile - rows < largeTile && validate(candidate, problem(step), target))
+      return candidate;
+  return config;
 }
 
 // Landmarks are the rows of the product, four warps of them, and rows its columns.

@@ -74,7 +74,7 @@ struct RetrievalPlan {
   Operation attendStep() const { return attendSplits == 1 ? Operation::Attend : joins ? Operation::AttendJoin : Operation::AttendPart; }
   Problem problem(Operation step) const;
   Config config(Operation step, const Target &target) const;
-  Config large(Config config, Operation step, const Target &target) const;
+  Config large(Config config, Operation step, int64_t rows, const Target &target) const;
   Config sharing(Config config, int64_t rows, const Target &target) const;
   Config sliced(Config config, Operation step, const Target &target) const;
   /// Whether a step may have another schedule than that: what the plan counts on must be the same.

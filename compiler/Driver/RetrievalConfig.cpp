@@ -63,9 +63,8 @@ Expected<void> validateRows(const Config &config, const Problem &problem) {
   if (config.warps < 1 || config.warps > mostWarps)
     return illegal("warps", config.warps, fmt::format("must be 1 to {}", mostWarps),
                    std::clamp<int64_t>(config.warps, 1, mostWarps));
-  bool isDouble = problem.operation == Operation::Score && config.queryTile == 32 * config.warps;
-  if (config.queryTile != 16 * config.warps && !isDouble && config.queryTile != 8 && config.queryTile != 16)
-    return illegal("query_tile", config.queryTile, "must be 16 rows a warp, in score 32 as well, or 8 or 16 that warps have in common",
+  if (config.queryTile != 16 * config.warps && config.queryTile != 8 && config.queryTile != 16)
+    return illegal("query_tile", config.queryTile, "must be 16 rows a warp, or 8 or 16 that warps have in common",
                    16 * config.warps);
   return {};
 }
