@@ -189,7 +189,7 @@ def Landmark_FinishOp : Landmark_Op<"finish", [Pure, AllTypesMatch<["max", "sum"
 def Landmark_JoinOp : Landmark_Op<"join", [Pure, SameOperandsAndResultType]> {
   let summary = "log-sum-exp of two log-sum-exps, in base 2";
   let description = [{
-    `log2(2^a + 2^b)`; -inf where both are.
+    `log2(2^a + 2^b)`, of every element; -inf where both are.
 
     Example: `%lse = landmark.join %a, %b : tensor<16xf32>`
   }];
