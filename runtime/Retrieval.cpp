@@ -66,14 +66,22 @@ RowsView from(RowsView view, int64_t first, int64_t queries) {
 
 } // namespace
 
+/// Strides of the log-sum-exps that lie between score and pool: rows that share lie side by side.
+struct LogSums {
+  int64_t head, query, split;
+
+  LogSums(const RetrievalPlan &plan, int64_t queries)
+      : head(plan.sharesChunk() ? queries : 1), query(plan.sharesChunk() ? 1 : plan.queryHeads), split(plan.queryHeads * queries) {}
+};
+
 struct Retrieval::State {
   RetrievalPlan plan;
   LandmarkCache::State *cache;
   std::map<Operation, std::shared_ptr<const LoadedKernel>> kernels;
   DeviceBuffer slots;             ///< int32 [batch]
   DeviceBuffer values, ids;       ///< lists: [batch, inner, outer, list, place]
-  DeviceBuffer logits;            ///< [batch, tile, head, query, column]
-  DeviceBuffer logSums;           ///< [batch, inner, outer, split]
+  DeviceBuffer logSums;           ///< [batch, split, head, query], or query and head where heads share
+  DeviceBuffer maxima;            ///< [batch, tile, outer, part, column], of tiles of rows
   DeviceBuffer pooled;            ///< [batch, tile, outer, span, column]
   DeviceBuffer table;             ///< [batch, head, query, place]
   DeviceBuffer parts, partLse;    ///< [batch, split, head, query, D] and without the D
@@ -138,6 +146,12 @@ struct Retrieval::State {
             {outer * inner * row, width, outer * row, 1});
   }
 
+  /// Parts of the rows of `order` side by side that pool takes maxima of: tiles of its spans.
+  int64_t sharedParts(const RowOrder &order) const {
+    int64_t tile = kernels.at(Operation::Pool)->kernel.config.queryTile;
+    return order.spans() * ((order.span + tile - 1) / tile);
+  }
+
   /// The order in which lists were made.
   RowOrder listOrder(int64_t queries) const { return plan.shares() ? plan.poolOrder(queries) : plan.scoreOrder(queries); }
   /// All lists of a row side by side, in pieces.
@@ -154,7 +168,8 @@ struct Retrieval::State {
   Expected<void> scoreTop(const TensorView &q, int64_t back, void *stream);
   /// `first` is the number of the first query where a chunk is scored in parts.
   Expected<void> score(const TensorView &q, int64_t back, int64_t first, void *stream);
-  Expected<void> pool(int64_t queries, int64_t back, bool isFirst, void *stream);
+  Expected<void> pool(const TensorView &q, int64_t back, int64_t first, void *stream);
+  Expected<void> poolTop(int64_t queries, int64_t back, bool isFirst, bool isLast, void *stream);
   Expected<void> select(int64_t queries, int64_t first, int64_t all, void *stream);
   Expected<void> attend(const TensorView &q, const TensorView &o, const RowsView &lse, int64_t back, int64_t first,
                         int64_t all, void *stream);
@@ -173,7 +188,7 @@ Expected<void> Retrieval::State::allocate() {
   const Device &device = cache->device;
   std::pair<DeviceBuffer *, int64_t> buffers[] = {
       {&slots, plan.maxBatch},    {&values, plan.listEntries()},
-      {&ids, plan.listEntries()},       {&logits, plan.logits()},
+      {&ids, plan.listEntries()},       {&maxima, plan.maxima(plan.partQueries)},
       {&logSums, plan.logSums()}, {&pooled, plan.pooled()},
       {&table, plan.table()},     {&parts, plan.parts() * plan.headDim},
       {&partLse, plan.parts()},
@@ -259,48 +274,60 @@ Expected<void> Retrieval::State::scoreTop(const TensorView &q, int64_t back, voi
 }
 
 Expected<void> Retrieval::State::score(const TensorView &q, int64_t back, int64_t first, void *stream) {
-  int64_t queries = q.shape[2], headStride = queries * columns, batchStride = plan.queryHeads * headStride;
+  int64_t queries = q.shape[2];
   RowOrder order = plan.scoreOrder(queries);
+  LogSums sums(plan, queries);
   KernelArguments arguments;
   add(arguments, q, order);
   addLandmarks(arguments);
   addSequences(arguments);
   addTable(arguments, cache->landmarkTable, cache->maxLandmarkPages());
-  arguments.view(logits.data(), {batch() * plan.tiles, order.outer, order.inner, columns},
-                 {batchStride, order.outerOf(headStride, columns), order.innerOf(headStride, columns), 1});
-  arguments.view(logSums.data(), {batch(), order.outer * columns, order.inner},
-                 {batchStride, 1, order.outer * columns});
+  arguments.view(logSums.data(), {batch(), sums.split * plan.scoreSplits, order.inner},
+                 {sums.split * plan.scoreSplits, 1, order.innerOf(sums.head, sums.query)});
   addFrequencies(arguments);
-  arguments.numbers({order.span, plan.scoreSplits, columns, order.outerStep(), order.innerStep(),
-                     plan.sharesChunk() ? 0 : order.innerStep(), plan.group(), back, plan.window, plan.tiles,
+  arguments.numbers({order.span, plan.scoreSplits, order.outerOf(sums.head, sums.query), sums.split, order.outerStep(),
+                     order.innerStep(), plan.sharesChunk() ? 0 : order.innerStep(), plan.group(), back, plan.window,
                      plan.sharesChunk() ? first : 0});
   addRotary(arguments);
   arguments.factor(plan.scale);
   return launch(Operation::Score, programs(Operation::Score, order, plan.scoreSplits), arguments, stream);
 }
 
-Expected<void> Retrieval::State::pool(int64_t queries, int64_t back, bool isFirst, void *stream) {
-  RowOrder scored = plan.scoreOrder(queries), order = plan.poolOrder(queries);
-  int64_t headStride = queries * columns, batchStride = plan.queryHeads * headStride;
-  // How score() left the log-sum-exps: its inner rows are the outer dimension in memory.
-  int64_t sumHead = scored.outerOf(1, 0) ? columns : scored.outer * columns,
-          sumQuery = scored.outerOf(0, 1) ? columns : scored.outer * columns;
+Expected<void> Retrieval::State::pool(const TensorView &q, int64_t back, int64_t first, void *stream) {
+  int64_t queries = q.shape[2];
+  RowOrder order = plan.shareOrder(queries);
+  LogSums sums(plan, queries);
+  int64_t all = order.outer * sharedParts(order), tile = kernels.at(Operation::Pool)->kernel.config.queryTile;
   KernelArguments arguments;
-  arguments.view(logits.data(), {batch() * plan.tiles, order.outer, order.inner, columns},
-                 {batchStride, order.outerOf(headStride, columns), order.innerOf(headStride, columns), 1});
-  for (int64_t width : {columns, int64_t(8)}) // all of a row, and few of them
-    arguments.view(logSums.data(), {batch(), order.outer, order.inner, width},
-                   {batchStride, order.outerOf(sumHead, sumQuery), order.innerOf(sumHead, sumQuery), 1});
+  add(arguments, q, order);
+  addLandmarks(arguments);
   addSequences(arguments);
-  arguments.view(pooled.data(), {batch() * plan.tiles, order.outer, order.spans(), columns},
-                 {order.outer * order.spans() * columns, order.spans() * columns, columns, 1});
-  addLists(arguments, values, order.outer, order.spans(), plan.list);
-  addLists(arguments, ids, order.outer, order.spans(), plan.list);
-  arguments
-      .numbers({order.span, plan.lists, plan.listStride, plan.scoreSplits, order.outerStep(), back, plan.window,
-                plan.tiles, isFirst})
-      .factor(plan.scale);
-  return launch(Operation::Pool, batch() * order.outer * order.spans() * plan.lists, arguments, stream);
+  addTable(arguments, cache->landmarkTable, cache->maxLandmarkPages());
+  arguments.view(logSums.data(), {batch(), sums.split * plan.scoreSplits, columns, tile},
+                 {sums.split * plan.scoreSplits, 1, 0, 1});
+  arguments.view(maxima.data(), {batch() * plan.tiles, all, columns}, {all * columns, columns, 1});
+  addFrequencies(arguments);
+  arguments.numbers({order.span, plan.scoreSplits, plan.scoreSplits, order.outerOf(sums.head, sums.query), sums.split,
+                     order.outerStep(), order.innerStep(), plan.group(), back, plan.window, plan.tiles,
+                     plan.sharesChunk() ? first : 0});
+  addRotary(arguments);
+  arguments.factor(plan.scale);
+  return launch(Operation::Pool, programs(Operation::Pool, order, plan.scoreSplits), arguments, stream);
+}
+
+Expected<void> Retrieval::State::poolTop(int64_t queries, int64_t back, bool isFirst, bool isLast, void *stream) {
+  RowOrder order = plan.poolOrder(queries);
+  int64_t parts = sharedParts(plan.shareOrder(queries)), spans = order.spans();
+  KernelArguments arguments;
+  arguments.view(maxima.data(), {batch() * plan.tiles, order.outer, parts, columns},
+                 {order.outer * parts * columns, parts * columns, columns, 1});
+  addSequences(arguments);
+  arguments.view(pooled.data(), {batch() * plan.tiles, order.outer, spans, columns},
+                 {order.outer * spans * columns, spans * columns, columns, 1});
+  addLists(arguments, values, order.outer, spans, plan.list);
+  addLists(arguments, ids, order.outer, spans, plan.list);
+  arguments.numbers({parts / spans, plan.lists, plan.listStride, order.outerStep(), back, plan.window, plan.tiles, isFirst, isLast});
+  return launch(Operation::PoolTop, batch() * order.outer * spans * plan.lists, arguments, stream);
 }
 
 Expected<void> Retrieval::State::select(int64_t queries, int64_t first, int64_t all, void *stream) {
@@ -373,7 +400,10 @@ Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, c
     if (auto done = plan.shares() ? score(part, selectBack, first, stream) : scoreTop(part, selectBack, stream); !done)
       return done;
     if (plan.shares())
-      if (auto done = pool(queries, selectBack, first == 0 || !plan.sharesChunk(), stream); !done)
+      if (auto done = pool(part, selectBack, first, stream); !done)
+        return done;
+    if (plan.shares())
+      if (auto done = poolTop(queries, selectBack, first == 0 || !plan.sharesChunk(), first + queries == all || !plan.sharesChunk(), stream); !done)
         return done;
     if (plan.sharesChunk())
       continue;
@@ -498,7 +528,14 @@ int64_t Retrieval::launches(int64_t queries) const {
   int64_t parts = (queries + plan.partQueries - 1) / plan.partQueries, steps = int64_t(plan.steps().size());
   if (!plan.sharesChunk() || queries == 0)
     return parts * steps;
-  return parts * 2 + steps - 2;
+  return parts * 3 + steps - 3;
+}
+
+int64_t Retrieval::scratchBytes() const {
+  int64_t bytes = 0;
+  for (const DeviceBuffer *buffer : {&state->values, &state->ids, &state->logSums, &state->maxima, &state->pooled, &state->table, &state->parts, &state->partLse})
+    bytes += int64_t(buffer->size());
+  return bytes;
 }
 
 } // namespace landmark

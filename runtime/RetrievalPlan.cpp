@@ -88,15 +88,15 @@ Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const Ret
   bool crowds = plan.attendSplits > 1 && plan.tiles > plan.scoreSplits;
   plan.selects = cache.hotBytes > 0 || crowds || !holdsList(plan.config(plan.attendStep(), device.target()));
 
-  plan.partQueries = 1;
-  auto bytes = [&] {
-    return 8 * plan.listEntries() + 4 * (plan.logits() + plan.logSums() + plan.pooled()) +
-           4 * (plan.headDim + 1) * (plan.sharesChunk() ? 0 : plan.parts());
-  };
-  double each = double(bytes());
-  plan.partQueries = std::clamp<int64_t>(int64_t(double(options.scratchBytes) / each), 1, options.maxQueries);
+  // Queries of a chunk come in whole tiles, whose maxima take most of the memory.
+  int64_t unit = plan.sharesChunk() ? std::min(plan.shareTile, options.maxQueries) : 1;
+  plan.partQueries = unit;
+  double each = 8.0 * double(plan.listEntries()) + 4.0 * double(plan.logSums() + plan.maxima(unit)) +
+                4.0 * double(plan.headDim + 1) * double(plan.sharesChunk() ? 0 : plan.parts());
+  int64_t units = std::max<int64_t>(1, int64_t(double(options.scratchBytes) / each));
+  plan.partQueries = units < ceilDiv(options.maxQueries, unit) ? units * unit : options.maxQueries;
   constexpr double mostBytes = double(int64_t(1) << 46);
-  if (each * double(plan.partQueries) > mostBytes || 4.0 * double(plan.table()) > mostBytes)
+  if (each * double(ceilDiv(plan.partQueries, unit)) > mostBytes || 4.0 * double(plan.table()) > mostBytes)
     return refuse(
         "retrieval: maxBatch, maxQueries: got {} and {}; what lies between the kernels takes more than 2^46 bytes",
         options.maxBatch, options.maxQueries);
@@ -106,9 +106,10 @@ Expected<RetrievalPlan> RetrievalPlan::make(const CacheOptions &cache, const Ret
 // As many programs as keep every multiprocessor's loads under way, where rows alone do not.
 void RetrievalPlan::cutScores(const RetrievalOptions &options, const Device &device) {
   int64_t wanted = 4 * device.multiprocessors(), rows = maxBatch * scoreOrder(1).spans(), queries = maxQueries, tileRows = fewQueries;
+  scoreTile = columns, scoreSplits = 1, shareTile = 1; // until they are known
   if (shares()) {
-    partQueries = 1;
-    queries = std::clamp<int64_t>(options.scratchBytes / (4 * (logits() + logSums())), 1, maxQueries); // about those of a launch
+    shareTile = config(Operation::Pool, device.target()).queryTile;
+    queries = std::clamp<int64_t>(options.scratchBytes / (4 * maxima(shareTile)) * (sharesChunk() ? shareTile : 1), 1, maxQueries); // about those of a launch
   }
   if (sharesChunk()) {
     rows = maxBatch * queryHeads;
@@ -116,12 +117,11 @@ void RetrievalPlan::cutScores(const RetrievalOptions &options, const Device &dev
   }
   scoreSplits = options.scoreSplits.value_or(std::clamp<int64_t>(wanted / (rows * ceilDiv(queries, tileRows)), 1, mostSplits));
   // A part of a page for each program, while there are programs without: one warp takes long over a page.
-  scoreTile = columns;
   while (!shares() && !device.isHost() && scoreTile > columns / 4 && 2 * tiles * (columns / scoreTile) <= scoreSplits)
     scoreTile /= 2;
   scoreSplits = std::min(scoreSplits, tiles * (columns / scoreTile));
 
-  // Programs of pool are one warp each, that waits for what it reads: several for every scheduler.
+  // Programs of pool_top are one warp each, that waits for what it reads: several for every scheduler.
   lists = scoreSplits;
   if (shares())
     lists = std::min(tiles, options.scoreSplits.value_or(std::clamp<int64_t>(4 * wanted / (maxBatch * poolOrder(1).outer * poolOrder(1).spans()), 1, mostSplits)));
@@ -152,6 +152,12 @@ RowOrder RetrievalPlan::scoreOrder(int64_t queries) const {
   return {false, queries, queryHeads, group()};
 }
 
+RowOrder RetrievalPlan::shareOrder(int64_t queries) const {
+  if (sharesChunk())
+    return {true, queryHeads, queries, queries};
+  return {false, queries, queryHeads, group()};
+}
+
 RowOrder RetrievalPlan::poolOrder(int64_t queries) const {
   if (sharesChunk())
     return {true, queryHeads, queries, queries};
@@ -167,7 +173,7 @@ RowOrder RetrievalPlan::attendOrder(int64_t queries) const {
 std::vector<Operation> RetrievalPlan::steps() const {
   std::vector<Operation> steps = {Operation::ScoreTop};
   if (shares())
-    steps = {Operation::Score, Operation::Pool};
+    steps = {Operation::Score, Operation::Pool, Operation::PoolTop};
   if (selects)
     steps.push_back(Operation::Select);
   steps.push_back(attendStep());
@@ -177,7 +183,7 @@ std::vector<Operation> RetrievalPlan::steps() const {
 }
 
 Problem RetrievalPlan::problem(Operation step) const {
-  bool readsKeys = step == Operation::ScoreTop || step == Operation::Score || step == attendStep();
+  bool readsKeys = step == Operation::ScoreTop || step == Operation::Score || step == Operation::Pool || step == attendStep();
   return {step, blockSize, headDim, dtype, /*floatGradients=*/false, topK, readsKeys && rotates()};
 }
 
@@ -194,30 +200,57 @@ std::vector<int64_t> RetrievalPlan::frequencies() const {
 // Tiles of as many rows as a span brings; a tile of a GPU has 16 rows a warp.
 Config RetrievalPlan::config(Operation step, const Target &target) const {
   Config config = defaultConfig(problem(step), target);
-  bool scores = step == Operation::Score || step == Operation::ScoreTop,
-       attends = isAttention(step);
-  if (!scores && !attends)
+  bool scores = step == Operation::Score || step == Operation::ScoreTop, pools = step == Operation::Pool, attends = isAttention(step);
+  if (!scores && !pools && !attends)
     return config;
   if (step == Operation::ScoreTop)
     config.keyTile = scoreTile;
-  RowOrder order = scores ? scoreOrder(maxQueries) : attendOrder(maxQueries);
+  RowOrder order = pools ? shareOrder(maxQueries) : scores ? scoreOrder(maxQueries) : attendOrder(maxQueries);
   if (target.isHost()) {
-    config.queryTile = std::min<int64_t>(order.span, 32);
+    config.queryTile = pools ? 32 : std::min<int64_t>(order.span, 32);
     return config;
   }
-  int64_t steps = scores ? ceilDiv(tiles * (columns / scoreTile), scoreSplits) : ceilDiv(blocks(), attendSplits);
+  int64_t steps = attends ? ceilDiv(blocks(), attendSplits) : ceilDiv(tiles * (columns / scoreTile), scoreSplits);
   // No more than a program has tiles; but what begins before the wait for the kernel before, as landmarks of score_top do, takes a stage ahead.
   config.stages = std::min(config.stages, step == Operation::ScoreTop ? std::max<int64_t>(2, steps) : steps);
+  if (pools)
+    return sharing(config, order.span, target);
   if (order.span <= 8)
     config.queryTile = 8; // half of what a matrix instruction takes: half the work on its results
   if (order.span < largeTile)
     return attends ? sliced(config, step, target) : config; // every warp would repeat what follows a score
-  Config large = config;
-  large.warps = 4;
-  large.queryTile = largeTile;
-  if (step == Operation::Score)
-    large.stages = std::min<int64_t>(large.stages, 2); // four programs of a multiprocessor, as many as the landmarks are cut for
-  return validate(large, problem(step), target) ? large : config;
+  return large(config, step, order.span, target);
+}
+
+// Many rows: programs of four warps or more, the first that is legal and not half empty. wgmma has warps in groups of four; three groups where accumulators leave room for them.
+Config RetrievalPlan::large(Config config, Operation step, int64_t rows, const Target &target) const {
+  // Four programs of a multiprocessor, as many as the landmarks are cut for.
+  int64_t stages = step == Operation::Score ? std::min<int64_t>(config.stages, 2) : config.stages;
+  auto tile = [&](int64_t tileRows, int64_t warps, MatrixUnit unit) { return Config{tileRows, config.keyTile, warps, stages, unit}; };
+  std::vector<Config> candidates;
+  if (step == Operation::Attend && headDim <= 192 && headDim + 2 * config.keyTile <= 256) // of accumulators, logits and weights
+    candidates.push_back(tile(192, 12, MatrixUnit::Wgmma));
+  if (step != Operation::AttendPart) // parts are of few rows, and made as those that are joined
+    candidates.insert(candidates.end(), {tile(128, 8, MatrixUnit::Wgmma), tile(64, 4, MatrixUnit::Wgmma)});
+  candidates.push_back(tile(64, 4, MatrixUnit::Mma));
+  for (const Config &candidate : candidates)
+    if (candidate.queryTile - rows < largeTile && validate(candidate, problem(step), target))
+      return candidate;
+  return config;
+}
+
+// Landmarks are the rows of the product, four warps of them, and rows its columns.
+Config RetrievalPlan::sharing(Config config, int64_t rows, const Target &target) const {
+  constexpr int64_t most = 128;
+  config.stages = std::min<int64_t>(config.stages, 2);
+  config.queryTile = std::min(most, std::max<int64_t>(8, std::bit_ceil(uint64_t(rows))));
+  for (; config.queryTile > 8; config.queryTile /= 2)
+    for (MatrixUnit unit : {MatrixUnit::Wgmma, MatrixUnit::Mma}) {
+      config.unit = unit;
+      if (validate(config, problem(Operation::Pool), target))
+        return config;
+    }
+  return config;
 }
 
 // Few rows: warps share them, for one alone takes long over a block.
@@ -232,17 +265,21 @@ Config RetrievalPlan::sliced(Config config, Operation step, const Target &target
 bool RetrievalPlan::takes(const Config &other, Operation step, const Target &target) const {
   Config planned = config(step, target);
   bool merges = step == attendStep() && !selects;
-  return validate(other, problem(step), target) && other.keyTile == planned.keyTile && (!merges || holdsList(other));
+  return validate(other, problem(step), target) && other.keyTile == planned.keyTile && (!merges || holdsList(other)) && (step != Operation::Pool || other.queryTile == planned.queryTile);
 }
 
 int64_t RetrievalPlan::listEntries() const {
   return maxBatch * (shares() ? selectionHeads() * selectionQueries(partQueries) : queryHeads * partQueries) *
          candidateColumns();
 }
-int64_t RetrievalPlan::logits() const { return shares() ? maxBatch * tiles * queryHeads * partQueries * columns : 0; }
-int64_t RetrievalPlan::logSums() const { return shares() ? maxBatch * queryHeads * partQueries * columns : 0; }
-int64_t RetrievalPlan::pooled() const {
-  return shares() ? maxBatch * tiles * selectionHeads() * selectionQueries(partQueries) * columns : 0;
+int64_t RetrievalPlan::logSums() const {
+  constexpr int64_t readBeyond = 128; // a tile of pool reads whole rows of columns
+  return shares() ? maxBatch * scoreSplits * queryHeads * partQueries + readBeyond : 0;
 }
+int64_t RetrievalPlan::maxima(int64_t queries) const {
+  RowOrder order = shareOrder(queries);
+  return shares() ? maxBatch * tiles * columns * order.outer * order.spans() * ceilDiv(order.span, shareTile) : 0;
+}
+int64_t RetrievalPlan::pooled() const { return sharesChunk() && partQueries < maxQueries ? maxBatch * tiles * queryHeads * columns : 0; }
 
 } // namespace landmark

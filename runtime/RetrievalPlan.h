@@ -43,6 +43,7 @@ struct RetrievalPlan {
   int64_t attendSplits; ///< parts of the blocks
   bool joins;           ///< parts are programs of a cluster, and joined there
   bool selects;         ///< by a kernel of its own; attention merges the lists otherwise
+  int64_t shareTile;    ///< rows of a tile of pool
   int64_t partQueries;  ///< queries whose scores are in memory at a time
 
   static Expected<RetrievalPlan> make(const CacheOptions &cache, const RetrievalOptions &options, const Device &device);
@@ -64,7 +65,8 @@ struct RetrievalPlan {
   int64_t attendQueries() const { return sharesChunk() ? maxQueries : partQueries; }
 
   RowOrder scoreOrder(int64_t queries) const;
-  RowOrder poolOrder(int64_t queries) const;
+  RowOrder shareOrder(int64_t queries) const; ///< of pool: rows of a span read the same landmarks and share
+  RowOrder poolOrder(int64_t queries) const; ///< of pool_top: rows of a span share
   RowOrder attendOrder(int64_t queries) const;
 
   /// The steps that this granularity takes, and the schedule of each.
@@ -72,6 +74,8 @@ struct RetrievalPlan {
   Operation attendStep() const { return attendSplits == 1 ? Operation::Attend : joins ? Operation::AttendJoin : Operation::AttendPart; }
   Problem problem(Operation step) const;
   Config config(Operation step, const Target &target) const;
+  Config large(Config config, Operation step, int64_t rows, const Target &target) const;
+  Config sharing(Config config, int64_t rows, const Target &target) const;
   Config sliced(Config config, Operation step, const Target &target) const;
   /// Whether a step may have another schedule than that: what the plan counts on must be the same.
   bool takes(const Config &other, Operation step, const Target &target) const;
@@ -81,8 +85,8 @@ struct RetrievalPlan {
 
   // Elements of the memory between the kernels.
   int64_t listEntries() const;
-  int64_t logits() const;
   int64_t logSums() const;
+  int64_t maxima(int64_t queries) const; ///< over tiles of rows
   int64_t pooled() const;
   int64_t table() const { return maxBatch * selectionHeads() * selectionQueries(maxQueries) * list; }
   int64_t parts() const {

@@ -106,7 +106,15 @@ gpu.module @kernels {
     %o0 = arith.constant dense<0.0> : !o_tile
     %m0 = arith.constant dense<0xFF800000> : !row
     %l0 = arith.constant dense<0.0> : !row
+    // Blocks before the first row's own need no masks. Where rows are few, one loop over all blocks is the shorter program.
+    %first_block = arith.divui %first, %L : index
+    %before_first = arith.subi %first_block, %local : index
+    %past = arith.addi %selected, %before_first : index
+    %past_here = arith.minsi %past, %stop : index
+    %past_end = arith.maxsi %past_here, %begin : index
+    %interior_end = arith.select %holds_list, %begin, %past_end : index
     %o, %m, %l = scf.for %j = %begin to %stop step %one iter_args(%acc = %o0, %m = %m0, %l = %l0) -> (!o_tile, !row, !row) {
+      %edge = tile.edge %j interior(%begin, %interior_end)
       %is_selected = arith.cmpi slt, %j, %selected : index
       %place = arith.select %is_selected, %j, %zero : index
       %chosen = scf.if %holds_list -> index {
@@ -143,8 +151,15 @@ gpu.module @kernels {
       }
       %v = tile.load %V[%page, %kv_head, %zero] stride %L count %ordinary in [%zero, %tokens) : !pages -> !kv_tile
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
-      %seen = landmark.tokens rows(%row_block, %row_token) at %b keys(%length) phase(%zero) block(%L) : !row_index, !row_index -> !seen
-      %own = landmark.own %row_block at %b : !row_index -> !own
+      %seen, %own = scf.if %edge -> (!seen, !own) {
+        %some = landmark.tokens rows(%row_block, %row_token) at %b keys(%length) phase(%zero) block(%L) : !row_index, !row_index -> !seen
+        %own_block = landmark.own %row_block at %b : !row_index -> !own
+        scf.yield %some, %own_block : !seen, !own
+      } else {
+        %ordinary_tokens = landmark.ordinary block(%L) : !seen
+        %none_own = arith.constant dense<false> : !own
+        scf.yield %ordinary_tokens, %none_own : !seen, !own
+      }
       %w, %m_next, %l_next, %kept = landmark.online %m, %l add %s seen %seen own %own factor %c block(%L) : !row, !s_tile, !seen, !own
       %kept_row = tile.broadcast %kept to [0] : !row -> !o_tile
       %acc_kept = arith.mulf %acc, %kept_row : !o_tile

@@ -1,98 +1,123 @@
 // Retrieval, step 2 where rows share a selection: the maximum of their softmax.                        (SPEC: docs/spec.md, section 5)
 //
-// The rows of a span share. For every block that they may choose from: the maximum over rows of logit - log-sum-exp, kept in POOLED, so that the rows of a
-// chunk may come in several launches, and a list of the `top_k` best blocks of this program's part, for `select`.
+// For every landmark and tile of rows that share: the maximum over the rows of logit - log-sum-exp. Logits are multiplied anew, transposed: landmarks are the rows of the
+// product, so that a thread takes the maximum over what it holds.
 //
-// LOGITS and LSE are those of score.mlir, seen as [batch * tiles + tile, outer, inner, column] and [batch, outer, inner, split] with outer and inner as the sharing
-// wants them, FEW_LSE the first 8 of those of a row; POOLED is [batch * tiles + tile, outer, span, column]; VALUES and IDS [batch, outer * list_stride + split, span, place].
+// Rows, steps and landmark pages are those of score_top.mlir. LSE holds what score.mlir left, `lse_splits` parts of every row, seen as rows of a tile's columns that begin
+// anywhere: [batch, outer * lse_outer + part * lse_split + row, 0, column], whatever the third index. PARTS is [batch * tiles + tile, outer * parts + part, landmark], a part
+// being a tile of rows of a span, for `pool_top`.
 
 gpu.module @kernels {
-  gpu.func @landmark_pool(%LOGITS: !logits_view, %LSE: !logits_view, %FEW_LSE: !few_view, %SLOTS: !numbers, %LENGTHS: !numbers, %POOLED: !logits_view, %VALUES: !list_view, %IDS: !list_ids_view,
-                          %span: index, %splits: index, %list_stride: index, %score_splits: index, %outer_step: index, %back: index, %window: index, %tiles: index,
-                          %is_first: index, %scale: f32) kernel {
+  gpu.func @landmark_pool(%Q: !view, %LANDMARKS: !pages, %SLOTS: !numbers, %LENGTHS: !numbers, %LANDMARK_PAGES: !table, %LSE: !lse_view, %PARTS: !rows_view, %FREQUENCIES: !frequencies,
+                          %span: index, %splits: index, %lse_splits: index, %lse_outer: index, %lse_split: index, %outer_step: index, %inner_step: index,
+                          %group: index, %back: index, %window: index, %tiles: index, %row_offset: index, %half: index, %compact: index, %scale: f32) kernel {
     %L = tile.param "block_size" : index
     %tile = tile.param "query_tile" : index
     %step = tile.param "tile_landmarks" : index
-    %keep = tile.param "top_k" : index
+    %top_k = tile.param "top_k" : index
     %log2e = arith.constant 1.44269504 : f32
     %c = arith.mulf %scale, %log2e : f32
     %zero = arith.constant 0 : index
     %one = arith.constant 1 : index
-    %minus_inf = arith.constant 0xFF800000 : f32
+    %two = arith.constant 2 : index
 
-    %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %LOGITS span %span tile %span splits %splits : !logits_view
+    %batch, %outer, %span_index, %row, %row_end, %split = landmark.task %Q span %span tile %tile splits %splits : !view
+    %q_raw = tile.load %Q[%batch, %outer, %row] in [%zero, %row_end) : !view -> !q_tile
     %slot_number = memref.load %SLOTS[%batch] : !numbers
     %slot = arith.index_cast %slot_number : i32 to index
     %length_number = memref.load %LENGTHS[%slot] : !numbers
     %length = arith.index_cast %length_number : i32 to index
+
+    // The head that the rows read, and the blocks that they may choose from.
+    %outer_head = arith.muli %outer, %inner_step : index
+    %row_head = arith.muli %row, %outer_step : index
+    %head = arith.addi %outer_head, %row_head : index
+    %kv_head = arith.divui %head, %group : index
     %base = arith.subi %length, %back : index
     %outer_position = arith.muli %outer, %outer_step : index
     %first = arith.addi %base, %outer_position : index
     %first_block = arith.divui %first, %L : index
-    %limit_number = arith.subi %first_block, %window : index
-    %end = arith.maxsi %limit_number, %zero : index
-    %end_number = arith.index_cast %end : index to i32
-    %limit = tensor.splat %end_number : !row_index
-    %parts_number = arith.index_cast %score_splits : index to i32
-    %parts = tensor.splat %parts_number : !row_index
-    %few = arith.constant 8 : index
-    %are_few = arith.cmpi sle, %score_splits, %few : index
+    %limit = arith.subi %first_block, %window : index
+    %end = arith.maxsi %limit, %zero : index
     %begin, %stop = landmark.part %split of %splits to %end step %step
 
-    tile.grid_wait
-    %starts = arith.cmpi ne, %is_first, %zero : index
-    %span_end = arith.addi %span_index, %one : index
-    %first_tile = arith.muli %batch, %tiles : index
-    %v0 = arith.constant dense<0xFF800000> : !list
-    %i0 = arith.constant dense<2147483647> : !list_ids
-    %v, %i = scf.for %b = %begin to %stop step %step iter_args(%v = %v0, %i = %i0) -> (!list, !list_ids) {
-      %place = arith.divui %b, %step : index
-      %logits_tile = arith.addi %first_tile, %place : index
-      %none = arith.constant dense<0xFF800000> : !g_tile
-      %most = scf.for %r = %row to %row_end step %tile iter_args(%most = %none) -> !g_tile {
-        %s = tile.read_rows %LOGITS[%logits_tile, %outer, %r] below %row_end else %minus_inf : !logits_view -> !g_tile
-        // The row's log-sum-exp, of its parts.
-        %m0 = arith.constant dense<0xFF800000> : !row
-        %l0 = arith.constant dense<0.0> : !row
-        %unit = arith.constant 1.0 : f32
-        %m, %l = scf.if %are_few -> (!row, !row) {
-          %lse_parts = tile.read_rows %FEW_LSE[%batch, %outer, %r] below %row_end else %minus_inf : !few_view -> !few_tile
-          %is_part = landmark.candidates at %zero below %parts : !row_index -> !few_gates
-          %m_few, %l_few = landmark.stats %m0, %l0 add %lse_parts seen %is_part factor %unit exact : !row, !few_tile, !few_gates
-          scf.yield %m_few, %l_few : !row, !row
-        } else {
-          %lse_parts = tile.read_rows %LSE[%batch, %outer, %r] below %row_end else %minus_inf : !logits_view -> !g_tile
-          %is_part = landmark.candidates at %zero below %parts : !row_index -> !gates
-          %m_all, %l_all = landmark.stats %m0, %l0 add %lse_parts seen %is_part factor %unit exact : !row, !g_tile, !gates
-          scf.yield %m_all, %l_all : !row, !row
-        }
-        %lse = landmark.log_sum_exp %m, %l factor %unit : !row
-        %lse_columns = tile.broadcast %lse to [0] : !row -> !g_tile
-        %c_tile = tensor.splat %c : !g_tile
-        %scaled = arith.mulf %s, %c_tile : !g_tile
-        %share = arith.subf %scaled, %lse_columns : !g_tile
-        %nothing = arith.cmpf oeq, %s, %none : !g_tile // a row that is not there, or a logit of -inf
-        %counted = arith.select %nothing, %none, %share : !gates, !g_tile
-        %most_next = arith.maxnumf %most, %counted : !g_tile
-        scf.yield %most_next : !g_tile
-      }
-      %columns = tile.reduce max %most along [0] : !g_tile -> !columns
-      %here = tile.broadcast %columns to [1] : !columns -> !g_tile
-      %before = tile.read_rows %POOLED[%logits_tile, %outer, %span_index] below %span_end else %minus_inf : !logits_view -> !g_tile
-      %both = arith.maxnumf %before, %here : !g_tile
-      %pooled = arith.select %starts, %here, %both : !g_tile
-      tile.store %pooled, %POOLED[%logits_tile, %outer, %span_index] below %span_end : !g_tile, !logits_view
-      %seen = landmark.candidates at %b below %limit : !row_index -> !gates
-      %candidates = arith.select %seen, %pooled, %none : !gates, !g_tile
-      %ids = landmark.numbers at %b seen %seen : !gates -> !gate_ids
-      %v_next, %i_next = landmark.top_k %v, %i add %candidates, %ids keep %keep : !list, !list_ids, !g_tile, !gate_ids
-      scf.yield %v_next, %i_next : !list, !list_ids
+    // Rotary embedding, if any: rows of a tile that rotates are of one position, or share a chunk's choice.
+    %rotates_number = tile.param "rotates" : index
+    %rotates = arith.cmpi ne, %rotates_number, %zero : index
+    %is_half = arith.cmpi ne, %half, %zero : index
+    %shift, %landmark_shift, %lowest, %far = landmark.positions of %end keep %top_k block %L compact %compact
+    %own_row_position = arith.muli %row, %inner_step : index
+    %own_row = arith.addi %outer_position, %own_row_position : index
+    %with_offset = arith.addi %own_row, %row_offset : index
+    %own_position = arith.addi %base, %with_offset : index
+    %q_position = arith.addi %own_position, %shift : index
+    %nowhere = arith.constant -4611686018427387904 : index
+    %q = scf.if %rotates -> !q_tile {
+      %turned = tile.rotate %q_raw at %q_position step %inner_step low %nowhere by %FREQUENCIES half %is_half : !q_tile, !frequencies -> !q_tile
+      scf.yield %turned : !q_tile
+    } else {
+      scf.yield %q_raw : !q_tile
     }
+    %landmark_place = arith.subi %L, %one : index
+    %landmark_first = arith.addi %landmark_place, %landmark_shift : index
 
-    %outer_list = arith.muli %outer, %list_stride : index
-    %list = arith.addi %outer_list, %split : index
-    tile.store %v, %VALUES[%batch, %list, %span_index] below %span_end : !list, !list_view
-    tile.store %i, %IDS[%batch, %list, %span_index] below %span_end : !list_ids, !list_ids_view
+    // The log-sum-exps of the rows, of all parts; infinite for rows that are not there, which takes them out of every maximum.
+    tile.grid_wait
+    %minus_inf = arith.constant 0xFF800000 : f32
+    %lse_first = arith.muli %outer, %lse_outer : index
+    %lse_place = arith.addi %lse_first, %row : index
+    %lse0 = tile.read_rows %LSE[%batch, %lse_place, %zero] below %step else %minus_inf : !lse_view -> !share_tile
+    %lse_all = scf.for %part = %one to %lse_splits step %one iter_args(%sum = %lse0) -> !share_tile {
+      %further = arith.muli %part, %lse_split : index
+      %there = arith.addi %lse_place, %further : index
+      %added = tile.read_rows %LSE[%batch, %there, %zero] below %step else %minus_inf : !lse_view -> !share_tile
+      %both = landmark.join %sum, %added : !share_tile
+      scf.yield %both : !share_tile
+    }
+    %rows = arith.subi %row_end, %row : index
+    %rows_number = arith.index_cast %rows : index to i32
+    %rows_here = tensor.splat %rows_number : !landmark_index
+    %is_row = landmark.candidates at %zero below %rows_here : !landmark_index -> !is_row
+    %infinite = arith.constant dense<0x7F800000> : !share_tile
+    %lse = arith.select %is_row, %lse_all, %infinite : !is_row, !share_tile
+
+    %inner_rows = memref.dim %Q, %two : !view
+    %spans = arith.divui %inner_rows, %span : index
+    %tile_less_one = arith.subi %tile, %one : index
+    %span_up = arith.addi %span, %tile_less_one : index
+    %span_parts = arith.divui %span_up, %tile : index
+    %parts = arith.muli %spans, %span_parts : index
+    %span_first = arith.muli %span_index, %span : index
+    %in_span = arith.subi %row, %span_first : index
+    %span_part = arith.divui %in_span, %tile : index
+    %outer_parts = arith.muli %outer, %parts : index
+    %before = arith.muli %span_index, %span_parts : index
+    %in_outer = arith.addi %before, %span_part : index
+    %part_row = arith.addi %outer_parts, %in_outer : index
+
+    %s0 = arith.constant dense<0.0> : !share_tile
+    %c_tile = tensor.splat %c : !share_tile
+    %first_tile = arith.muli %batch, %tiles : index
+    scf.for %b = %begin to %stop step %step {
+      %place = arith.divui %b, %step : index
+      %page_number = memref.load %LANDMARK_PAGES[%slot, %place] : !table
+      %page = arith.index_cast %page_number : i32 to index
+      %k_raw = tile.load %LANDMARKS[%page, %kv_head, %zero] in [%zero, %step) : !pages -> !gate_tile
+      %block_position = arith.muli %b, %L : index
+      %k_position = arith.addi %block_position, %landmark_first : index
+      %k = scf.if %rotates -> !gate_tile {
+        %turned = tile.rotate %k_raw at %k_position step %L low %lowest by %FREQUENCIES half %is_half : !gate_tile, !frequencies -> !gate_tile
+        scf.yield %turned : !gate_tile
+      } else {
+        scf.yield %k_raw : !gate_tile
+      }
+      %s = tile.dot %k, %q transpose into %s0 : !gate_tile, !q_tile -> !share_tile
+      %scaled = arith.mulf %s, %c_tile : !share_tile
+      %share = arith.subf %scaled, %lse : !share_tile
+      %most = tile.reduce max %share along [1] : !share_tile -> !columns
+      %parts_tile = arith.addi %first_tile, %place : index
+      tile.store %most, %PARTS[%parts_tile, %part_row, %zero] below %step : !columns, !rows_view
+    }
     gpu.return
   }
 }

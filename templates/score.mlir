@@ -1,13 +1,15 @@
-// Retrieval, step 1 where rows share a selection: logits of landmarks, all of them, and each row's log-sum-exp.   (SPEC: docs/spec.md, section 5)
+// Retrieval, step 1 where rows share a selection: each row's log-sum-exp over the landmarks.                 (SPEC: docs/spec.md, section 5)
 //
-// What rows share is the maximum of their softmax over the blocks that they may choose from, so every row's normaliser is needed first; `pool` takes the maximum.
-// Rows, steps and landmark pages are those of score_top.mlir. LOGITS holds raw logits, [batch * tiles + tile, outer, inner, column], LSE the log-sum-exp (base 2) of
-// every part: [batch, outer * list_stride + split, inner]. `row_offset` is the number of rows of a chunk that came in earlier launches.
+// What rows share is the maximum of their softmax over the blocks that they may choose from, so every row's normaliser is needed first; `pool` multiplies once more and takes
+// the maximum, which is cheaper than to write all logits and to read them again.
+//
+// Rows, steps and landmark pages are those of score_top.mlir. LSE receives the log-sum-exp (base 2) of every part: row `outer * lse_outer + split * lse_split` of a batch, then
+// the inner row. `row_offset` is the number of rows of a chunk that came in earlier launches.
 
 gpu.module @kernels {
-  gpu.func @landmark_score(%Q: !view, %LANDMARKS: !pages, %SLOTS: !numbers, %LENGTHS: !numbers, %LANDMARK_PAGES: !table, %LOGITS: !logits_view, %LSE: !rows_view, %FREQUENCIES: !frequencies,
-                           %span: index, %splits: index, %list_stride: index, %outer_step: index, %inner_step: index, %select_step: index, %group: index,
-                           %back: index, %window: index, %tiles: index, %row_offset: index, %half: index, %compact: index, %scale: f32) kernel {
+  gpu.func @landmark_score(%Q: !view, %LANDMARKS: !pages, %SLOTS: !numbers, %LENGTHS: !numbers, %LANDMARK_PAGES: !table, %LSE: !rows_view, %FREQUENCIES: !frequencies,
+                           %span: index, %splits: index, %lse_outer: index, %lse_split: index, %outer_step: index, %inner_step: index, %select_step: index,
+                           %group: index, %back: index, %window: index, %row_offset: index, %half: index, %compact: index, %scale: f32) kernel {
     %L = tile.param "block_size" : index
     %tile = tile.param "query_tile" : index
     %step = tile.param "tile_landmarks" : index
@@ -71,8 +73,16 @@ gpu.module @kernels {
     %s0 = arith.constant dense<0.0> : !g_tile
     %m0 = arith.constant dense<0xFF800000> : !row
     %l0 = arith.constant dense<0.0> : !row
-    %first_tile = arith.muli %batch, %tiles : index
+    // Every row may choose from the whole tiles before the first row's limit.
+    %first_block = arith.divui %first, %L : index
+    %first_limit = arith.subi %first_block, %window : index
+    %least = arith.maxsi %first_limit, %begin : index
+    %least_here = arith.minsi %least, %stop : index
+    %least_tiles = arith.divui %least_here, %step : index
+    %whole_end = arith.muli %least_tiles, %step : index
+    %whole = arith.maxsi %whole_end, %begin : index
     %m, %l = scf.for %b = %begin to %stop step %step iter_args(%m = %m0, %l = %l0) -> (!row, !row) {
+      %edge = tile.edge %b interior(%begin, %whole)
       %place = arith.divui %b, %step : index
       %page_number = memref.load %LANDMARK_PAGES[%slot, %place] : !table
       %page = arith.index_cast %page_number : i32 to index
@@ -86,16 +96,21 @@ gpu.module @kernels {
         scf.yield %k_raw : !gate_tile
       }
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !gate_tile -> !g_tile
-      %logits_tile = arith.addi %first_tile, %place : index
-      tile.store %s, %LOGITS[%logits_tile, %outer, %row] below %row_end : !g_tile, !logits_view
-      %seen = landmark.candidates at %b below %limit : !row_index -> !gates
+      %seen = scf.if %edge -> !gates {
+        %some = landmark.candidates at %b below %limit : !row_index -> !gates
+        scf.yield %some : !gates
+      } else {
+        %all = arith.constant dense<true> : !gates
+        scf.yield %all : !gates
+      }
       %m_next, %l_next = landmark.stats %m, %l add %s seen %seen factor %c exact : !row, !g_tile, !gates
       scf.yield %m_next, %l_next : !row, !row
     }
 
     %lse = landmark.log_sum_exp %m, %l factor %c : !row
-    %outer_list = arith.muli %outer, %list_stride : index
-    %list = arith.addi %outer_list, %split : index
+    %of_outer = arith.muli %outer, %lse_outer : index
+    %of_split = arith.muli %split, %lse_split : index
+    %list = arith.addi %of_outer, %of_split : index
     tile.store %lse, %LSE[%batch, %list, %row] below %row_end : !row, !rows_view
     gpu.return
   }

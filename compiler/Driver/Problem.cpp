@@ -12,12 +12,13 @@ namespace landmark {
 
 namespace {
 
-constexpr std::array<std::pair<Operation, std::string_view>, 12> operations = {{
+constexpr std::array<std::pair<Operation, std::string_view>, 13> operations = {{
     {Operation::Forward, "forward"},
     {Operation::Backward, "backward"},
     {Operation::ScoreTop, "score_top"},
     {Operation::Score, "score"},
     {Operation::Pool, "pool"},
+    {Operation::PoolTop, "pool_top"},
     {Operation::Select, "select"},
     {Operation::Attend, "attend"},
     {Operation::AttendPart, "attend_part"},
@@ -101,7 +102,7 @@ Expected<void> validate(const Problem &problem) {
   bool retrieval = isRetrieval(problem.operation);
   if (retrieval && (problem.topK < 1 || problem.topK > Problem::maxTopK))
     return Error{ErrorCode::InvalidArgument, fmt::format("top k: got {}, allowed: 1 to {}", problem.topK, Problem::maxTopK)};
-  bool readsKeys = problem.operation == Operation::ScoreTop || problem.operation == Operation::Score || isAttention(problem.operation);
+  bool readsKeys = problem.operation == Operation::ScoreTop || problem.operation == Operation::Score || problem.operation == Operation::Pool || isAttention(problem.operation);
   if (problem.rotates && !readsKeys)
     return Error{ErrorCode::InvalidArgument, fmt::format("rotary embedding: {} reads no keys that it could rotate", name(problem.operation))};
   if (!retrieval && problem.topK != 0)

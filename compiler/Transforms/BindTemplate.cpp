@@ -85,7 +85,7 @@ struct Request {
 /// The types that the runtime passes, in order; a template of another signature would read garbage.
 LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Request &request) {
   if (isRetrieval(request.problem.operation))
-    return verifyRetrievalSignature(kernel, request.problem);
+    return verifyRetrievalSignature(kernel, request.problem, request.config);
   MLIRContext *context = kernel.getContext();
   int64_t any = ShapedType::kDynamic;
   Type index = IndexType::get(context), f32 = Float32Type::get(context);

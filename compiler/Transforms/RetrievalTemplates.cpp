@@ -31,7 +31,7 @@ std::string view(int rank, int64_t columns, std::string_view element) {
 }
 
 /// The types of arguments.
-Aliases viewAliases(const Problem &problem) {
+Aliases viewAliases(const Problem &problem, const Config &config) {
   int64_t list = listColumns(problem.topK);
   std::string_view type = name(problem.dtype);
   bool isPart = problem.operation == Operation::AttendPart || problem.operation == Operation::Merge;
@@ -47,7 +47,7 @@ Aliases viewAliases(const Problem &problem) {
       {"list_view", view(4, list, "f32")},
       {"list_ids_view", view(4, list, "i32")},
       {"logits_view", view(4, Problem::landmarksPerPage, "f32")},
-      {"few_view", view(4, 8, "f32")},
+      {"lse_view", view(4, config.queryTile, "f32")},
       {"candidates_view", view(4, selectionColumns(problem.topK), "f32")},
       {"candidate_ids_view", view(4, selectionColumns(problem.topK), "i32")},
       {"index", "index"},
@@ -76,8 +76,9 @@ Aliases tileAliases(const Problem &problem, const Config &config) {
       {"g_tile", tile({rows, columns}, "f32")},
       {"gates", tile({rows, columns}, "i1")},
       {"gate_ids", tile({rows, columns}, "i32")},
-      {"few_tile", tile({rows, 8}, "f32")},
-      {"few_gates", tile({rows, 8}, "i1")},
+      {"share_tile", tile({columns, rows}, "f32")},
+      {"is_row", tile({columns, rows}, "i1")},
+      {"landmark_index", tile({columns}, "i32")},
       {"columns", tile({columns}, "f32")},
       {"list", tile({rows, list}, "f32")},
       {"list_ids", tile({rows, list}, "i32")},
@@ -99,10 +100,11 @@ std::vector<std::string> argumentsOf(Operation operation) {
   case Operation::ScoreTop:
     return join({"view", "pages", "numbers", "numbers", "table", "list_view", "list_ids_view", "frequencies"}, 11, false);
   case Operation::Score:
-    return join({"view", "pages", "numbers", "numbers", "table", "logits_view", "rows_view", "frequencies"}, 13, true);
+    return join({"view", "pages", "numbers", "numbers", "table", "rows_view", "frequencies"}, 13, true);
   case Operation::Pool:
-    return join({"logits_view", "logits_view", "few_view", "numbers", "numbers", "logits_view", "list_view", "list_ids_view"}, 9,
-                true);
+    return join({"view", "pages", "numbers", "numbers", "table", "lse_view", "rows_view", "frequencies"}, 14, true);
+  case Operation::PoolTop:
+    return join({"logits_view", "numbers", "numbers", "logits_view", "list_view", "list_ids_view"}, 9, false);
   case Operation::Select:
     return join({"candidates_view", "candidate_ids_view", "list_ids_view"}, 2, false);
   case Operation::Attend:
@@ -123,16 +125,16 @@ std::vector<std::string> argumentsOf(Operation operation) {
 
 std::string retrievalAliases(const Problem &problem, const Config &config) {
   std::string text;
-  for (const Aliases &aliases : {viewAliases(problem), tileAliases(problem, config)})
+  for (const Aliases &aliases : {viewAliases(problem, config), tileAliases(problem, config)})
     for (const auto &[alias, definition] : aliases)
       if (alias != definition)
         text += fmt::format("!{} = {} ", alias, definition);
   return text;
 }
 
-LogicalResult verifyRetrievalSignature(gpu::GPUFuncOp kernel, const Problem &problem) {
+LogicalResult verifyRetrievalSignature(gpu::GPUFuncOp kernel, const Problem &problem, const Config &config) {
   std::map<std::string, std::string> types;
-  for (auto &[alias, definition] : viewAliases(problem))
+  for (auto &[alias, definition] : viewAliases(problem, config))
     types[alias] = definition;
   SmallVector<Type> expected;
   for (const std::string &alias : argumentsOf(problem.operation))

@@ -14,7 +14,7 @@ namespace landmark {
 std::string retrievalAliases(const Problem &problem, const Config &config);
 
 /// Whether the kernel takes what the runtime passes to the step; the error says what that is.
-mlir::LogicalResult verifyRetrievalSignature(mlir::gpu::GPUFuncOp kernel, const Problem &problem);
+mlir::LogicalResult verifyRetrievalSignature(mlir::gpu::GPUFuncOp kernel, const Problem &problem, const Config &config);
 
 } // namespace landmark
 #endif

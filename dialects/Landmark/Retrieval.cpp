@@ -23,10 +23,10 @@ static bool hasShape(RankedTensorType type, RankedTensorType like, bool isElemen
 LogicalResult RetrieveOp::verify() {
   int64_t blockSize = getBlockSize(), headDim = getHeadDim(), topK = getTopK();
   bool isKnown = llvm::StringSwitch<bool>(getStep())
-                     .Cases({"score_top", "score", "pool", "select", "attend", "attend_part", "attend_join", "merge"}, true)
+                     .Cases({"score_top", "score", "pool", "pool_top", "select", "attend", "attend_part", "attend_join", "merge"}, true)
                      .Default(false);
   if (!isKnown)
-    return emitOpError("step must be score_top, score, pool, select, attend, attend_part, attend_join or merge, got '")
+    return emitOpError("step must be score_top, score, pool, pool_top, select, attend, attend_part, attend_join or merge, got '")
            << getStep() << "'";
   if (blockSize < 2 || blockSize > 256)
     return emitOpError("block_size must be 2 to 256, got ") << blockSize;
@@ -98,13 +98,9 @@ LogicalResult FinishOp::verify() {
   return isF32Row(getMax().getType()) ? success() : emitOpError("takes one f32 a row");
 }
 
-/// One number for every row, or one at all.
-static LogicalResult verifyNumbers(Operation *op, RankedTensorType type) {
-  return isF32Row(type) || (type.getRank() == 0 && type.getElementType().isF32()) ? success() : op->emitOpError("takes one f32 a row, or one");
-}
-
-LogicalResult JoinOp::verify() { return verifyNumbers(*this, getA().getType()); }
+LogicalResult JoinOp::verify() { return getA().getType().getElementType().isF32() ? success() : emitOpError("takes tiles of f32"); }
 
 LogicalResult ShareOp::verify() {
-  return verifyNumbers(*this, getPart().getType());
+  auto type = getPart().getType(); // one number for every row, or one at all
+  return isF32Row(type) || (type.getRank() == 0 && type.getElementType().isF32()) ? success() : emitOpError("takes one f32 a row, or one");
 }

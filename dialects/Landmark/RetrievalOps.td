@@ -7,7 +7,7 @@
 def Landmark_RetrieveOp : Landmark_Op<"retrieve", [Symbol]> {
   let summary = "request for a kernel of retrieval";
   let description = [{
-    Names what a kernel is specialised on: which step of retrieval it does (`score_top`, `score`, `pool`, `select`, `attend`, `attend_part`, `attend_join` or `merge`: the template
+    Names what a kernel is specialised on: which step of retrieval it does (`score_top`, `score`, `pool`, `pool_top`, `select`, `attend`, `attend_part`, `attend_join` or `merge`: the template
     of that name, `attend_part` being `attend` with a float32 result for `merge`, `attend_join` with parts that are programs of a cluster and are joined there), block size, head dimension, how many blocks are selected, element type, and the schedule.
     With `rotary` queries and keys are rotated on load. `landmark-bind-template` replaces it by a `gpu.module` that holds the template bound to it.
 
@@ -189,7 +189,7 @@ def Landmark_FinishOp : Landmark_Op<"finish", [Pure, AllTypesMatch<["max", "sum"
 def Landmark_JoinOp : Landmark_Op<"join", [Pure, SameOperandsAndResultType]> {
   let summary = "log-sum-exp of two log-sum-exps, in base 2";
   let description = [{
-    `log2(2^a + 2^b)`; -inf where both are.
+    `log2(2^a + 2^b)`, of every element; -inf where both are.
 
     Example: `%lse = landmark.join %a, %b : tensor<16xf32>`
   }];

@@ -53,7 +53,7 @@ RetrievalCase randomCase(uint64_t seed) {
   problem.kvHeads = pick({1, 2, 3});
   problem.queryHeads = problem.kvHeads * pick({1, 2, 4, 5});
   problem.dtype = random.oneIn(2) ? DType::F32 : random.oneIn(3) ? DType::F16 : DType::BF16;
-  problem.queries = pick({1, 1, 1, 2, 5, 17, 40});
+  problem.queries = pick({1, 1, 1, 2, 5, 17, 40, 150});
   problem.lengths.clear();
   for (int64_t sequences = pick({1, 1, 2, 3}); sequences > 0; --sequences)
     problem.lengths.push_back(

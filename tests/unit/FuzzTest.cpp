@@ -99,7 +99,7 @@ Config randomConfig(Random &random) {
 
 Problem randomProblem(Random &random) {
   Problem problem;
-  problem.operation = static_cast<Operation>(random() % (random() % 4 ? 2 : random() % 4 ? 9 : 12));
+  problem.operation = static_cast<Operation>(random() % (random() % 4 ? 2 : random() % 4 ? 10 : 13));
   problem.floatGradients = random() % 8 == 0;
   problem.topK = random() % 8 == 0 ? pick(random, numbers) : isRetrieval(problem.operation) ? 1 + random() % 8 : 0;
   problem.blockSize = random() % 4 ? 2 + random() % 63 : pick(random, numbers);

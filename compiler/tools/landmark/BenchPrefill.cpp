@@ -27,6 +27,7 @@ struct Options : ContextOptions {
 
 struct Result {
   double milliseconds = 0, lastMs = 0;
+  int64_t scratchBytes = 0;
   Errors errors;
 };
 
@@ -169,6 +170,7 @@ Expected<Result> benchmark(const Options &options, DType dtype, const Device &de
     return table.error();
   Result result;
   result.milliseconds = times.back();
+  result.scratchBytes = retrieval->scratchBytes();
   result.lastMs = times.back() - (times.size() > 1 ? times[times.size() - 2] : 0);
   // The last chunk may be a shorter one; its rows come first in each head.
   int64_t rows = options.lastChunk();
@@ -188,6 +190,7 @@ Expected<void> writeJson(const Options &options, const Device &device, const Res
       {"chunk", options.chunk},
       {"total_ms", result.milliseconds},
       {"last_chunk_ms", result.lastMs},
+      {"scratch_bytes", result.scratchBytes},
       {"dense_flops", denseFlops(options)},
       {"relative_error", result.errors.o},
       {"relative_error_lse", result.errors.lse},
@@ -208,9 +211,9 @@ Expected<void> bench(Options options) {
              "window {}, {}\n",
              options.context, options.chunk, options.heads, options.kvHeads, options.headDim, options.blockSize,
              options.retrieval.topK, nameOf(options.retrieval.granularity), options.retrieval.window, name(dtype));
-  fmt::print("on {}: {:.1f} ms, the last chunk {:.2f} ms; dense causal attention would take {:.3g} FLOP, as many as "
+  fmt::print("on {}: {:.1f} ms, the last chunk {:.2f} ms, {:.0f} MiB between kernels; dense causal attention would take {:.3g} FLOP, as many as "
              "{:.0f} TFLOP/s in that time\n",
-             tool::describe(device), result->milliseconds, result->lastMs, denseFlops(options),
+             tool::describe(device), result->milliseconds, result->lastMs, double(result->scratchBytes) / (1 << 20), denseFlops(options),
              denseFlops(options) * 1e-9 / result->milliseconds);
   if (!options.json.empty())
     if (auto written = writeJson(options, device, *result); !written)

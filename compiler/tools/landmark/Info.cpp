@@ -50,7 +50,7 @@ Expected<void> info() {
              "  sm_90a         wgmma for bf16 and f16 with head dimensions that are multiples of 16 (forward and backward fed by tensor maps where blocks fit a key tile), else as sm_80\n"
              "  host           this machine's CPU, vectorised\n"
              "\nSupported\n"
-             "  operations     forward (with a gate threshold for blocks up to 128), backward; retrieval, for blocks of 2 to 256 tokens: score_top, score, pool, select, attend, merge\n"
+             "  operations     forward (with a gate threshold for blocks up to 128), backward; retrieval, for blocks of 2 to 256 tokens: score_top, score, pool, pool_top, select, attend, merge\n"
              "  deterministic  all but a backward that is not asked to be: it adds dq up in any order, in five products a tile, where blocks fit a key tile, one pass over\n"
              "                 the rows does and groups of warps can share the columns (with wgmma D = 16, 32, 64, 128); elsewhere, and on the host, it is deterministic too\n"
              "  types          bf16, f16, f32 (logits, statistics and accumulators are f32)\n"

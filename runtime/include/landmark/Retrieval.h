@@ -107,6 +107,8 @@ public:
   Expected<std::vector<int32_t>> downloadSelection() const;
   /// Kernels that a call launches.
   int64_t launches(int64_t queries) const;
+  /// Bytes that it has on the device for what lies between its kernels.
+  int64_t scratchBytes() const;
 
 private:
   friend class tune::DecodeSubject;

@@ -1,6 +1,6 @@
 // RUN: landmark-opt %s --split-input-file --verify-diagnostics
 
-// expected-error @below {{step must be score_top, score, pool, select, attend, attend_part, attend_join or merge, got 'guess'}}
+// expected-error @below {{step must be score_top, score, pool, pool_top, select, attend, attend_part, attend_join or merge, got 'guess'}}
 landmark.retrieve @k step "guess" block_size 64 head_dim 128 top_k 4 type bf16 config <query_tile = 16, key_tile = 64, warps = 1, stages = 2>
 
 // -----
@@ -138,7 +138,7 @@ func.func @finish(%m: tensor<16x8xf32>) {
 // -----
 
 func.func @join(%m: tensor<16xi32>) {
-  // expected-error @below {{takes one f32 a row, or one}}
+  // expected-error @below {{takes tiles of f32}}
   %both = landmark.join %m, %m : tensor<16xi32>
   return
 }

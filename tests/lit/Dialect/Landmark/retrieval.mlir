@@ -39,6 +39,9 @@ func.func @softmax(%m: tensor<16xf32>, %l: tensor<16xf32>, %s: tensor<16x1x64xf3
   %inverse, %lse = landmark.finish %m1, %l1 : tensor<16xf32>
   // CHECK: landmark.join %{{.*}}, %{{.*}} : tensor<16xf32>
   %both = landmark.join %lse, %m : tensor<16xf32>
+  %wide = tile.broadcast %lse to [0] : tensor<16xf32> -> tensor<16x64xf32>
+  // CHECK: landmark.join %{{.*}}, %{{.*}} : tensor<16x64xf32>
+  %every = landmark.join %wide, %wide : tensor<16x64xf32>
   // CHECK: landmark.share %{{.*}} of %{{.*}} : tensor<16xf32>
   %share = landmark.share %lse of %both : tensor<16xf32>
   // CHECK: landmark.stats {{.*}} factor %{{.*}} exact :
