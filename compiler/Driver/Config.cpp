@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "landmark/Config.h"
+#include "compiler/Driver/ForwardConfig.h"
 #include "compiler/Driver/RetrievalConfig.h"
 #include "compiler/Driver/Shipped.h"
 
@@ -287,6 +288,16 @@ static int64_t forwardSharedBytes(const Config &config, const Problem &problem) 
   return rows * problem.headDim * byteSize(problem.dtype) + barriers;
 }
 
+/// The place of the output's rows. A block's only program writes them where its queries were.
+static int64_t outputBytes(const Config &config, const Problem &problem) {
+  return config.programs == 1 ? 0 : config.queryTile * problem.headDim * byteSize(problem.dtype);
+}
+
+bool stagesOutput(const Config &config, const Problem &problem, const Target &target) {
+  bool isForward = problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed;
+  return isForward && config.loads == Loads::Tma && forwardSharedBytes(config, problem) + outputBytes(config, problem) <= target.maxSharedBytes();
+}
+
 int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {
   if (target.isHost())
     return 0;
@@ -296,7 +307,7 @@ int64_t sharedBytes(const Config &config, const Problem &problem, const Target &
     return retrievalSharedBytes(config, problem);
   if (problem.operation == Operation::ForwardGates)
     return (config.queryTile + config.stages * std::max(config.keyTile, markedBlocks)) * problem.headDim * byteSize(problem.dtype);
-  return forwardSharedBytes(config, problem);
+  return forwardSharedBytes(config, problem) + (stagesOutput(config, problem, target) ? outputBytes(config, problem) : 0);
 }
 
 Expected<void> validate(const Config &config, const Problem &problem, const Target &target) {

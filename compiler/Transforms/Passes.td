@@ -64,6 +64,17 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
                            "::landmark::tile::TileDialect"];
 }
 
+def TileStageStores : Pass<"tile-stage-stores", "::mlir::ModuleOp"> {
+  let summary = "Store tiles through shared memory, by tensor maps";
+  let description = [{
+    In kernels that tile-specialize-warps made: 16-bit rows that are stored to all rows of a view are written to shared memory, and every group of four warps has its own copied from there, when
+    they are written, whatever the other groups do. Their place is that of a tile of the same shape that a kernel loads once and needs no more; where a block runs several programs, one of their own, so
+    that a copy under way holds up nothing. What else is stored stays as it is. The tensor maps become arguments behind the others.
+  }];
+  let options = [Option<"warps", "warps", "int64_t", /*default=*/"8", "Warps that compute">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::NVVM::NVVMDialect", "::landmark::tile::TileDialect"];
+}
+
 def TileOverlapLaunches : Pass<"tile-overlap-launches"> {
   let summary = "Say whether kernels wait for one another by themselves";
   let description = [{

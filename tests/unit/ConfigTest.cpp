@@ -2,6 +2,7 @@
 //
 // Schedules: what is refused, with a way out that works; what is shipped; their text.
 #include "compiler/Driver/Shipped.h"
+#include "landmark/Compiler.h"
 #include "landmark/Config.h"
 
 #include <catch2/catch.hpp>
@@ -224,6 +225,28 @@ TEST_CASE("the shipped config is legal for every problem and target", "[config]"
           if (sharedBytes(config, problem, chip) > chip.maxSharedBytes())
             FAIL(describe(problem) << " on " << name << " takes too much shared memory");
         }
+  }
+}
+
+TEST_CASE("the output of several programs has a place of its own where there is room", "[config]") {
+  Target hopper = target("sm_90a");
+  Problem problem;
+  problem.headDim = 128;
+  Config one{128, 128, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, two = one, three = one, full = one;
+  two.programs = full.programs = 2;
+  three.stages = full.stages = 3;
+  CHECK(sharedBytes(two, problem, hopper) == sharedBytes(one, problem, hopper) + 128 * 128 * 2);
+  CHECK(sharedBytes(full, problem, hopper) == sharedBytes(three, problem, hopper));
+  // As much as the kernel takes, which stores by a tensor map but in the last case.
+  Compiler compiler;
+  for (const Config &config : {one, two, three, full}) {
+    CompileOptions options;
+    options.config = config;
+    auto kernel = compiler.compile(problem, hopper, options);
+    REQUIRE(kernel);
+    CHECK(kernel->functions[0].sharedBytes == sharedBytes(config, problem, hopper));
+    bool storesByMap = kernel->tensorMaps.back() == TensorMap{3, 64, 64, 128, 1};
+    CHECK(storesByMap == !(config == full));
   }
 }
 

@@ -291,3 +291,21 @@ func.func @reduce_split(%x: tensor<128x2x64xf32, #tile.fragment<[row, block, col
   %m = tile.reduce max %x along [2] : tensor<128x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>> -> tensor<128x2xf32, #tile.fragment<[row, block], 8>>
   return
 }
+
+// -----
+
+!tile = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>
+func.func @bulk_store_rows(%map: !llvm.ptr, %i: index, %slot: !tile.slot<!tile>) {
+  // expected-error @below {{copies panels, got a slot without}}
+  tile.bulk_store %slot to %map[%i, %i, %i] : !tile.slot<!tile>, !llvm.ptr
+  return
+}
+
+// -----
+
+!tile = !tile.buffer<1, [96, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+func.func @bulk_store_part_of_a_group(%map: !llvm.ptr, %i: index, %slot: !tile.slot<!tile>) {
+  // expected-error @below {{copies 64 rows for each group of four warps, got a slot of 96}}
+  tile.bulk_store %slot to %map[%i, %i, %i] : !tile.slot<!tile>, !llvm.ptr
+  return
+}
