@@ -53,7 +53,7 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
   let description = [{
     A kernel becomes two programs, by warp: a producer that fetches tiles by tensor maps into rings of shared memory, and `consumers` warps that compute with them. Every stage
     of a ring has a full and an empty barrier. What a loop loads and multiplies goes through rings of `stages` stages, one ring for each view (more stages where its
-    left operands have fewer rows than 16 a consumer); what is loaded before the loops stays for a program, and has stages of its own. A load that feeds no dot stays the consumers', into registers; one that feeds dots and others is made twice. The tensor maps
+    left operands have fewer rows than 16 a consumer; rings apart for tiles of which a product takes zeros in rows that no box writes); what is loaded before the loops stays for a program, and has stages of its own. A load that feeds no dot stays the consumers', into registers; one that feeds dots and others is made twice. The tensor maps
     become arguments of the kernels, all those of a module of each of its kernels, behind their own, and the attribute `tile.tensor_maps` says of what.
   }];
   let options = [

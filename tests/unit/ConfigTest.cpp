@@ -176,6 +176,33 @@ TEST_CASE("parts of a long block are multiples of 8 keys", "[config]") {
   CHECK(validate(Config{64, 56, 4, 2}, problem, target("sm_80")));
 }
 
+TEST_CASE("parts of a long block come by tensor maps where a second accumulator fits", "[config]") {
+  Target hopper = target("sm_90a");
+  Compiler compiler;
+  for (int64_t blockSize : {129, 193, 200, 256, 512})
+    for (int64_t headDim : {16, 64, 80, 128}) {
+      Problem problem{Operation::Forward, blockSize, headDim, DType::BF16};
+      INFO(describe(problem));
+      CHECK(defaultConfig(problem, hopper).loads == Loads::Tma);
+    }
+  // The model's shared memory is what the kernel takes, whoever copies.
+  Problem problem{Operation::Forward, 200, 128, DType::BF16};
+  for (Config config : {Config{128, 64, 8, 2, MatrixUnit::Wgmma, Loads::Tma, 1, true, true}, Config{128, 96, 8, 1, MatrixUnit::Wgmma, Loads::Tma}, Config{128, 64, 8, 2, MatrixUnit::Wgmma}}) {
+    INFO(describe(config));
+    CompileOptions options;
+    options.config = config;
+    auto kernel = compiler.compile(problem, hopper, options);
+    REQUIRE(kernel);
+    CHECK(kernel->functions[0].sharedBytes == sharedBytes(config, problem, hopper));
+    CHECK(kernel->tensorMaps.empty() == (config.loads == Loads::Async));
+  }
+  refusal({128, 64, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, {Operation::Forward, 193, 128, DType::BF16}, hopper, "key_tile"); // a part of one landmark
+  auto wide = validate(Config{128, 64, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, {Operation::Forward, 256, 192, DType::BF16}, hopper);
+  REQUIRE_FALSE(wide);
+  CHECK_THAT(wide.error().message, Catch::Contains("loads = tma") && Catch::Contains("at most 128, got 192"));
+  CHECK(defaultConfig({Operation::Forward, 256, 192, DType::BF16}, hopper).loads == Loads::Async);
+}
+
 TEST_CASE("a problem that is not valid has no legal config", "[config]") {
   Problem problem;
   problem.headDim = 20;
@@ -248,6 +275,8 @@ TEST_CASE("the output of several programs has a place of its own where there is 
     bool storesByMap = kernel->tensorMaps.back() == TensorMap{3, 64, 64, 128, 1};
     CHECK(storesByMap == !(config == full));
   }
+  problem.headDim = 64; // short rows are stored from registers
+  CHECK(sharedBytes(two, problem, hopper) == sharedBytes(one, problem, hopper));
 }
 
 TEST_CASE("a backward's key tiles are rows of accumulators", "[config]") {
