@@ -7,7 +7,7 @@
 // Specialisation supplies the type aliases and the parameters:
 //   !view, !rows_view   global memory, [batch, head, row, D] and [batch, head, row]
 //   !q_tile [rows, D]  !kv_tile [blocks, tokens, D]  !gate_tile [landmarks, D]           in the input type
-//   !s_tile, !p_tile, !seen [rows, blocks, tokens]  !g_tile, !gates [rows, landmarks]  !own [rows, blocks]  !o_tile [rows, D]  !row, !row_index, !row_mask [rows]
+//   !s_tile, !p_tile, !seen [rows, blocks, tokens]  !g_tile, !gates [rows, landmarks]  !own, !factors [rows, blocks]  !o_tile [rows, D]  !row, !row_index, !row_mask [rows]
 // "tokens" is L rounded up to the 8 columns of a matrix instruction; what is beyond L reads as zero and is seen by no row.
 
 gpu.module @kernels {
@@ -80,17 +80,27 @@ gpu.module @kernels {
       %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
       %v = tile.load %V[%batch, %kv_head, %key] stride %L count %ordinary in [%zero, %keys) : !view -> !kv_tile
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
-      %seen, %own, %lse_out = scf.if %edge -> (!seen, !own, !row) {
+      %e, %f, %lse_out = scf.if %edge -> (!s_tile, !factors, !row) {
         %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !row_index, !row_index -> !seen
         %own_block = landmark.own %row_block at %b : !row_index -> !own
         %with_own = landmark.add_own %lse_in add %s seen %tokens own %own_block factor %c : !row, !s_tile, !seen, !own
-        scf.yield %tokens, %own_block, %with_own : !seen, !own, !row
+        %e_edge, %f_edge = landmark.weights %s seen %tokens own %own_block lse %with_own factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
+        scf.yield %e_edge, %f_edge, %with_own : !s_tile, !factors, !row
       } else {
-        %tokens = landmark.ordinary block(%L) : !seen
-        %own_block = arith.constant dense<false> : !own
-        scf.yield %tokens, %own_block, %lse_in : !seen, !own, !row
+        %e_quick, %f_quick, %fits = landmark.past_weights %s lse %lse_in factor %c block(%L) : !s_tile, !row -> !factors
+        %e_past, %f_past = scf.if %fits -> (!s_tile, !factors) {
+          scf.yield %e_quick, %f_quick : !s_tile, !factors
+        } else { // logits far from the row's log-sum-exp: once more, with the maximum of every block
+          %again = tile.dot %q, %k transpose into %s0 anew : !q_tile, !kv_tile -> !s_tile
+          %tokens = landmark.ordinary block(%L) : !seen
+          %none = arith.constant dense<false> : !own
+          %e_exact, %f_exact = landmark.weights %again seen %tokens own %none lse %lse_in factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
+          scf.yield %e_exact, %f_exact : !s_tile, !factors
+        }
+        scf.yield %e_past, %f_past, %lse_in : !s_tile, !factors, !row
       }
-      %w = landmark.weights %s seen %seen own %own lse %lse_out factor %c block(%L) : !s_tile, !seen, !own, !row
+      %f_tile = tile.broadcast %f to [0, 1] : !factors -> !s_tile
+      %w = arith.mulf %e, %f_tile : !s_tile
       %p = tile.cast %w : !s_tile -> !p_tile
       %acc_next = tile.dot %p, %v into %acc : !p_tile, !kv_tile -> !o_tile
       scf.yield %acc_next, %lse_out : !o_tile, !row

@@ -50,16 +50,26 @@ gpu.module @kernels {
       %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
       %v = tile.load %V[%batch, %kv_head, %key] stride %L count %ordinary in [%zero, %keys) : !view -> !kv_tile
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
-      %seen, %own = scf.if %edge -> (!seen, !own) {
+      %e, %f = scf.if %edge -> (!s_tile, !factors) {
         %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !row_index, !row_index -> !seen
         %own_block = landmark.own %row_block at %b : !row_index -> !own
-        scf.yield %tokens, %own_block : !seen, !own
+        %e_edge, %f_edge = landmark.weights %s seen %tokens own %own_block lse %lse factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
+        scf.yield %e_edge, %f_edge : !s_tile, !factors
       } else {
-        %tokens = landmark.ordinary block(%L) : !seen
-        %own_block = arith.constant dense<false> : !own
-        scf.yield %tokens, %own_block : !seen, !own
+        %e_quick, %f_quick, %fits = landmark.past_weights %s lse %lse factor %c block(%L) : !s_tile, !row -> !factors
+        %e_past, %f_past = scf.if %fits -> (!s_tile, !factors) {
+          scf.yield %e_quick, %f_quick : !s_tile, !factors
+        } else { // logits far from the row's log-sum-exp: once more, with the maximum of every block
+          %again = tile.dot %q, %k transpose into %s0 anew : !q_tile, !kv_tile -> !s_tile
+          %tokens = landmark.ordinary block(%L) : !seen
+          %none = arith.constant dense<false> : !own
+          %e_exact, %f_exact = landmark.weights %again seen %tokens own %none lse %lse factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
+          scf.yield %e_exact, %f_exact : !s_tile, !factors
+        }
+        scf.yield %e_past, %f_past : !s_tile, !factors
       }
-      %w = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : !s_tile, !seen, !own, !row
+      %f_tile = tile.broadcast %f to [0, 1] : !factors -> !s_tile
+      %w = arith.mulf %e, %f_tile : !s_tile
       %p = tile.cast %w : !s_tile -> !p_tile
       %acc_next = tile.dot %p, %v into %acc : !p_tile, !kv_tile -> !o_tile
       scf.yield %acc_next : !o_tile

@@ -209,7 +209,8 @@ private:
       mlir::StringAttr step; // none of the whole
       if (problem.operation != Operation::Forward)
         step = builder.getStringAttr(problem.operation == Operation::ForwardGates ? "gates" : "listed");
-      ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), step, problem.blockSize, problem.headDim, element, schedule);
+      ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), step, problem.blockSize, problem.headDim, element,
+                            config.unit == MatrixUnit::Wgmma, schedule);
     } else if (problem.operation == Operation::Backward) {
       ir::BackwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, gradient,
                              keyPasses(problem, config, target), addsQueryGradients(problem, config, target), rowTile == config.queryTile ? mlir::IntegerAttr() : builder.getI64IntegerAttr(rowTile),
@@ -289,6 +290,8 @@ private:
         schedule.maxResidentRegisters = 16; // queries and dO both want to stay, beside more accumulators
       if (isRetrieval(problem.operation))
         schedule.maxResidentRegisters = 0; // few tiles follow: not to wait for queries before they are asked for is worth more
+      // Without their maximum exponentials may leave the range of float16.
+      schedule.roundEarly = config.unit == MatrixUnit::Wgmma && problem.dtype == DType::BF16;
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
       buildCudaSchedulePipeline(manager, schedule);
     } else if (target.isHost()) {

@@ -58,6 +58,8 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   manager.addPass(createTileStageOperands({options.warps, options.specialize}));
   if (options.slices)
     manager.addPass(createTileShareProducts());
+  if (options.roundEarly)
+    manager.addPass(createTileRoundEarly());
   manager.addPass(createTileAssignLayouts({options.warps, options.unit, options.slices}));
   if (options.overlap) {
     manager.addPass(createTileOverlapProducts());

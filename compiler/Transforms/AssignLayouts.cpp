@@ -291,7 +291,7 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
         if (auto alloc = dyn_cast<tile::AllocOp>(op))
           chooseSwizzle(alloc, *chosen == tile::MatrixUnit::Wgmma);
         if (auto dot = dyn_cast<tile::DotOp>(op))
-          dot.setUnit(*chosen);
+          dot.setUnit(dot.getAnew() ? tile::MatrixUnit::Mma : *chosen);
         return WalkResult::advance();
       });
       if (!kernel.getKnownBlockSize())

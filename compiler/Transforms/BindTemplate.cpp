@@ -32,7 +32,8 @@ struct Request {
   Config config;
   Type element, gradient;
   KeyTiling tiling;
-  bool adds = false; ///< dq is added up in memory
+  bool adds = false;  ///< dq is added up in memory
+  bool quick = false; ///< weights without a maximum, where that fits
 
   template <typename Op> static Request from(Op op) {
     auto dtype = [](Type type) { return type.isBF16() ? DType::BF16 : type.isF16() ? DType::F16 : DType::F32; };
@@ -52,6 +53,7 @@ struct Request {
       Request request = from(forward);
       if (auto step = forward.getStep())
         request.problem.operation = *step == "gates" ? landmark::Operation::ForwardGates : landmark::Operation::ForwardListed;
+      request.quick = forward.getQuick();
       return request;
     }
     if (auto retrieve = dyn_cast<ir::RetrieveOp>(op)) {
@@ -74,6 +76,8 @@ struct Request {
   }
 
   StringRef name() const { return op->getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()); }
+  /// Whether threads have registers for logits beside their exponentials: those of few warps, where exponentials are rounded soon (tile-round-early) and few blocks' factors are kept.
+  bool keepsLogits() const { return config.warps <= 8 && element.isBF16() && config.keyTile / tileTokens(problem, config) <= 2; }
   /// Names of the kernels, in the order of their launches.
   std::vector<std::string> kernels() const { return kernelNames(name().str(), problem.operation, adds); }
 };
@@ -115,7 +119,11 @@ LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Request &request) {
   return success();
 }
 
+/// Replaces the template's parameters, and takes the quick way out of it where that is not asked for.
 LogicalResult bindParameters(ModuleOp module, const Request &request) {
+  module.walk([&](ir::PastWeightsOp op) { op.setExact(op.getExact() || !request.quick); });
+  if (request.keepsLogits())
+    module.walk([](tile::DotOp op) { op.setAnew(false); });
   WalkResult result = module.walk([&](tile::ParamOp op) {
     Expected<int64_t> value = parameter(op.getName().str(), request.problem, request.config, request.tiling);
     if (!value) {

@@ -185,11 +185,15 @@ SmallVector<Value> expandTokens(ir::TokensOp op, TileBuilder &b) {
   return {arith::AndIOp::create(b, belowHigh, fromLow)};
 }
 
+/// Whether a column is one of a block's ordinary tokens, as a mask of the shape of `type`.
+Value ordinaryTokens(TileBuilder &b, RankedTensorType type, Value blockSize, Value firstToken) {
+  Value token = tokenNumbers(b, type.getDimSize(2), firstToken);
+  Value seen = b.compare(CmpIPredicate::ult, token, b.splatLike(b.toI32(b.sub(blockSize, b.index(1))), token));
+  return b.broadcast(seen, type, {2});
+}
+
 SmallVector<Value> expandOrdinary(ir::OrdinaryOp op, TileBuilder &b) {
-  auto type = op.getResult().getType();
-  Value token = tokenNumbers(b, type.getDimSize(2), op.getFirstToken());
-  Value seen = b.compare(CmpIPredicate::ult, token, b.splatLike(b.toI32(b.sub(op.getBlockSize(), b.index(1))), token));
-  return {b.broadcast(seen, type, {2})};
+  return {ordinaryTokens(b, op.getResult().getType(), op.getBlockSize(), op.getFirstToken())};
 }
 
 SmallVector<Value> expandGates(ir::GatesOp op, TileBuilder &b) {
@@ -267,12 +271,36 @@ SmallVector<Value> expandAddOwn(ir::AddOwnOp op, TileBuilder &b) {
   return {b.addf(shift, b.log2(sum))};
 }
 
-SmallVector<Value> expandWeights(ir::WeightsOp op, TileBuilder &b) {
-  int64_t landmark = *getConstantIntValue(op.getBlockSize()) - 1;
-  BlockSoftmax block(b, op.getSeen(), op.getLogits(), op.getFactor());
-  Value weight = blockFactor(b, block.maximum, block.sum, op.getOwn(), b.column(op.getLogits(), landmark), b.broadcastLeading(op.getLse(), block.maximum),
-                             op.getFactor());
-  return {b.mulf(block.inner, b.broadcastLeading(weight, block.inner))};
+/// The logits of the landmarks of a tile's blocks.
+template <typename Op> Value landmarkLogits(Op op, TileBuilder &b) { return b.column(op.getLogits(), *getConstantIntValue(op.getBlockSize()) - 1); }
+
+template <typename Op> SmallVector<Value> weights(Op op, Value seen, Value own, TileBuilder &b) {
+  BlockSoftmax block(b, seen, op.getLogits(), op.getFactor());
+  return {block.inner,
+          blockFactor(b, block.maximum, block.sum, own, landmarkLogits(op, b), b.broadcastLeading(op.getLse(), block.maximum), op.getFactor())};
+}
+
+SmallVector<Value> expandWeights(ir::WeightsOp op, TileBuilder &b) { return weights(op, op.getSeen(), op.getOwn(), b); }
+
+SmallVector<Value> expandPastWeights(ir::PastWeightsOp op, TileBuilder &b) {
+  auto maskLike = [&](RankedTensorType type) { return cast<RankedTensorType>(type.clone(b.getI1Type())); };
+  Value seen = ordinaryTokens(b, maskLike(op.getLogits().getType()), op.getBlockSize(), Value());
+  if (op.getExact()) {
+    Value none = arith::ConstantOp::create(b, DenseElementsAttr::get(maskLike(op.getFactors().getType()), false));
+    SmallVector<Value> exact = weights(op, seen, none, b);
+    exact.push_back(arith::ConstantIntOp::create(b, 1, 1));
+    return exact;
+  }
+  // As one operation, not to share its product with the other way, which would leave two here.
+  Value logits = seenLogits(b, seen, op.getLogits()), shift = arith::NegFOp::create(b, op.getLse());
+  Value inner = b.exp2(math::FmaOp::create(b, logits, b.splatLike(op.getFactor(), logits), b.broadcastLeading(shift, logits)));
+  Value sum = b.reduce(tile::ReductionKind::Sum, inner, {2});
+  Value gate = landmarkLogits(op, b);
+  Value weight = b.exp2(b.subf(b.mulf(gate, b.splatLike(op.getFactor(), gate)), b.broadcastLeading(op.getLse(), gate)));
+  Value factors = b.mulf(weight, b.reciprocal(b.maxf(sum, b.floatSplatLike(0x1p-126f, sum)))); // 0 of a weight of 0
+  Value most = b.maxf(factors, sum);
+  Value fit = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, most, b.floatSplatLike(0x1p60f, most));
+  return {inner, factors, tile::AllOp::create(b, fit)};
 }
 
 SmallVector<Value> expandGateLogit(ir::GateLogitOp op, TileBuilder &b) {
@@ -382,6 +410,8 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
     WalkResult checked = getOperation()->walk([](mlir::Operation *op) -> WalkResult {
       if (auto weights = dyn_cast<ir::WeightsOp>(op))
         return verifyBlockSize(op, weights.getBlockSize(), weights.getLogits().getType().getDimSize(2));
+      if (auto weights = dyn_cast<ir::PastWeightsOp>(op))
+        return verifyBlockSize(op, weights.getBlockSize(), weights.getLogits().getType().getDimSize(2));
       if (auto gradients = dyn_cast<ir::GradientsOp>(op))
         return verifyBlockSize(op, gradients.getBlockSize(), gradients.getLogits().getType().getDimSize(2));
       if (auto online = dyn_cast<ir::OnlineOp>(op))
@@ -396,7 +426,8 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
     patterns.add<Expansion<ir::ProgramOp, expandProgram>, Expansion<ir::BlockRangeOp, expandBlockRange>, Expansion<ir::LocateOp, expandLocate>,
                  Expansion<ir::OwnOp, expandOwn>, Expansion<ir::TokensOp, expandTokens>, Expansion<ir::OrdinaryOp, expandOrdinary>,
                  Expansion<ir::GatesOp, expandGates>, Expansion<ir::PastGatesOp, expandPastGates>, Expansion<ir::StatsOp, expandStats>,
-                 Expansion<ir::LogSumExpOp, expandLogSumExp>, Expansion<ir::AddOwnOp, expandAddOwn>, Expansion<ir::WeightsOp, expandWeights>, Expansion<ir::GateLogitOp, expandGateLogit>,
+                 Expansion<ir::LogSumExpOp, expandLogSumExp>, Expansion<ir::AddOwnOp, expandAddOwn>, Expansion<ir::WeightsOp, expandWeights>, Expansion<ir::PastWeightsOp, expandPastWeights>,
+                 Expansion<ir::GateLogitOp, expandGateLogit>,
                  Expansion<ir::BlockFactorOp, expandBlockFactor>, Expansion<ir::SpreadOp, expandSpread>,
                  Expansion<ir::PartWeightsOp, expandPartWeights>, Expansion<ir::KeyProgramOp, expandKeyProgram>, Expansion<ir::RowRangeOp, expandRowRange>, Expansion<ir::GroupTileOp, expandGroupTile>,
                  Expansion<ir::GradientsOp, expandGradients>, Expansion<ir::ProductStatsOp, expandProductStats>,

@@ -19,7 +19,7 @@
 //
 // Two things keep the order that is written here when the assembler schedules instructions, which takes waits for products for something to get over with early:
 // the loop's wait for the operand of the next first product, a loop of its own, stands before the wait for the second one; and what the second product of the next
-// iteration reads, registers that this one's still reads, is rounded behind it.
+// iteration reads, registers that this one's still reads, is rounded behind it, or scaled where it is rounded before.
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
@@ -140,10 +140,10 @@ private:
     return maximum && (isAtLeast(maximum.getLhs(), least) || isAtLeast(maximum.getRhs(), least));
   }
 
-  /// What rounds the weights to the type of the second product's operand.
+  /// What makes the second product's operand of the weights: rounds them, or scales them where they are rounded before.
   Operation *rounding() {
-    auto cast = second.getA().getDefiningOp<tile::CastOp>();
-    return cast && cast->hasOneUse() ? cast.getOperation() : nullptr;
+    Operation *op = second.getA().getDefiningOp();
+    return op && isa<tile::CastOp, arith::MulFOp>(op) && op->hasOneUse() ? op : nullptr;
   }
 
   /// Whether `op` waits for the second product's right operand, or gives it back: it names the barriers of that operand's ring.
@@ -284,10 +284,10 @@ private:
     Value sum = tile::DotWaitOp::create(b, values.getResult(), 0);
     last.map(second.getResult(), sum);
     clone(b, after(later, second), last);
-    if (auto cast = dyn_cast_or_null<tile::CastOp>(rounding())) {
-      Value weights = tile::DotWaitOp::create(b, now.lookupOrDefault(cast.getSource()), 0); // nothing is made of them earlier
-      now.map(cast.getSource(), weights);
-      b.clone(*cast, now);
+    if (Operation *op = rounding()) {
+      Value weights = tile::DotWaitOp::create(b, now.lookupOrDefault(op->getOperand(0)), 0); // nothing is made of them earlier
+      now.map(op->getOperand(0), weights);
+      b.clone(*op, now);
     }
     SmallVector<Value> yields = handOver(now, sum);
     llvm::append_range(yields, passOn(now));

@@ -119,6 +119,14 @@ def TileShareProducts : Pass<"tile-share-products"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::landmark::tile::TileDialect"];
 }
 
+def TileRoundEarly : Pass<"tile-round-early"> {
+  let summary = "Round to 16 bits before a row's number is multiplied in, not behind";
+  let description = [{
+    `round(e * f)`, with `f` one number a row and block, becomes `round(e) * round(f)`: half of the multiplications, as one instruction multiplies two numbers of 16 bits.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::landmark::tile::TileDialect"];
+}
+
 def TileAssignLayouts : Pass<"tile-assign-layouts"> {
   let summary = "Give every tile the layout that its dots, reductions and broadcasts ask for";
   let description = [{

@@ -164,7 +164,7 @@ private:
     auto type = tile::BufferType::inPanels(stays ? 1 : stages * share(load), tile.getShape(), tile.getElementType());
     auto *ring = llvm::find_if(rings, [&](Ring &ring) { return ring.view == load.getView() && ring.stays == stays && mayJoin(load, &ring - rings.begin()); });
     if (ring == rings.end()) {
-      rings.push_back({load.getView(), stays, type});
+      rings.push_back({load.getView(), stays, type, /*isUniform=*/true, Value(), Value()});
       ring = std::prev(rings.end());
     } else if (ring->type.getRows() < type.getRows()) {
       ring->type = type;

@@ -103,6 +103,7 @@ std::string typeAliases(const Problem &problem, const Config &config, const KeyT
       {"p_tile", tile(type, {rows, blocks, tokens})},
       {"seen", tile("i1", {rows, blocks, tokens})},
       {"own", tile("i1", {rows, blocks})},
+      {"factors", tile("f32", {rows, blocks})},
       {"g_tile", tile("f32", {rows, gates})},
       {"gates", tile("i1", {rows, gates})},
       {"gate_ids", tile("i32", {rows, gates})},

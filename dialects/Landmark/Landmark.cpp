@@ -166,7 +166,30 @@ LogicalResult StatsOp::verify() { return verifyRowStats(*this); }
 LogicalResult PartWeightsOp::verify() { return verifyRowStats(*this); }
 LogicalResult ProductStatsOp::verify() { return verifyRowStats(*this); }
 LogicalResult AddOwnOp::verify() { return verifyBlockLogits(*this, "the log-sum-exp of every row"); }
-LogicalResult WeightsOp::verify() { return verifyBlockLogits(*this, "the log-sum-exp of every row"); }
+
+/// One f32 for each row and block of the logits.
+template <typename Op> static LogicalResult verifyFactors(Op op) {
+  auto factors = op.getFactors().getType();
+  if (!factors.getElementType().isF32() || factors.getShape() != op.getLogits().getType().getShape().drop_back())
+    return op.emitOpError("yields one f32 for every row and block");
+  return success();
+}
+
+LogicalResult WeightsOp::verify() {
+  if (failed(verifyBlockLogits(*this, "the log-sum-exp of every row")))
+    return failure();
+  return verifyFactors(*this);
+}
+
+LogicalResult PastWeightsOp::verify() {
+  auto logits = getLogits().getType();
+  if (logits.getRank() != 3 || !logits.getElementType().isF32())
+    return emitOpError("takes logits by row, block and token, in f32");
+  if (!isF32Row(getLse().getType()) || !extends(logits, getLse().getType(), 3))
+    return emitOpError("takes the log-sum-exp of every row");
+  return verifyFactors(*this);
+}
+
 LogicalResult GradientsOp::verify() { return verifyBlockLogits(*this, "a log-sum-exp and a delta for every row"); }
 
 LogicalResult PartGradientsOp::verify() {

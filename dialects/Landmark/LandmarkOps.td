@@ -40,15 +40,16 @@ def Landmark_ForwardOp : Landmark_Op<"forward", [Symbol]> {
   let description = [{
     Names what a kernel is specialised on: block size, head dimension, element type, and the schedule it shall have.
     `landmark-bind-template` replaces it by a `gpu.module` that holds the template bound to it. With `step` it is one of the two steps of a forward with a gate
-    threshold: `gates` or `listed`.
+    threshold: `gates` or `listed`. A kernel that is `quick` subtracts no maximum where it need not (`landmark.past_weights`), and multiplies some logits twice for it.
 
     Constraints: `block_size` is 2 to 2^20 (C5), for a step at most 128; `head_dim` a multiple of 8 from 16 to 256; the type bf16, f16 or f32.
 
-    Example: `landmark.forward @landmark_forward block_size 64 head_dim 128 type bf16 config <query_tile = 128, key_tile = 64, warps = 4, stages = 2>`
+    Example: `landmark.forward @landmark_forward block_size 64 head_dim 128 type bf16 quick config <query_tile = 128, key_tile = 64, warps = 4, stages = 2>`
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<StrAttr>:$step, I64Attr:$block_size, I64Attr:$head_dim, TypeAttr:$type, Landmark_ConfigAttr:$config);
+  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<StrAttr>:$step, I64Attr:$block_size, I64Attr:$head_dim, TypeAttr:$type, UnitAttr:$quick,
+                       Landmark_ConfigAttr:$config);
   let assemblyFormat = [{
-    $sym_name (`step` $step^)? `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `type` $type `config` $config attr-dict
+    $sym_name (`step` $step^)? `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `type` $type (`quick` $quick^)? `config` $config attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -350,8 +351,8 @@ def Landmark_PartWeightsOp : Landmark_Op<"part_weights", [Pure, AllTypesMatch<["
   let hasVerifier = 1;
 }
 
-def Landmark_WeightsOp : Landmark_Op<"weights", [Pure, AllTypesMatch<["logits", "result"]>]> {
-  let summary = "attention weights of a tile of blocks";
+def Landmark_WeightsOp : Landmark_Op<"weights", [Pure, AllTypesMatch<["logits", "exponentials"]>]> {
+  let summary = "attention weights of a tile of blocks, as exponentials and a factor for each row and block";
   let description = [{
     Given the log-sum-exp of a row, its weights on a block do not depend on any other block (SPEC 2). With `m` and `n` the maximum and the sum of
     the exponentials of the `seen` logits of the block:
@@ -359,16 +360,40 @@ def Landmark_WeightsOp : Landmark_Op<"weights", [Pure, AllTypesMatch<["logits", 
         own block    P = exp2(logit - lse)                                = exp2(logit - m) * exp2(m - lse)
         past block   P = exp2(logit - m) / n * exp2(landmark logit - lse)
 
-    so that one factor a row and block is all that differs. Column `block_size - 1` holds the landmark's logit. Where nothing of a block is
-    seen its weights are 0 (C3).
+    so that one factor a row and block is all that differs: `P` is `exponentials`, `exp2(logit - m)`, times `factors`. Column `block_size - 1` holds the landmark's logit.
+    Where nothing of a block is seen its factor is 0 (C3).
 
-    Example: `%p = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<128x1x64xf32>, ...`
+    Example: `%e, %f = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<128x1x64xf32>, ... -> tensor<128x1xf32>`
   }];
   let arguments = (ins Tile_Tile:$logits, Tile_Tile:$seen, Tile_Tile:$own, Tile_Tile:$lse, F32:$factor, Index:$block_size);
-  let results = (outs Tile_Tile:$result);
+  let results = (outs Tile_Tile:$exponentials, Tile_Tile:$factors);
   let assemblyFormat = [{
     $logits `seen` $seen `own` $own `lse` $lse `factor` $factor `block` `(` $block_size `)` attr-dict
-    `:` type($logits) `,` type($seen) `,` type($own) `,` type($lse)
+    `:` type($logits) `,` type($seen) `,` type($own) `,` type($lse) `->` type($factors)
+  }];
+  let hasVerifier = 1;
+}
+
+def Landmark_PastWeightsOp : Landmark_Op<"past_weights", [Pure, AllTypesMatch<["logits", "exponentials"]>]> {
+  let summary = "attention weights of past blocks that all rows see whole, without a maximum";
+  let description = [{
+    What `landmark.weights` yields, by another shift: a row's log-sum-exp, which is known, in place of the maximum of each block.
+
+        P = exp2(logit - lse) / n * exp2(landmark logit - lse)            with n the sum of the same exponentials
+
+    That is the same as long as the exponentials stay in the range of float32. Whether they do shows in `n` and in the factor: `fits` says that for none of the rows of a warp and their
+    blocks one of them is above 2^60. (A sum of less than 2^-60 makes the factor as large, unless the block's weight is below 2^-60 of its reciprocal, where it does not matter.) Where it does not fit the
+    caller takes `landmark.weights`.
+
+    With `exact` it is `landmark.weights`, and fits always: for schedules in which a second way is not worth its code.
+
+    Example: `%e, %f, %fits = landmark.past_weights %s lse %lse factor %c block(%L) : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>`
+  }];
+  let arguments = (ins Tile_Tile:$logits, Tile_Tile:$lse, F32:$factor, Index:$block_size, UnitAttr:$exact);
+  let results = (outs Tile_Tile:$exponentials, Tile_Tile:$factors, I1:$fits);
+  let assemblyFormat = [{
+    $logits `lse` $lse `factor` $factor `block` `(` $block_size `)` (`exact` $exact^)? attr-dict
+    `:` type($logits) `,` type($lse) `->` type($factors)
   }];
   let hasVerifier = 1;
 }

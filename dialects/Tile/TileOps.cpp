@@ -247,6 +247,8 @@ LogicalResult DotOp::verify() {
     return failure();
   if (getJoined() && !getAsync())
     return emitOpError("is joined with the next product if it is asynchronous, like that");
+  if (getAnew() && getUnit() == MatrixUnit::Wgmma)
+    return emitOpError("by wgmma is that of four warps, where a product computed anew is each warp's own");
   if (getUnit() == MatrixUnit::Wgmma)
     return verifyWgmma(*this);
   return getAsync() ? emitOpError("is asynchronous by wgmma only") : success();
@@ -263,6 +265,12 @@ void DotOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) 
   for (OpOperand *operand : {&getAMutable(), &getBMutable()})
     if (isa<SlotType>(operand->get().getType()))
       effects.emplace_back(MemoryEffects::Read::get(), operand);
+}
+
+LogicalResult AllOp::verify() {
+  if (!getMask().getType().getElementType().isInteger(1))
+    return emitOpError("takes a tile of i1, got ") << getMask().getType().getElementType();
+  return success();
 }
 
 LogicalResult ReduceOp::verify() {

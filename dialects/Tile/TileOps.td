@@ -209,7 +209,8 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
     on CUDA targets float32 operands go through the tensor cores as tf32, rounded to nearest. In the scheduled form an operand may be a slot
     of shared memory, and `unit` says which instruction multiplies: `mma` (PTX ISA, "mma.sync", "ldmatrix") or `wgmma` (PTX ISA, "wgmma.mma_async"),
     which needs 16-bit operands in panels, 16 rows a warp, and warps in groups of four. A product of `wgmma` may be `async`: it is only begun, its operands may not
-    change and its result may not be used but by a `tile.dot_wait`. One that is `joined` is finished with the next one begun: waits count them as one.
+    change and its result may not be used but by a `tile.dot_wait`. One that is `joined` is finished with the next one begun: waits count them as one. A product is computed `anew` where it stands, though an equal one
+    may be known: by each warp for itself, so that it may stand in a branch that not all warps take.
 
     Examples:
 
@@ -217,11 +218,11 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
         %o = tile.dot %p, %v into %acc : tensor<128x1x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x64xf32>
         %dv = tile.dot %p transposed, %do into %acc : tensor<128x1x64xbf16>, tensor<128x64xbf16> -> tensor<64x64xf32>
   }];
-  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transposed, UnitAttr:$transpose, UnitAttr:$async, UnitAttr:$joined,
+  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transposed, UnitAttr:$transpose, UnitAttr:$async, UnitAttr:$joined, UnitAttr:$anew,
                        DefaultValuedAttr<Tile_MatrixUnitAttr, "::landmark::tile::MatrixUnit::Mma">:$unit);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $a (`transposed` $transposed^)? `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? (`async` $async^)? (`joined` $joined^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
+    $a (`transposed` $transposed^)? `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? (`async` $async^)? (`joined` $joined^)? (`anew` $anew^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -229,7 +230,7 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
 def Tile_DotWaitOp : Tile_Op<"dot_wait", [AllTypesMatch<["product", "result"]>, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "wait until at most `pending` of the products begun later than this one are under way";
   let description = [{
-    Yields the product, now finished. Follows PTX ISA, "wgmma.wait_group".
+    Yields the product, now finished; any other tile it yields as it is, for what must not be computed earlier. Follows PTX ISA, "wgmma.wait_group".
 
     Example: `%s = tile.dot_wait %begun pending 1 : tensor<128x1x64xf32, ...>`
   }];
@@ -249,6 +250,19 @@ def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
   let arguments = (ins Tile_ReductionKindAttr:$kind, Tile_Tile:$source, DenseI64ArrayAttr:$dims);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = "$kind $source `along` $dims attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_AllOp : Tile_Op<"all", [Pure]> {
+  let summary = "whether all elements of a mask are set";
+  let description = [{
+    Of those rows that a warp has: warps may get different answers. Follows PTX ISA, "vote.sync".
+
+    Example: `%fits = tile.all %mask : tensor<128x1xi1>`
+  }];
+  let arguments = (ins Tile_Tile:$mask);
+  let results = (outs I1:$result);
+  let assemblyFormat = "$mask attr-dict `:` type($mask)";
   let hasVerifier = 1;
 }
 

@@ -153,7 +153,7 @@ private:
     if (!leftType)
       return takeLeft(chunk, depth);
     if (!leftSlot)
-      leftSlot = b.warpRows(a.front(), accLayout, leftType.getRowBytes());
+      leftSlot = b.warpRows(a.front(), accLayout, rowPitch(leftType));
     if (isHalf()) {
       Lanes lanes = depth == 2 ? Lanes::Rows8Chunks2 : Lanes::Rows8;
       SmallVector<Value> fragment;

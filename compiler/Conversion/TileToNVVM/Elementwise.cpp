@@ -174,6 +174,17 @@ struct LowerDivision : TilePattern<arith::DivFOp> {
   }
 };
 
+/// fma.f32 rather than the call that the upstream lowering makes of it.
+struct LowerFma : TilePattern<math::FmaOp> {
+  using TilePattern::TilePattern;
+  FailureOr<SmallVector<Value>> lower(math::FmaOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
+    SmallVector<Value> values;
+    for (auto [left, right, sum] : llvm::zip(adaptor.getA(), adaptor.getB(), adaptor.getC()))
+      values.push_back(LLVM::FMAOp::create(b, left, right, sum));
+    return values;
+  }
+};
+
 /// max.f32 rather than the call that the upstream lowering makes of it.
 struct LowerMaximum : TilePattern<arith::MaxNumFOp> {
   using TilePattern::TilePattern;
@@ -330,6 +341,19 @@ struct LowerReduce : TilePattern<tile::ReduceOp> {
   }
 };
 
+/// Every thread's share, then those of the warp.
+struct LowerAll : OpConversionPattern<tile::AllOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::AllOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    Value all = adaptor.getMask().front();
+    for (Value one : adaptor.getMask().drop_front())
+      all = arith::AndIOp::create(b, all, one);
+    rewriter.replaceOpWithNewOp<NVVM::VoteSyncOp>(op, b.getI1Type(), b.i32(-1), all, NVVM::VoteSyncKind::all);
+    return success();
+  }
+};
+
 struct LowerColumn : TilePattern<tile::ColumnOp> {
   using TilePattern::TilePattern;
   FailureOr<SmallVector<Value>> lower(tile::ColumnOp op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
@@ -353,8 +377,8 @@ struct LowerColumn : TilePattern<tile::ColumnOp> {
 void populateElementwisePatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
   patterns.add<LowerApproximation<math::Exp2Op>>(converter, patterns.getContext(), "llvm.nvvm.ex2.approx.ftz.f32");
   patterns.add<LowerApproximation<math::Log2Op>>(converter, patterns.getContext(), "llvm.nvvm.lg2.approx.ftz.f");
-  patterns.add<LowerMaximum, LowerDivision>(converter, patterns.getContext(), /*benefit=*/2);
-  patterns.add<LowerColumnCompare, LowerElementwise, LowerConstant, LowerSplat, LowerExtract, LowerIota, LowerCast, LowerBroadcast, LowerReduce, LowerColumn>(converter,
+  patterns.add<LowerFma, LowerMaximum, LowerDivision>(converter, patterns.getContext(), /*benefit=*/2);
+  patterns.add<LowerColumnCompare, LowerElementwise, LowerConstant, LowerSplat, LowerExtract, LowerIota, LowerCast, LowerBroadcast, LowerReduce, LowerAll, LowerColumn>(converter,
                                                                                                                        patterns.getContext());
 }
 

@@ -80,8 +80,8 @@ bool isZero(Value tile) {
 }
 
 /// Inline assembly with `count` results of f32.
-SmallVector<Value> callAssembly(ThreadBuilder &b, StringRef text, StringRef constraints, ValueRange operands, int64_t count) {
-  Type result = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(count, b.getF32Type()));
+SmallVector<Value> callAssembly(ThreadBuilder &b, StringRef text, StringRef constraints, ValueRange operands, int64_t count, Type type) {
+  Type result = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(count, type));
   auto assembly = LLVM::InlineAsmOp::create(b, result, operands, text, constraints, /*has_side_effects=*/true, /*is_align_stack=*/false,
                                             LLVM::TailCallKind::None, LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
   SmallVector<Value> values;
@@ -115,7 +115,7 @@ public:
       text += " wgmma.commit_group.sync.aligned;";
     text += form.isAsync ? " }" : " wgmma.wait_group.sync.aligned 0; }";
     SmallVector<Value> values(count);
-    for (auto [number, value] : llvm::enumerate(callAssembly(b, text, constraints(count, inputs), operands, count)))
+    for (auto [number, value] : llvm::enumerate(callAssembly(b, text, constraints(count, inputs), operands, count, b.getF32Type())))
       values[place(number)] = value;
     return values;
   }
@@ -242,12 +242,17 @@ struct LowerDotWait : OpConversionPattern<tile::DotWaitOp> {
   LogicalResult matchAndRewrite(tile::DotWaitOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     ThreadBuilder b(op.getLoc(), rewriter);
     int64_t count = adaptor.getProduct().size();
-    SmallVector<std::string> constraints(count, "=f");
+    bool paired = isPaired(op.getResult().getType()); // two numbers a register
+    Type held = adaptor.getProduct().front().getType(), type = paired ? b.getI32Type() : held;
+    SmallVector<Value> registers = llvm::map_to_vector(adaptor.getProduct(), [&](Value value) -> Value { return LLVM::BitcastOp::create(b, type, value); });
+    SmallVector<std::string> constraints(count, paired ? "=r" : "=f");
     for (int64_t i = 0; i < count; ++i)
       constraints.push_back(fmt::format("{}", i));
     constraints.push_back("~{memory}");
     std::string text = fmt::format("wgmma.wait_group.sync.aligned {};", op.getPending());
-    SmallVector<Value> values = callAssembly(b, text, llvm::join(constraints, ","), adaptor.getProduct(), count);
+    SmallVector<Value> values = callAssembly(b, text, llvm::join(constraints, ","), registers, count, type);
+    for (Value &value : values)
+      value = LLVM::BitcastOp::create(b, held, value);
     rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
     return success();
   }

@@ -162,3 +162,49 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+!mask = tensor<32x2xi1, #tile.fragment<[row, block], 2>>
+!rows = tensor<32xf32, #tile.fragment<[row], 2>>
+
+// What a warp has of a mask: each thread's share, then a vote.
+// CHECK-LABEL: gpu.func @all(
+// CHECK-COUNT-3: arith.andi %{{.*}} : i1
+// CHECK: %[[ALL:.*]] = nvvm.vote.sync all %{{.*}}, %{{.*}} -> i1
+// CHECK: scf.if %[[ALL]]
+gpu.module @kernels {
+  gpu.func @all(%x: memref<?x?x?xf32, strided<[?, ?, ?]>>, %n: index) kernel {
+    %zero = arith.constant 0 : index
+    %rows = tile.iota : tensor<32xi32, #tile.fragment<[row], 2>>
+    %blocks = tile.iota : tensor<2xi32, #tile.fragment<[block], 2>>
+    %row = tile.broadcast %rows to [0] : tensor<32xi32, #tile.fragment<[row], 2>> -> tensor<32x2xi32, #tile.fragment<[row, block], 2>>
+    %block = tile.broadcast %blocks to [1] : tensor<2xi32, #tile.fragment<[block], 2>> -> tensor<32x2xi32, #tile.fragment<[row, block], 2>>
+    %mask = arith.cmpi sgt, %row, %block : tensor<32x2xi32, #tile.fragment<[row, block], 2>>
+    %all = tile.all %mask : !mask
+    %ones = arith.constant dense<1.0> : !rows
+    scf.if %all {
+      tile.store %ones, %x[%zero, %zero, %zero] below %n : !rows, memref<?x?x?xf32, strided<[?, ?, ?]>>
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+!x = tensor<16x8xf32, #tile.fragment<[row, column], 1>>
+
+// One operation an element, which the upstream lowering would call a function for.
+// CHECK-LABEL: gpu.func @fma(
+// CHECK-COUNT-4: llvm.intr.fma(%{{.*}}, %{{.*}}, %{{.*}}) : (f32, f32, f32) -> f32
+// CHECK-NOT: math.fma
+gpu.module @kernels {
+  gpu.func @fma(%out: memref<?x?x?x8xf32, strided<[?, ?, ?, 1]>>, %a: f32, %n: index) kernel {
+    %zero = arith.constant 0 : index
+    %x = tensor.splat %a : !x
+    %one = arith.constant dense<1.0> : !x
+    %y = math.fma %x, %one, %x : !x
+    tile.store %y, %out[%zero, %zero, %zero] below %n : !x, memref<?x?x?x8xf32, strided<[?, ?, ?, 1]>>
+    gpu.return
+  }
+}

@@ -296,3 +296,25 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+!p = tensor<64x16xbf16, #tile.fragment<[row, column], 4>>
+!o = tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+
+// Numbers of 16 bits pass a wait two a register.
+// CHECK-LABEL: gpu.func @wait_for_pairs(
+// CHECK: %[[WORD:.*]] = llvm.bitcast %{{.*}} : vector<2xbf16> to i32
+// CHECK: llvm.inline_asm has_side_effects
+// CHECK-SAME: "wgmma.wait_group.sync.aligned 0;", "=r,=r,=r,=r,0,1,2,3,~{memory}" %[[WORD]],
+// CHECK: llvm.bitcast %{{.*}} : i32 to vector<2xbf16>
+gpu.module @kernels {
+  gpu.func @wait_for_pairs(%out: memref<?x?x?x16xbf16, strided<[?, ?, ?, 1]>>, %n: index) kernel {
+    %zero = arith.constant 0 : index
+    %wide = arith.constant dense<1.0> : !o
+    %p = tile.cast %wide : !o -> !p
+    %behind = tile.dot_wait %p pending 0 : !p
+    tile.store %behind, %out[%zero, %zero, %zero] below %n : !p, memref<?x?x?x16xbf16, strided<[?, ?, ?, 1]>>
+    gpu.return
+  }
+}

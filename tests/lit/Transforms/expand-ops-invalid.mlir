@@ -2,7 +2,7 @@
 
 func.func @variable_block_size(%s: tensor<64x1x8xf32>, %seen: tensor<64x1x8xi1>, %own: tensor<64x1xi1>, %lse: tensor<64xf32>, %c: f32, %L: index) {
   // expected-error @below {{needs a constant block size of 1 to 8}}
-  %w = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf32>
+  %w, %f = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf32> -> tensor<64x1xf32>
   return
 }
 
@@ -11,7 +11,7 @@ func.func @variable_block_size(%s: tensor<64x1x8xf32>, %seen: tensor<64x1x8xi1>,
 func.func @block_beyond_tile(%s: tensor<64x1x8xf32>, %seen: tensor<64x1x8xi1>, %own: tensor<64x1xi1>, %lse: tensor<64xf32>, %c: f32) {
   %L = arith.constant 9 : index
   // expected-error @below {{needs a constant block size of 1 to 8}}
-  %w = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf32>
+  %w, %f = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf32> -> tensor<64x1xf32>
   return
 }
 
@@ -20,7 +20,16 @@ func.func @block_beyond_tile(%s: tensor<64x1x8xf32>, %seen: tensor<64x1x8xi1>, %
 func.func @negative_block_size(%s: tensor<64x1x8xf32>, %seen: tensor<64x1x8xi1>, %own: tensor<64x1xi1>, %lse: tensor<64xf32>, %c: f32) {
   %L = arith.constant -1 : index
   // expected-error @below {{needs a constant block size of 1 to 8}}
-  %w = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf32>
+  %w, %f = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf32> -> tensor<64x1xf32>
+  return
+}
+
+// -----
+
+func.func @past_block_beyond_tile(%s: tensor<64x1x8xf32>, %lse: tensor<64xf32>, %c: f32) {
+  %L = arith.constant 9 : index
+  // expected-error @below {{needs a constant block size of 1 to 8}}
+  %w, %f, %fits = landmark.past_weights %s lse %lse factor %c block(%L) : tensor<64x1x8xf32>, tensor<64xf32> -> tensor<64x1xf32>
   return
 }
 

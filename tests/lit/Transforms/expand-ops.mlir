@@ -205,12 +205,54 @@ func.func @add_own(%lse: tensor<64xf32>, %s: tensor<64x2x8xf32>, %seen: tensor<6
 // CHECK: arith.select %[[OWN]], %{{.*}}, %[[GATE]]
 // CHECK: math.exp2 %{{.*}} : tensor<64x2xf32>
 // CHECK: arith.divf %{{.*}} fastmath<afn> : tensor<64x2xf32>
-// CHECK: %[[FACTOR:.*]] = tile.broadcast %{{.*}} to [0, 1] : tensor<64x2xf32> -> tensor<64x2x8xf32>
-// CHECK: arith.mulf %[[INNER]], %[[FACTOR]]
-func.func @weights(%s: tensor<64x2x8xf32>, %seen: tensor<64x2x8xi1>, %own: tensor<64x2xi1>, %lse: tensor<64xf32>, %c: f32) -> tensor<64x2x8xf32> {
+// CHECK: %[[PRODUCT:.*]] = arith.mulf %{{.*}} : tensor<64x2xf32>
+// CHECK: %[[FACTOR:.*]] = arith.select %{{.*}}, %{{.*}}, %[[PRODUCT]] : tensor<64x2xi1>, tensor<64x2xf32>
+// CHECK: return %[[INNER]], %[[FACTOR]]
+func.func @weights(%s: tensor<64x2x8xf32>, %seen: tensor<64x2x8xi1>, %own: tensor<64x2xi1>, %lse: tensor<64xf32>, %c: f32) -> (tensor<64x2x8xf32>, tensor<64x2xf32>) {
   %L = arith.constant 6 : index
-  %w = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<64x2x8xf32>, tensor<64x2x8xi1>, tensor<64x2xi1>, tensor<64xf32>
-  return %w : tensor<64x2x8xf32>
+  %w, %f = landmark.weights %s seen %seen own %own lse %lse factor %c block(%L) : tensor<64x2x8xf32>, tensor<64x2x8xi1>, tensor<64x2xi1>, tensor<64xf32> -> tensor<64x2xf32>
+  return %w, %f : tensor<64x2x8xf32>, tensor<64x2xf32>
+}
+
+// -----
+
+// Without a maximum: exponentials less the row's log-sum-exp, in one operation each, and whether sums and factors are in their range.
+// CHECK-LABEL: @past_weights
+// CHECK-SAME: %[[S:[^:]*]]: tensor<64x2x8xf32>, %[[LSE:[^:]*]]: tensor<64xf32>
+// CHECK-NOT: tile.reduce{{ +}}max
+// CHECK: %[[SEEN:.*]] = arith.select %{{.*}}, %[[S]], %{{.*}} : tensor<64x2x8xi1>, tensor<64x2x8xf32>
+// CHECK: %[[SHIFT:.*]] = arith.negf %[[LSE]]
+// CHECK: %[[SHIFTS:.*]] = tile.broadcast %[[SHIFT]] to [0]
+// CHECK: %[[EXPONENT:.*]] = math.fma %[[SEEN]], %{{.*}}, %[[SHIFTS]] : tensor<64x2x8xf32>
+// CHECK: %[[INNER:.*]] = math.exp2 %[[EXPONENT]]
+// CHECK: %[[SUM:.*]] = tile.reduce{{ +}}sum %[[INNER]] along [2]
+// CHECK: tile.column %[[S]] at 5 : tensor<64x2x8xf32> -> tensor<64x2xf32>
+// CHECK: %[[ABOVE:.*]] = arith.maxnumf %[[SUM]], %{{.*}} : tensor<64x2xf32>
+// CHECK: %[[SHARE:.*]] = arith.divf %{{.*}}, %[[ABOVE]] fastmath<afn>
+// CHECK: %[[FACTOR:.*]] = arith.mulf %{{.*}}, %[[SHARE]]
+// CHECK: %[[MOST:.*]] = arith.maxnumf %[[FACTOR]], %[[SUM]]
+// CHECK: %[[FIT:.*]] = arith.cmpf ole, %[[MOST]], %{{.*}} : tensor<64x2xf32>
+// CHECK: %[[ALL:.*]] = tile.all %[[FIT]] : tensor<64x2xi1>
+// CHECK: return %[[INNER]], %[[FACTOR]], %[[ALL]]
+func.func @past_weights(%s: tensor<64x2x8xf32>, %lse: tensor<64xf32>, %c: f32) -> (tensor<64x2x8xf32>, tensor<64x2xf32>, i1) {
+  %L = arith.constant 6 : index
+  %e, %f, %fits = landmark.past_weights %s lse %lse factor %c block(%L) : tensor<64x2x8xf32>, tensor<64xf32> -> tensor<64x2xf32>
+  return %e, %f, %fits : tensor<64x2x8xf32>, tensor<64x2xf32>, i1
+}
+
+// -----
+
+// Exact: with the maximum of every block, which fits always.
+// CHECK-LABEL: @exact_past_weights
+// CHECK: tile.reduce{{ +}}max %{{.*}} along [2] : tensor<64x2x8xf32> -> tensor<64x2xf32>
+// CHECK: %[[INNER:.*]] = math.exp2 %{{.*}} : tensor<64x2x8xf32>
+// CHECK-NOT: tile.all
+// CHECK: %[[FITS:.*]] = arith.constant true
+// CHECK: return %[[INNER]], %{{.*}}, %[[FITS]]
+func.func @exact_past_weights(%s: tensor<64x2x8xf32>, %lse: tensor<64xf32>, %c: f32) -> (tensor<64x2x8xf32>, tensor<64x2xf32>, i1) {
+  %L = arith.constant 6 : index
+  %e, %f, %fits = landmark.past_weights %s lse %lse factor %c block(%L) exact : tensor<64x2x8xf32>, tensor<64xf32> -> tensor<64x2xf32>
+  return %e, %f, %fits : tensor<64x2x8xf32>, tensor<64x2xf32>, i1
 }
 
 // -----

@@ -107,6 +107,42 @@ gpu.module @kernels {
 
 !q_tile = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
 !kv_tile = !tile.buffer<2, [1, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!q = !tile.slot<!q_tile>
+!kv = !tile.slot<!kv_tile>
+!s = tensor<64x1x64xf32, #tile.fragment<[row, block, column], 4>>
+!p = tensor<64x1x64xbf16, #tile.fragment<[row, block, column], 4>>
+!o = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
+
+// Weights that are rounded before they are scaled are rounded beside the second product, and scaled behind it.
+// CHECK-LABEL: gpu.func @rounded_early(
+// CHECK: scf.for
+// CHECK: %[[S:.*]] = tile.dot {{.*}} transpose into {{.*}} by wgmma async
+// CHECK: %[[O:.*]] = tile.dot {{.*}} by wgmma async
+// CHECK: %[[LOGITS:.*]] = tile.dot_wait %[[S]] pending 1
+// CHECK: %[[P:.*]] = tile.cast %[[LOGITS]]
+// CHECK-NOT: arith.mulf
+// CHECK: tile.dot_wait %[[O]] pending 0
+// CHECK: %[[BEHIND:.*]] = tile.dot_wait %[[P]] pending 0 : tensor<64x1x64xbf16,
+// CHECK: arith.mulf %[[BEHIND]], %{{.*}} : tensor<64x1x64xbf16,
+// CHECK-NEXT: scf.yield
+gpu.module @kernels {
+  gpu.func @rounded_early(%q: !q, %k: !kv, %v: !kv, %f: !p, %s0: !s, %o0: !o, %low: index, %high: index, %step: index) kernel {
+    %o = scf.for %iv = %low to %high step %step iter_args(%acc = %o0) -> !o {
+      %s = tile.dot %q, %k transpose into %s0 by wgmma : !q, !kv -> !s
+      %rounded = tile.cast %s : !s -> !p
+      %p = arith.mulf %rounded, %f : !p
+      %sum = tile.dot %p, %v into %acc by wgmma : !p, !kv -> !o
+      scf.yield %sum : !o
+    }
+    "test.use"(%o) : (!o) -> ()
+    gpu.return
+  }
+}
+
+// -----
+
+!q_tile = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!kv_tile = !tile.buffer<2, [1, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
 !s = tensor<64x1x64xf32, #tile.fragment<[row, block, column], 4>>
 
 // A loop with one product has nothing to run beside it.

@@ -401,7 +401,7 @@ func.func @block_factor_mask(%m: tensor<64xf32>, %o: tensor<64xi32>, %c: f32) {
 
 func.func @weights_rank(%s: tensor<64x8xf32>, %p: tensor<64x8xi1>, %o: tensor<64xi1>, %l: tensor<64xf32>, %c: f32, %i: index) {
   // expected-error @below {{takes logits by row, block and token, in f32}}
-  %w = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x8xf32>, tensor<64x8xi1>, tensor<64xi1>, tensor<64xf32>
+  %w, %f = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x8xf32>, tensor<64x8xi1>, tensor<64xi1>, tensor<64xf32> -> tensor<64xf32>
   return
 }
 
@@ -409,7 +409,7 @@ func.func @weights_rank(%s: tensor<64x8xf32>, %p: tensor<64x8xi1>, %o: tensor<64
 
 func.func @weights_element(%s: tensor<64x1x8xf16>, %p: tensor<64x1x8xi1>, %o: tensor<64x1xi1>, %l: tensor<64xf32>, %c: f32, %i: index) {
   // expected-error @below {{takes logits by row, block and token, in f32}}
-  %w = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf16>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf32>
+  %w, %f = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf16>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf32> -> tensor<64x1xf32>
   return
 }
 
@@ -417,7 +417,7 @@ func.func @weights_element(%s: tensor<64x1x8xf16>, %p: tensor<64x1x8xi1>, %o: te
 
 func.func @weights_seen(%s: tensor<64x1x8xf32>, %p: tensor<64x1x16xi1>, %o: tensor<64x1xi1>, %l: tensor<64xf32>, %c: f32, %i: index) {
   // expected-error @below {{takes an i1 for every logit}}
-  %w = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x16xi1>, tensor<64x1xi1>, tensor<64xf32>
+  %w, %f = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x16xi1>, tensor<64x1xi1>, tensor<64xf32> -> tensor<64x1xf32>
   return
 }
 
@@ -425,7 +425,7 @@ func.func @weights_seen(%s: tensor<64x1x8xf32>, %p: tensor<64x1x16xi1>, %o: tens
 
 func.func @weights_mask(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xf32>, %o: tensor<64x1xi1>, %l: tensor<64xf32>, %c: f32, %i: index) {
   // expected-error @below {{takes an i1 for every logit}}
-  %w = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xf32>, tensor<64x1xi1>, tensor<64xf32>
+  %w, %f = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xf32>, tensor<64x1xi1>, tensor<64xf32> -> tensor<64x1xf32>
   return
 }
 
@@ -433,7 +433,7 @@ func.func @weights_mask(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xf32>, %o: tens
 
 func.func @weights_own(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tensor<64xi1>, %l: tensor<64xf32>, %c: f32, %i: index) {
   // expected-error @below {{takes an i1 for every row and block}}
-  %w = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64xi1>, tensor<64xf32>
+  %w, %f = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64xi1>, tensor<64xf32> -> tensor<64x1xf32>
   return
 }
 
@@ -441,7 +441,7 @@ func.func @weights_own(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tensor
 
 func.func @weights_own_mask(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tensor<64x1xi8>, %l: tensor<64xf32>, %c: f32, %i: index) {
   // expected-error @below {{takes an i1 for every row and block}}
-  %w = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi8>, tensor<64xf32>
+  %w, %f = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi8>, tensor<64xf32> -> tensor<64x1xf32>
   return
 }
 
@@ -449,7 +449,7 @@ func.func @weights_own_mask(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: t
 
 func.func @weights_rows(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tensor<64x1xi1>, %l: tensor<32xf32>, %c: f32, %i: index) {
   // expected-error @below {{takes the log-sum-exp of every row}}
-  %w = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<32xf32>
+  %w, %f = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<32xf32> -> tensor<64x1xf32>
   return
 }
 
@@ -457,7 +457,7 @@ func.func @weights_rows(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tenso
 
 func.func @weights_lse_rank(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tensor<64x1xi1>, %l: tensor<64x1xf32>, %c: f32, %i: index) {
   // expected-error @below {{takes the log-sum-exp of every row}}
-  %w = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64x1xf32>
+  %w, %f = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64x1xf32> -> tensor<64x1xf32>
   return
 }
 
@@ -465,7 +465,39 @@ func.func @weights_lse_rank(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: t
 
 func.func @weights_lse_element(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tensor<64x1xi1>, %l: tensor<64xf16>, %c: f32, %i: index) {
   // expected-error @below {{takes the log-sum-exp of every row}}
-  %w = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf16>
+  %w, %f = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf16> -> tensor<64x1xf32>
+  return
+}
+
+// -----
+
+func.func @weights_factors(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tensor<64x1xi1>, %l: tensor<64xf32>, %c: f32, %i: index) {
+  // expected-error @below {{yields one f32 for every row and block}}
+  %w, %f = landmark.weights %s seen %p own %o lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64x1xi1>, tensor<64xf32> -> tensor<64x2xf32>
+  return
+}
+
+// -----
+
+func.func @past_weights_rank(%s: tensor<64x8xf32>, %l: tensor<64xf32>, %c: f32, %i: index) {
+  // expected-error @below {{takes logits by row, block and token, in f32}}
+  %w, %f, %fits = landmark.past_weights %s lse %l factor %c block(%i) : tensor<64x8xf32>, tensor<64xf32> -> tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @past_weights_rows(%s: tensor<64x1x8xf32>, %l: tensor<32xf32>, %c: f32, %i: index) {
+  // expected-error @below {{takes the log-sum-exp of every row}}
+  %w, %f, %fits = landmark.past_weights %s lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<32xf32> -> tensor<64x1xf32>
+  return
+}
+
+// -----
+
+func.func @past_weights_factors(%s: tensor<64x1x8xf32>, %l: tensor<64xf32>, %c: f32, %i: index) {
+  // expected-error @below {{yields one f32 for every row and block}}
+  %w, %f, %fits = landmark.past_weights %s lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64xf32> -> tensor<64x1xf16>
   return
 }
 

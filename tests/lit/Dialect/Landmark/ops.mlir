@@ -44,8 +44,12 @@ func.func @forms(%Q: !view, %K: !view, %rows: index, %section: index, %keys: ind
   %lse = landmark.log_sum_exp %m2, %l2 factor %factor : tensor<128xf32>
   // CHECK: landmark.add_own %{{.*}} add %{{.*}} seen %{{.*}} own %{{.*}} factor %{{.*}} : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>
   %with_own = landmark.add_own %lse add %s seen %seen own %own factor %factor : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>
-  // CHECK: landmark.weights %{{.*}} seen %{{.*}} own %{{.*}} lse %{{.*}} factor %{{.*}} block(%{{.*}}) : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>, tensor<128xf32>
-  %w = landmark.weights %s seen %seen own %own lse %lse factor %factor block(%L) : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>, tensor<128xf32>
+  // CHECK: landmark.weights %{{.*}} seen %{{.*}} own %{{.*}} lse %{{.*}} factor %{{.*}} block(%{{.*}}) : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>, tensor<128xf32> -> tensor<128x1xf32>
+  %w, %f = landmark.weights %s seen %seen own %own lse %lse factor %factor block(%L) : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>, tensor<128xf32> -> tensor<128x1xf32>
+  // CHECK: landmark.past_weights %{{.*}} lse %{{.*}} factor %{{.*}} block(%{{.*}}) : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>
+  %pw, %pf, %fits = landmark.past_weights %s lse %lse factor %factor block(%L) : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>
+  // CHECK: landmark.past_weights {{.*}} block(%{{.*}}) exact :
+  %ew, %ef, %always = landmark.past_weights %s lse %lse factor %factor block(%L) exact : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>
   // The forms for blocks longer than a tile.
   // CHECK: landmark.own %{{.*}} at %{{.*}} : tensor<128xi32> -> tensor<128xi1>
   %own_row = landmark.own %blocks at %begin : tensor<128xi32> -> tensor<128xi1>

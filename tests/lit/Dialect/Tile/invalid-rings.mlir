@@ -309,3 +309,11 @@ func.func @bulk_store_part_of_a_group(%map: !llvm.ptr, %i: index, %slot: !tile.s
   tile.bulk_store %slot to %map[%i, %i, %i] : !tile.slot<!tile>, !llvm.ptr
   return
 }
+
+// -----
+
+func.func @all_of_numbers(%a: tensor<64x2xi32>) {
+  // expected-error @below {{takes a tile of i1}}
+  %s = tile.all %a : tensor<64x2xi32>
+  return
+}

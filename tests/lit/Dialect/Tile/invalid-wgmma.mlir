@@ -110,3 +110,13 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @anew(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{by wgmma is that of four warps, where a product computed anew is each warp's own}}
+    %s = tile.dot %a, %b transpose into %acc by wgmma anew : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What is scaled by one number a row and block, then rounded to 16 bits, is rounded first:
+//
+//     round(e * f)    becomes    round(e) * round(f)
+//
+// and what branches hand on for that is rounded where they compute it.
+//
+// A register holds two numbers of 16 bits, which one instruction multiplies, so that half of the multiplications are left; and what a thread keeps until the product that
+// reads the registers before is done takes half of them. It is rounded three times in place of once, which leaves an error within what SPEC C7 allows (docs/rationale.md).
+#include "compiler/Transforms/Passes.h"
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
+
+namespace landmark {
+#define GEN_PASS_DEF_TILEROUNDEARLY
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace landmark
+
+using namespace mlir;
+using namespace landmark;
+
+namespace {
+
+/// Whether all columns of a row and block have one number.
+bool isOneNumberARow(Value factor) {
+  auto broadcast = factor.getDefiningOp<tile::BroadcastOp>();
+  return broadcast && !llvm::is_contained(broadcast.getDims(), broadcast.getResult().getType().getRank() - 1);
+}
+
+bool narrows(tile::CastOp op) {
+  return op.getResult().getType().getElementTypeBitWidth() == 16 && op.getSource().getType().getElementType().isF32();
+}
+
+struct RoundBeforeScaling : OpRewritePattern<tile::CastOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tile::CastOp op, PatternRewriter &rewriter) const override {
+    auto scaled = op.getSource().getDefiningOp<arith::MulFOp>();
+    if (!scaled || !narrows(op) || !scaled->hasOneUse() || !isOneNumberARow(scaled.getRhs()))
+      return failure();
+    auto round = [&](Value tile) -> Value { return tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), tile); };
+    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, round(scaled.getLhs()), round(scaled.getRhs()));
+    rewriter.eraseOp(scaled);
+    return success();
+  }
+};
+
+struct RoundInBranches : OpRewritePattern<tile::CastOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tile::CastOp op, PatternRewriter &rewriter) const override {
+    auto branch = op.getSource().getDefiningOp<scf::IfOp>();
+    if (!branch || !narrows(op) || !op.getSource().hasOneUse())
+      return failure();
+    auto result = cast<OpResult>(op.getSource());
+    for (scf::YieldOp yield : {branch.thenYield(), branch.elseYield()}) {
+      Value value = yield.getOperand(result.getResultNumber());
+      rewriter.setInsertionPointAfterValue(value);
+      Value rounded = tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), value);
+      rewriter.modifyOpInPlace(yield, [&] { yield.setOperand(result.getResultNumber(), rounded); });
+    }
+    rewriter.modifyOpInPlace(branch, [&] { result.setType(op.getResult().getType()); });
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+struct RoundEarly : landmark::impl::TileRoundEarlyBase<RoundEarly> {
+  void runOnOperation() override {
+    apply<RoundBeforeScaling>();
+    apply<RoundInBranches>(); // what the first ones left to round
+  }
+
+  template <typename Pattern> void apply() {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<Pattern>(&getContext());
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
+  }
+};
+
+} // namespace

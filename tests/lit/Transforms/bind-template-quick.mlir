@@ -1,0 +1,37 @@
+// Weights without a maximum, where the request asks for them.
+// RUN: landmark-opt %s --landmark-bind-template -split-input-file | FileCheck %s
+
+// Threads of eight warps keep the logits.
+// CHECK: gpu.func @keeps(
+// CHECK: landmark.past_weights
+// CHECK-NOT: exact
+// CHECK-NOT: anew
+// CHECK: gpu.return
+landmark.forward @keeps block_size 64 head_dim 128 type bf16 quick config <query_tile = 128, key_tile = 128, warps = 8, stages = 2>
+
+// -----
+
+// Those of twelve multiply once more, and so do those that round late or have many blocks.
+// CHECK: gpu.func @multiplies(
+// CHECK: landmark.past_weights
+// CHECK-NOT: exact
+// CHECK: tile.dot {{.*}} anew
+landmark.forward @multiplies block_size 64 head_dim 64 type bf16 quick config <query_tile = 192, key_tile = 128, warps = 12, stages = 2>
+
+// -----
+
+// CHECK: gpu.func @late(
+// CHECK: tile.dot {{.*}} anew
+landmark.forward @late block_size 64 head_dim 128 type f16 quick config <query_tile = 128, key_tile = 128, warps = 8, stages = 2>
+
+// -----
+
+// CHECK: gpu.func @many(
+// CHECK: tile.dot {{.*}} anew
+landmark.forward @many block_size 32 head_dim 128 type bf16 quick config <query_tile = 128, key_tile = 128, warps = 8, stages = 2>
+
+// -----
+
+// CHECK: gpu.func @exact(
+// CHECK: landmark.past_weights {{.*}} exact
+landmark.forward @exact block_size 64 head_dim 128 type bf16 config <query_tile = 128, key_tile = 64, warps = 4, stages = 2>

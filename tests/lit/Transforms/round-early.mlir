@@ -1,0 +1,79 @@
+// RUN: landmark-opt %s --tile-round-early | FileCheck %s
+
+!s = tensor<64x2x64xf32>
+!p = tensor<64x2x64xbf16>
+
+// One number a row and block: both are rounded, then multiplied.
+// CHECK-LABEL: func @block_factor(
+// CHECK-SAME: %[[E:[^:]*]]: tensor<64x2x64xf32>, %[[F:[^:]*]]: tensor<64x2xf32>
+// CHECK: %[[ALL:.*]] = tile.broadcast %[[F]] to [0, 1]
+// CHECK-DAG: %[[ROUNDED:.*]] = tile.cast %[[E]] : tensor<64x2x64xf32> -> tensor<64x2x64xbf16>
+// CHECK-DAG: %[[FACTOR:.*]] = tile.cast %[[ALL]] : tensor<64x2x64xf32> -> tensor<64x2x64xbf16>
+// CHECK: %[[P:.*]] = arith.mulf %[[ROUNDED]], %[[FACTOR]] : tensor<64x2x64xbf16>
+// CHECK-NOT: tile.cast
+// CHECK: return %[[P]]
+func.func @block_factor(%e: !s, %f: tensor<64x2xf32>) -> !p {
+  %all = tile.broadcast %f to [0, 1] : tensor<64x2xf32> -> !s
+  %w = arith.mulf %e, %all : !s
+  %p = tile.cast %w : !s -> !p
+  return %p : !p
+}
+
+// A number a column may differ between the two of a register.
+// CHECK-LABEL: func @column_factor(
+// CHECK: %[[W:.*]] = arith.mulf %{{.*}} : tensor<64x2x64xf32>
+// CHECK: tile.cast %[[W]]
+func.func @column_factor(%e: !s, %f: tensor<64xf32>) -> !p {
+  %all = tile.broadcast %f to [2] : tensor<64xf32> -> !s
+  %w = arith.mulf %e, %all : !s
+  %p = tile.cast %w : !s -> !p
+  return %p : !p
+}
+
+// What is needed in 32 bits besides is multiplied there.
+// CHECK-LABEL: func @used_twice(
+// CHECK: %[[W:.*]] = arith.mulf %{{.*}} : tensor<64x2x64xf32>
+// CHECK: tile.cast %[[W]]
+func.func @used_twice(%e: !s, %f: tensor<64x2xf32>) -> (!p, !s) {
+  %all = tile.broadcast %f to [0, 1] : tensor<64x2xf32> -> !s
+  %w = arith.mulf %e, %all : !s
+  %p = tile.cast %w : !s -> !p
+  return %p, %w : !p, !s
+}
+
+// Two tiles of numbers.
+// CHECK-LABEL: func @tiles(
+// CHECK: %[[W:.*]] = arith.mulf %{{.*}} : tensor<64x2x64xf32>
+// CHECK: tile.cast %[[W]]
+func.func @tiles(%e: !s, %f: !s) -> !p {
+  %w = arith.mulf %e, %f : !s
+  %p = tile.cast %w : !s -> !p
+  return %p : !p
+}
+
+// What branches hand on is rounded where they compute it: in front of the branch, where it was known before.
+// CHECK-LABEL: func @branches(
+// CHECK-SAME: %[[E:[^:]*]]: tensor<64x2x64xf32>, %[[F:[^:]*]]: tensor<64x2xf32>
+// CHECK: %[[QUICK:.*]] = math.exp2 %[[E]]
+// CHECK: %[[ROUNDED:.*]] = tile.cast %[[QUICK]]
+// CHECK: %[[IF:.*]]:2 = scf.if %{{.*}} -> (tensor<64x2x64xbf16>, tensor<64x2xf32>)
+// CHECK:   scf.yield %[[ROUNDED]], %[[F]]
+// CHECK: } else {
+// CHECK:   %[[OTHER:.*]] = math.absf %[[E]]
+// CHECK:   %[[OTHER_ROUNDED:.*]] = tile.cast %[[OTHER]]
+// CHECK:   scf.yield %[[OTHER_ROUNDED]], %[[F]]
+// CHECK: %[[FACTORS:.*]] = tile.cast
+// CHECK: arith.mulf %[[IF]]#0, %[[FACTORS]]
+func.func @branches(%e: !s, %f: tensor<64x2xf32>, %fits: i1) -> !p {
+  %quick = math.exp2 %e : !s
+  %inner, %factor = scf.if %fits -> (!s, tensor<64x2xf32>) {
+    scf.yield %quick, %f : !s, tensor<64x2xf32>
+  } else {
+    %other = math.absf %e : !s
+    scf.yield %other, %f : !s, tensor<64x2xf32>
+  }
+  %all = tile.broadcast %factor to [0, 1] : tensor<64x2xf32> -> !s
+  %w = arith.mulf %inner, %all : !s
+  %p = tile.cast %w : !s -> !p
+  return %p : !p
+}
