@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Remarks.h"
 
+#include "compiler/Driver/ForwardConfig.h"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -61,7 +63,7 @@ std::vector<std::string> remarks(const Kernel &kernel, const std::vector<Resourc
   bool isStep = isRetrieval(kernel.problem.operation); // bound by memory, and a page is one tile
   if (!isStep)
     add(fallback(kernel));
-  if (!isStep && isLongBlock(kernel.problem, kernel.config))
+  if (!isStep && isLongBlock(kernel.problem, kernel.config) && !keepsBlockOutput(kernel.problem, kernel.config))
     add(fmt::format("blocks of {} tokens do not fit a key tile of {}: keys are multiplied twice",
                     kernel.problem.blockSize, kernel.config.keyTile));
   for (const Kernel::Function &function : kernel.functions) {

@@ -14,9 +14,6 @@ namespace {
 constexpr int64_t alignment = 16;                  // bytes: of addresses and strides
 constexpr int64_t strideLimit = int64_t(1) << 40; // bytes
 
-/// Number of dO among a backward kernel's arguments, behind O and LSE.
-constexpr int64_t gradientArgument = 5;
-
 /// Of every block its landmark: token every - 1, the tokens counted from `phase` in the first one.
 int64_t firstRow(const TensorMap &map, int64_t phase) { return map.every > 1 ? map.every - 1 - phase : 0; }
 
@@ -36,7 +33,7 @@ char *startOf(const TensorView &view, int64_t first) {
 Expected<void> checkView(const TensorView &view, const char *name) {
   auto refuse = [&](std::string what) {
     return Error{ErrorCode::Unsupported,
-                 fmt::format("{}: {}; a kernel that loads by tensor maps takes multiples of {} bytes, strides above 0 and below 2^40",
+                 fmt::format("{}: {}; a kernel that loads and stores by tensor maps takes multiples of {} bytes, strides above 0 and below 2^40",
                              name, what, alignment)};
   };
   if (std::bit_cast<uintptr_t>(view.data) % alignment != 0)
@@ -49,21 +46,27 @@ Expected<void> checkView(const TensorView &view, const char *name) {
   return {};
 }
 
+/// What both kernels load by tensor maps.
+Expected<void> checkLoads(const TensorView &q, const TensorView &k, const TensorView &v) {
+  // The first tile of keys is fetched in any case.
+  if (k.shape[2] == 0)
+    return Error{ErrorCode::Unsupported, "k: has no rows; a kernel that loads by tensor maps takes at least 1"};
+  if (auto fits = checkView(q, "q"); !fits)
+    return fits;
+  if (auto fits = checkView(k, "k"); !fits)
+    return fits;
+  return checkView(v, "v");
+}
+
 } // namespace
 
 Expected<void> checkTensorMaps(const ForwardArguments &arguments) {
-  // The first tile of keys is fetched in any case.
-  if (arguments.k.shape[2] == 0)
-    return Error{ErrorCode::Unsupported, "k: has no rows; a kernel that loads by tensor maps takes at least 1"};
-  if (auto fits = checkView(arguments.q, "q"); !fits)
-    return fits;
-  if (auto fits = checkView(arguments.k, "k"); !fits)
-    return fits;
-  return checkView(arguments.v, "v");
+  auto fits = checkLoads(arguments.q, arguments.k, arguments.v);
+  return fits ? checkView(arguments.o, "o") : fits;
 }
 
 Expected<void> checkTensorMaps(const BackwardArguments &arguments) {
-  if (auto fits = checkTensorMaps(forwardOf(arguments)); !fits)
+  if (auto fits = checkLoads(arguments.q, arguments.k, arguments.v); !fits)
     return fits;
   // Of no rows dk and dv are zero all the same, and that is for a kernel to write.
   if (arguments.q.shape[2] == 0)
@@ -72,11 +75,30 @@ Expected<void> checkTensorMaps(const BackwardArguments &arguments) {
 }
 
 MappedView mappedView(const ForwardArguments &arguments, int64_t argument) {
-  return {argument == 0 ? arguments.q : argument == 1 ? arguments.k : arguments.v, arguments.phase};
+  switch (argument) {
+  case 0:
+    return {arguments.q, arguments.phase, "q"};
+  case 1:
+    return {arguments.k, arguments.phase, "k"};
+  case 3:
+    return {arguments.o, arguments.phase, "o"};
+  default:
+    return {arguments.v, arguments.phase, "v"};
+  }
 }
 
 MappedView mappedView(const BackwardArguments &arguments, int64_t argument) {
-  return {argument == gradientArgument ? arguments.dO : argument == 0 ? arguments.q : argument == 1 ? arguments.k : arguments.v, arguments.phase};
+  constexpr int64_t gradient = 5; // behind O and LSE
+  if (argument == gradient)
+    return {arguments.dO, arguments.phase, "dO"};
+  switch (argument) {
+  case 0:
+    return {arguments.q, arguments.phase, "q"};
+  case 1:
+    return {arguments.k, arguments.phase, "k"};
+  default:
+    return {arguments.v, arguments.phase, "v"};
+  }
 }
 
 Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const MappedView &mapped, cuda::TensorMapBytes &bytes) {
@@ -98,7 +120,7 @@ Expected<void> encode(const cuda::Driver &driver, const TensorMap &map, const Ma
   int type = view.dtype == DType::F16 ? cuda::Float16 : cuda::BFloat16;
   return driver.check(driver.tensorMapEncodeTiled(&bytes, type, 4, startOf(view, first), sizes, strides, box, steps, 0, order,
                                                   cuda::PromoteTo256, 0),
-                      fmt::format("cuTensorMapEncodeTiled of {}", map.argument == gradientArgument ? "dO" : std::string(1, "qkv"[map.argument])));
+                      fmt::format("cuTensorMapEncodeTiled of {}", mapped.name));
 }
 
 Expected<void> move(const cuda::Driver &driver, const TensorMap &map, const MappedView &mapped, cuda::TensorMapBytes &bytes) {

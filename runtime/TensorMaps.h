@@ -9,7 +9,7 @@
 
 namespace landmark {
 
-/// Whether tensor maps can describe q, k and v (and dO): there are keys, rows start on 16 bytes, and no stride is negative or 0. The error names the view.
+/// Whether tensor maps can describe q, k and v (and o, or dO of a backward): there are keys, rows start on 16 bytes, and no stride is negative or 0. The error names the view.
 Expected<void> checkTensorMaps(const ForwardArguments &arguments);
 Expected<void> checkTensorMaps(const BackwardArguments &arguments);
 
@@ -17,6 +17,7 @@ Expected<void> checkTensorMaps(const BackwardArguments &arguments);
 struct MappedView {
   const TensorView &view;
   int64_t phase;
+  const char *name;
 };
 
 /// What a kernel's map number `argument` is of.

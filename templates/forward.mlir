@@ -107,7 +107,8 @@ gpu.module @kernels {
     }
 
     %out = tile.cast %o : !o_tile -> !q_tile
-    tile.store %out, %O[%batch, %head, %row] below %queries : !q_tile, !view
+    %out_rows = memref.dim %O, %dim : !view
+    tile.store %out, %O[%batch, %head, %row] below %out_rows : !q_tile, !view
     %ln2 = arith.constant dense<0.693147181> : !row
     %lse_e = arith.mulf %lse, %ln2 : !row           // natural logarithm
     tile.store %lse_e, %LSE[%batch, %head, %row] below %queries : !row, !rows_view

@@ -76,7 +76,8 @@ gpu.module @kernels {
     }
 
     %out = tile.cast %o : !o_tile -> !q_tile
-    tile.store %out, %O[%batch, %head, %row] below %queries : !q_tile, !view
+    %out_rows = memref.dim %O, %dim : !view
+    tile.store %out, %O[%batch, %head, %row] below %out_rows : !q_tile, !view
     gpu.return
   }
 }

@@ -2,6 +2,7 @@
 #include "landmark/Compiler.h"
 
 #include "compiler/Driver/Diagnostics.h"
+#include "compiler/Driver/ForwardConfig.h"
 #include "compiler/Driver/Ptxas.h"
 #include "compiler/Driver/Reproducer.h"
 #include "compiler/Driver/RetrievalConfig.h"
@@ -277,6 +278,7 @@ private:
       schedule.warps = config.warps;
       schedule.stages = config.stages;
       schedule.specialize = config.loads == Loads::Tma;
+      schedule.stageStores = stagesOutput(config, problem, target);
       schedule.programs = config.programs;
       schedule.slices = hasSlices(config, problem);
       schedule.launchAhead = target.computeCapability() >= 90;

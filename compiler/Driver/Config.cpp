@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "landmark/Config.h"
+#include "compiler/Driver/ForwardConfig.h"
 #include "compiler/Driver/RetrievalConfig.h"
 #include "compiler/Driver/Shipped.h"
 
@@ -23,6 +24,9 @@ constexpr int64_t maxKeyTile = 128;
 /// More would leave multiprocessors without work in all but the largest problems.
 constexpr int64_t maxPrograms = 16;
 
+/// Columns of the output up to which a thread has registers for a second accumulator.
+constexpr int64_t maxBlockOutput = 128;
+
 /// Registers of one thread that hold the accumulators of the gradients of keys, `count` of them, and of logits and their products.
 int64_t keyRegisters(const Config &config, const Problem &problem, int64_t count) {
   return (count * config.keyTile * problem.headDim + 2 * keyQueryTile(problem, config) * config.keyTile) / (32 * config.warps);
@@ -35,7 +39,7 @@ int64_t accumulatorRegisters(const Config &config, const Problem &problem) {
     return std::max(rows * (problem.headDim + 2 * config.keyTile) / 32, keyRegisters(config, problem, 1));
   if (problem.operation == Operation::ForwardGates)
     return rows * std::max(config.keyTile, markedBlocks) / 32;
-  return rows * (problem.headDim + config.keyTile) / 32;
+  return rows * ((keepsBlockOutput(problem, config) ? 2 : 1) * problem.headDim + config.keyTile) / 32;
 }
 
 /// Of a thread's registers; addresses and fragments take the rest.
@@ -86,8 +90,12 @@ Expected<void> validateTma(const Config &config, const Problem &problem, const T
   };
   if (config.unit != MatrixUnit::Wgmma)
     return refuse("it feeds wgmma, not mma");
-  if (isLongBlock(problem, config))
-    return refuse(fmt::format("blocks of {} keys are longer than a key tile of {}", problem.blockSize, config.keyTile));
+  if (isLongBlock(problem, config) && !keepsBlockOutput(problem, config))
+    return refuse(fmt::format("blocks of {} keys are longer than a key tile of {}{}", problem.blockSize, config.keyTile,
+                              problem.operation == Operation::Forward ? fmt::format(", which takes a head dimension of at most {}, got {}", maxBlockOutput, problem.headDim) : ""));
+  if (isLongBlock(problem, config) && tailTokens(problem, config) == 1)
+    return illegal("key_tile", config.keyTile, fmt::format("leaves nothing but the landmark to the last part of a block of {}", problem.blockSize),
+                   config.keyTile > 16 ? config.keyTile - 16 : 32);
   if (problem.operation == Operation::Backward && (config.programs != 1 || config.pingPong))
     return Error{ErrorCode::InvalidArgument, "config: programs and ping_pong are the forward's; the nearest legal values are 1 and 0"};
   return {};
@@ -103,6 +111,14 @@ int64_t keysNear(const Problem &problem, int64_t keys) {
 std::optional<Config> defaultWgmma(const Problem &problem, const Target &target, Loads most) {
   int64_t near64 = keysNear(problem, 64), near128 = keysNear(problem, 128);
   std::vector<Config> candidates;
+  if (most == Loads::Tma && paddedBlock(problem) > maxKeyTile)
+    // Parts of 96 keys: beside two accumulators of the output there are no registers for the next part's logits, and smaller parts with them were slower. Others serve where
+    // those leave a landmark alone.
+    for (int64_t keys : {96, 80, 64}) {
+      if (problem.headDim <= 64)
+        candidates.push_back({192, keys, 12, 2, MatrixUnit::Wgmma, Loads::Tma});
+      candidates.push_back({128, keys, 8, 2, MatrixUnit::Wgmma, Loads::Tma});
+    }
   if (most == Loads::Tma) {
     // Three groups of warps hide each other's softmax best where registers allow it; two with overlapped products do as well at D = 128, and better in short sequences.
     if (problem.headDim <= 64)
@@ -238,6 +254,16 @@ int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 
 
 bool isLongBlock(const Problem &problem, const Config &config) { return paddedBlock(problem) > config.keyTile; }
 
+bool keepsBlockOutput(const Problem &problem, const Config &config) {
+  return problem.operation == Operation::Forward && isLongBlock(problem, config) && problem.headDim <= maxBlockOutput;
+}
+
+int64_t tailTokens(const Problem &problem, const Config &config) { return (problem.blockSize - 1) % config.keyTile + 1; }
+
+int64_t tailColumns(const Problem &problem, const Config &config) {
+  return roundUp(tailTokens(problem, config), config.keyTile % 16 == 0 ? 16 : 8); // wgmma takes keys in steps of 16
+}
+
 int64_t threads(const Config &config, const Target &target) {
   return target.isHost() ? 0 : 32 * config.warps + (config.loads == Loads::Tma ? 128 : 0);
 }
@@ -281,10 +307,28 @@ Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
 }
 
 static int64_t forwardSharedBytes(const Config &config, const Problem &problem) {
-  int64_t rings = isLongBlock(problem, config) ? 3 : 2; // K and V; for long blocks K of the first pass as well
-  int64_t rows = config.queryTile + rings * config.stages * config.keyTile;
+  int64_t keys = 2 * config.keyTile, rings = 2; // K and V
+  if (keepsBlockOutput(problem, config)) {      // the last part: its values, where a producer brings them; its keys as well, where each loop has copies of its own
+    keys += (config.loads == Loads::Tma ? 1 : 2) * tailColumns(problem, config);
+    rings = 3;
+  } else if (isLongBlock(problem, config)) { // K of the first pass
+    keys += config.keyTile;
+  }
+  int64_t rows = config.queryTile + config.stages * keys;
   int64_t barriers = config.loads == Loads::Tma ? 16 * (1 + rings * config.stages) : 0; // full and empty ones
   return rows * problem.headDim * byteSize(problem.dtype) + barriers;
+}
+
+/// The place of the output's rows. A block's only program writes them where its queries were.
+static int64_t outputBytes(const Config &config, const Problem &problem) {
+  return config.programs == 1 ? 0 : config.queryTile * problem.headDim * byteSize(problem.dtype);
+}
+
+bool stagesOutput(const Config &config, const Problem &problem, const Target &target) {
+  bool isForward = problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed;
+  // Of short rows there is little to save, and the block's end waits for the copy all the same: 1 to 2% slower at D = 64 and 16k.
+  bool pays = problem.headDim > 64 || isLongBlock(problem, config);
+  return isForward && pays && config.loads == Loads::Tma && forwardSharedBytes(config, problem) + outputBytes(config, problem) <= target.maxSharedBytes();
 }
 
 int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {
@@ -296,7 +340,7 @@ int64_t sharedBytes(const Config &config, const Problem &problem, const Target &
     return retrievalSharedBytes(config, problem);
   if (problem.operation == Operation::ForwardGates)
     return (config.queryTile + config.stages * std::max(config.keyTile, markedBlocks)) * problem.headDim * byteSize(problem.dtype);
-  return forwardSharedBytes(config, problem);
+  return forwardSharedBytes(config, problem) + (stagesOutput(config, problem, target) ? outputBytes(config, problem) : 0);
 }
 
 Expected<void> validate(const Config &config, const Problem &problem, const Target &target) {

@@ -49,6 +49,8 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   manager.addPass(createTileOverlapLaunches({options.launchAhead}));
   if (options.specialize) {
     manager.addPass(createTileSpecializeWarps({options.stages, options.warps}));
+    if (options.stageStores)
+      manager.addPass(createTileStageStores({options.warps}));
     manager.addPass(createCanonicalizerPass());
   } else {
     manager.addPass(createTilePipelineLoads({options.stages, options.slices ? 1 : options.warps, residentRegisters}));

@@ -318,6 +318,17 @@ SmallVector<Value> expandSpread(ir::SpreadOp op, TileBuilder &b) {
   return {b.mulf(inner, b.broadcastLeading(op.getWeight(), inner))};
 }
 
+SmallVector<Value> expandPartWeights(ir::PartWeightsOp op, TileBuilder &b) {
+  Value factor = b.splatLike(op.getFactor(), op.getMax());
+  SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(1, op.getLogits().getType().getRank()));
+  Value logits = seenLogits(b, op.getSeen(), op.getLogits());
+  Value maximum = b.maxf(op.getMax(), b.reduce(tile::ReductionKind::Max, logits, dims));
+  Value offset = b.mulf(finite(b, maximum), factor);
+  Value kept = b.exp2(b.subf(b.mulf(op.getMax(), factor), offset));
+  Value keptSum = b.mulf(op.getSum(), kept), inner = exponentials(b, logits, offset, op.getFactor());
+  return {inner, maximum, b.addf(keptSum, b.reduce(tile::ReductionKind::Sum, inner, dims)), kept};
+}
+
 //===-- Gradients ---------------------------------------------------------------------------------------------------===//
 
 /// What the gradients of a row's logits in a block need, each one number a row and block.
@@ -418,7 +429,7 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
                  Expansion<ir::LogSumExpOp, expandLogSumExp>, Expansion<ir::AddOwnOp, expandAddOwn>, Expansion<ir::WeightsOp, expandWeights>, Expansion<ir::PastWeightsOp, expandPastWeights>,
                  Expansion<ir::GateLogitOp, expandGateLogit>,
                  Expansion<ir::BlockFactorOp, expandBlockFactor>, Expansion<ir::SpreadOp, expandSpread>,
-                 Expansion<ir::KeyProgramOp, expandKeyProgram>, Expansion<ir::RowRangeOp, expandRowRange>, Expansion<ir::GroupTileOp, expandGroupTile>,
+                 Expansion<ir::PartWeightsOp, expandPartWeights>, Expansion<ir::KeyProgramOp, expandKeyProgram>, Expansion<ir::RowRangeOp, expandRowRange>, Expansion<ir::GroupTileOp, expandGroupTile>,
                  Expansion<ir::GradientsOp, expandGradients>, Expansion<ir::ProductStatsOp, expandProductStats>,
                  Expansion<ir::PartGradientsOp, expandPartGradients>>(&getContext());
     populateRetrievalExpansions(patterns);

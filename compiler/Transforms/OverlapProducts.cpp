@@ -15,6 +15,8 @@
 //     for i' = 0 ..:   as above, second(i-1) of the other loop to begin with
 //     second(last)
 //
+// A sum that is multiplied by something of the first stage before the second product adds to it, as parts of one softmax are, is so behind the begin of the first one.
+//
 // Two things keep the order that is written here when the assembler schedules instructions, which takes waits for products for something to get over with early:
 // the loop's wait for the operand of the next first product, a loop of its own, stands before the wait for the second one; and what the second product of the next
 // iteration reads, registers that this one's still reads, is rounded behind it, or scaled where it is rounded before.
@@ -103,23 +105,33 @@ private:
   bool split() {
     // The second stage: the second product, and what waits for its operand or gives that back.
     for (Operation &op : loop.getBody()->without_terminator()) {
-      bool isLater = &op == second || (op.getNumResults() == 0 && guards(op)) || dependsOnSecond(op);
+      bool isLater = &op == second || (op.getNumResults() == 0 && guards(op)) || scales(op) || dependsOnSecond(op);
       (isLater ? later : earlier).insert(&op);
     }
     for (Operation *op : later)
       for (Value operand : op->getOperands())
         if (Operation *owner = operand.getDefiningOp(); owner && earlier.contains(owner) && !llvm::is_contained(passed, operand))
           passed.push_back(operand);
-        else if (auto argument = dyn_cast<BlockArgument>(operand); argument && argument.getOwner() == loop.getBody() && argument != second.getAcc() &&
+        else if (auto argument = dyn_cast<BlockArgument>(operand); argument && argument.getOwner() == loop.getBody() && argument != carriedSum() &&
                                                                       !llvm::is_contained(passed, operand))
           passed.push_back(operand);
     // Only the accumulator may come from the second stage of the iteration before.
-    auto accumulator = dyn_cast<BlockArgument>(second.getAcc());
+    auto accumulator = dyn_cast<BlockArgument>(carriedSum());
     if (!accumulator || accumulator.getOwner() != loop.getBody() || !accumulator.hasOneUse())
       return false;
     carried = accumulator.getArgNumber() - loop.getNumInductionVars();
     return second.getResult().hasOneUse() && loop.getYieldedValues()[carried] == second.getResult();
   }
+
+  /// What multiplies the sum before the second product, or null.
+  arith::MulFOp scaling() {
+    auto product = second.getAcc().getDefiningOp<arith::MulFOp>();
+    return product && product->hasOneUse() ? product : arith::MulFOp();
+  }
+  /// The sum as the iteration before left it.
+  Value carriedSum() { return scaling() ? scaling().getLhs() : Value(second.getAcc()); }
+  /// Whether `op` does nothing but multiply the sum: the product, or what spreads its factor over columns.
+  bool scales(Operation &op) { return scaling() && (&op == scaling() || (op.hasOneUse() && isa<tile::BroadcastOp>(op) && *op.user_begin() == scaling())); }
 
   static bool isAtLeast(Value value, int64_t least) {
     if (auto constant = getConstantIntValue(value))
@@ -224,7 +236,7 @@ private:
   SmallVector<Value> emitLast(ImplicitLocOpBuilder &b, scf::ForOp rotated) {
     IRMapping end;
     end.map(passed, rotated.getResults().take_back(passed.size()));
-    end.map(second.getAcc(), rotated.getResult(carried));
+    end.map(carriedSum(), rotated.getResult(carried));
     passReleases(b);
     clone(b, later.getArrayRef(), end);
     SmallVector<Value> results = carriedOf(rotated);
@@ -253,7 +265,7 @@ private:
     now.map(loop.getInductionVar(), iv);
     now.map(loop.getRegionIterArgs(), rotated.getRegionIterArgs().drop_back(passed.size()));
     last.map(passed, rotated.getRegionIterArgs().take_back(passed.size()));
-    last.map(second.getAcc(), rotated.getRegionIterArg(carried));
+    last.map(carriedSum(), rotated.getRegionIterArg(carried));
 
     for (Operation *op : before(earlier, first))
       if (!isa<tile::AwaitOp>(op))

@@ -53,7 +53,7 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
   let description = [{
     A kernel becomes two programs, by warp: a producer that fetches tiles by tensor maps into rings of shared memory, and `consumers` warps that compute with them. Every stage
     of a ring has a full and an empty barrier. What a loop loads and multiplies goes through rings of `stages` stages, one ring for each view (more stages where its
-    left operands have fewer rows than 16 a consumer); what is loaded before the loops stays for a program, and has stages of its own. A load that feeds no dot stays the consumers', into registers; one that feeds dots and others is made twice. The tensor maps
+    left operands have fewer rows than 16 a consumer; rings apart for tiles of which a product takes zeros in rows that no box writes); what is loaded before the loops stays for a program, and has stages of its own. A load that feeds no dot stays the consumers', into registers; one that feeds dots and others is made twice. The tensor maps
     become arguments of the kernels, all those of a module of each of its kernels, behind their own, and the attribute `tile.tensor_maps` says of what.
   }];
   let options = [
@@ -62,6 +62,17 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
                            "::landmark::tile::TileDialect"];
+}
+
+def TileStageStores : Pass<"tile-stage-stores", "::mlir::ModuleOp"> {
+  let summary = "Store tiles through shared memory, by tensor maps";
+  let description = [{
+    In kernels that tile-specialize-warps made: 16-bit rows that are stored to all rows of a view are written to shared memory, and every group of four warps has its own copied from there, when
+    they are written, whatever the other groups do. Their place is that of a tile of the same shape that a kernel loads once and needs no more; where a block runs several programs, one of their own, so
+    that a copy under way holds up nothing. What else is stored stays as it is. The tensor maps become arguments behind the others.
+  }];
+  let options = [Option<"warps", "warps", "int64_t", /*default=*/"8", "Warps that compute">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::NVVM::NVVMDialect", "::landmark::tile::TileDialect"];
 }
 
 def TileOverlapLaunches : Pass<"tile-overlap-launches"> {

@@ -6,7 +6,8 @@
 //     else:          for iv:   await ring[n];     dot(..., ring[n]);   release ring[n];   n = n + 1
 //
 // Both sides run the same loops over the same turns n of every ring. The producer's side is what addresses and loop bounds are computed from, numbers read from
-// memory among it; nothing else of the program is left in it. Loads of one view share a ring, whatever the shapes of their tiles.
+// memory among it; nothing else of the program is left in it. Loads of one view share a ring, whatever the shapes of their tiles, but for those whose products take zeros where no
+// box writes.
 #include "compiler/Transforms/DotUses.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Reads.h"
@@ -161,7 +162,7 @@ private:
     if (tile.getElementTypeBitWidth() != 16 || tile.getShape().back() % 16 != 0)
       return load.emitOpError("can be fetched if its rows are of 16-bit elements, a multiple of 16 of them");
     auto type = tile::BufferType::inPanels(stays ? 1 : stages * share(load), tile.getShape(), tile.getElementType());
-    auto *ring = llvm::find_if(rings, [&](Ring &ring) { return ring.view == load.getView() && ring.stays == stays; });
+    auto *ring = llvm::find_if(rings, [&](Ring &ring) { return ring.view == load.getView() && ring.stays == stays && mayJoin(load, &ring - rings.begin()); });
     if (ring == rings.end()) {
       rings.push_back({load.getView(), stays, type, /*isUniform=*/true, Value(), Value()});
       ring = std::prev(rings.end());
@@ -170,13 +171,17 @@ private:
     }
     unsigned number = ring - rings.begin();
     for (auto &[other, itsRing] : ringOf)
-      if (itsRing == number && !areAlike(load, other)) {
+      if (itsRing == number && !areAlike(load, other))
         ring->isUniform = false;
-        if (needsZeros(load) || needsZeros(other))
-          return load.emitOpError("would leave rows of another tile where its product takes zeros");
-      }
     ringOf.insert({load, number});
     return success();
+  }
+
+  /// A tile must not leave its rows where the product of another takes zeros.
+  bool mayJoin(tile::LoadOp load, unsigned ring) {
+    return llvm::none_of(ringOf, [&](auto &entry) {
+      return entry.second == ring && !areAlike(load, entry.first) && (needsZeros(load) || needsZeros(entry.first));
+    });
   }
 
   /// Rings, their barriers and what no fetch will write.

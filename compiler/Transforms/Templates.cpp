@@ -2,6 +2,7 @@
 #include "compiler/Transforms/Templates.h"
 #include "compiler/Transforms/RetrievalTemplates.h"
 
+#include "compiler/Driver/ForwardConfig.h"
 #include "compiler/Driver/RetrievalConfig.h"
 
 #include <fmt/format.h>
@@ -54,7 +55,8 @@ std::vector<std::string> kernelNames(const std::string &base, Operation operatio
 std::string templateName(const Problem &problem, const Config &config, bool adds) {
   if (isRetrieval(problem.operation))
     return fmt::format("{}.mlir", name(isAttention(problem.operation) ? Operation::Attend : problem.operation));
-  return fmt::format("{}{}.mlir", name(problem.operation), isLongBlock(problem, config) ? "_long" : adds ? "_add" : "");
+  bool isWide = problem.operation == Operation::Forward && !keepsBlockOutput(problem, config);
+  return fmt::format("{}{}.mlir", name(problem.operation), isLongBlock(problem, config) ? (isWide ? "_long_wide" : "_long") : adds ? "_add" : "");
 }
 
 Expected<Template> findTemplate(const std::string &name, const std::string &file, const std::string &dir) {
@@ -77,7 +79,7 @@ std::string typeAliases(const Problem &problem, const Config &config, const KeyT
   if (isRetrieval(problem.operation))
     return retrievalAliases(problem, config);
   int64_t rows = config.queryTile, keyRows = tiling.queryTile, blocks = tileBlocks(problem, config), tokens = config.keyTile / blocks;
-  int64_t gates = tileLandmarks(problem, config), dim = problem.headDim;
+  int64_t gates = tileLandmarks(problem, config), tail = tailColumns(problem, config), dim = problem.headDim;
   std::string_view type = name(problem.dtype), gradient = name(problem.gradientType());
   auto tile = [](std::string_view element, std::initializer_list<int64_t> shape) {
     return fmt::format("tensor<{}x{}>", fmt::join(shape, "x"), element);
@@ -90,6 +92,10 @@ std::string typeAliases(const Problem &problem, const Config &config, const KeyT
       {"rows_view", "memref<?x?x?xf32, strided<[?, ?, ?]>>"},
       {"words", "memref<?x?x?xi32, strided<[?, ?, ?]>>"},
       {"lists", "memref<?x?x?x?xi32, strided<[?, ?, ?, ?]>>"},
+      {"tail_tile", tile(type, {1, tail, dim})},
+      {"tail_s", tile("f32", {rows, 1, tail})},
+      {"tail_p", tile(type, {rows, 1, tail})},
+      {"tail_seen", tile("i1", {rows, 1, tail})},
       {"q_tile", tile(type, {rows, dim})},
       {"kv_tile", tile(type, {blocks, tokens, dim})},
       {"gate_tile", tile(type, {gates, dim})},
@@ -133,6 +139,8 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"query_tile", config.queryTile},
       {"key_query_tile", tiling.queryTile},
       {"key_tile", config.keyTile},
+      {"tail_tokens", tailTokens(problem, config)},
+      {"tail_ordinary", tailTokens(problem, config) - 1},
       {"tile_blocks", tileBlocks(problem, config)},
       {"tile_landmarks", tileLandmarks(problem, config)},
       {"page_landmarks", Problem::landmarksPerPage},

@@ -163,6 +163,7 @@ template <typename Op> static LogicalResult verifyBlockLogits(Op op, const char 
 }
 
 LogicalResult StatsOp::verify() { return verifyRowStats(*this); }
+LogicalResult PartWeightsOp::verify() { return verifyRowStats(*this); }
 LogicalResult ProductStatsOp::verify() { return verifyRowStats(*this); }
 LogicalResult AddOwnOp::verify() { return verifyBlockLogits(*this, "the log-sum-exp of every row"); }
 

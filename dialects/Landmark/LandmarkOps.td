@@ -335,6 +335,22 @@ def Landmark_SpreadOp : Landmark_Op<"spread", [Pure, AllTypesMatch<["logits", "r
   let hasVerifier = 1;
 }
 
+def Landmark_PartWeightsOp : Landmark_Op<"part_weights", [Pure, AllTypesMatch<["logits", "weights"]>, AllTypesMatch<["max", "sum", "new_max", "new_sum", "kept"]>]> {
+  let summary = "weights of a part of a block before the block's statistics are known";
+  let description = [{
+    Adds the part's `seen` logits to the block's running statistics, as `landmark.stats` does. `weights` is `exp2((logit - new max) * factor)`, 0 where not seen; what was accumulated of
+    the block before must be multiplied by `kept`, `exp2((max - new max) * factor)`. After the last part `landmark.block_factor` says what the accumulated is worth.
+
+    Example: `%w, %m1, %n1, %kept = landmark.part_weights %m, %n add %s seen %seen factor %c : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>`
+  }];
+  let arguments = (ins Tile_Tile:$max, Tile_Tile:$sum, Tile_Tile:$logits, Tile_Tile:$seen, F32:$factor);
+  let results = (outs Tile_Tile:$weights, Tile_Tile:$new_max, Tile_Tile:$new_sum, Tile_Tile:$kept);
+  let assemblyFormat = [{
+    $max `,` $sum `add` $logits `seen` $seen `factor` $factor attr-dict `:` type($max) `,` type($logits) `,` type($seen)
+  }];
+  let hasVerifier = 1;
+}
+
 def Landmark_WeightsOp : Landmark_Op<"weights", [Pure, AllTypesMatch<["logits", "exponentials"]>]> {
   let summary = "attention weights of a tile of blocks, as exponentials and a factor for each row and block";
   let description = [{

@@ -460,6 +460,15 @@ LogicalResult FetchOp::verify() {
   return success();
 }
 
+LogicalResult BulkStoreOp::verify() {
+  BufferType tile = getSlot().getType().getBuffer();
+  if (tile.getSwizzle().getPanel() == 0)
+    return emitOpError("copies panels, got a slot without");
+  if (tile.getRows() % groupRows != 0)
+    return emitOpError("copies ") << groupRows << " rows for each group of four warps, got a slot of " << tile.getRows();
+  return success();
+}
+
 LogicalResult WriteOp::verify() {
   BufferType buffer = getSlot().getType().getBuffer();
   auto value = getValue().getType();

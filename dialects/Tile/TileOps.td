@@ -546,6 +546,32 @@ def Tile_FetchOp : Tile_Op<"fetch", [MemoryEffects<[MemRead, MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+def Tile_BulkStoreOp : Tile_Op<"bulk_store", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "start copying a group's rows of a slot to global memory";
+  let description = [{
+    Groups of four warps share the rows of a slot, 64 each; a group copies its own to the tensor map's rows from `row` + 64 g on, where the map has them. They were written, and fenced, before a
+    barrier of the group. One thread of it issues the copies, so all come here. Follows PTX ISA, "cp.async.bulk.tensor".
+
+    Example: `tile.bulk_store %slot to %map[%batch, %head, %row] : !tile.slot<...>, !llvm.ptr`
+  }];
+  let arguments = (ins Tile_SlotType:$slot, LLVM_AnyPointer:$map, Index:$batch, Index:$head, Index:$row);
+  let assemblyFormat = "$slot `to` $map `[` $batch `,` $head `,` $row `]` attr-dict `:` type($slot) `,` type($map)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    static constexpr int64_t groupRows = 64;
+  }];
+}
+
+def Tile_BulkWaitOp : Tile_Op<"bulk_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "wait until what this thread's bulk stores copy has been read";
+  let description = [{
+    A group's slot may be written again behind this and a barrier of the group. Follows PTX ISA, "cp.async.bulk.wait_group".
+
+    Example: `tile.bulk_wait`
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
 def Tile_AwaitOp : Tile_Op<"await", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "wait until the stage of a turn is full";
   let description = [{

@@ -159,7 +159,7 @@ double predictedCost(const Config &config, const Problem &problem, const Workloa
   if (config.stages == 1)
     cost *= blocks > 1 ? 1.1 : 1.3;
   if (isLongBlock(problem, config) && paddedBlock(problem) <= 128)
-    cost *= 1.5; // keys are multiplied twice
+    cost *= 1.5; // keys are multiplied twice, or there is a second accumulator
   if (accumulators + 72 > available)
     cost *= 1 + (accumulators + 72 - available) / available; // spills
   double programs = std::ceil(double(workload.queryLength) / rows) * double(workload.heads * workload.batch) / double(config.programs);

@@ -65,7 +65,7 @@ TEST_CASE("views that tensor maps cannot describe are told apart") {
     // The data is never read.
     alignas(16) static char memory[16];
     Call call;
-    for (TensorView *view : {&call.arguments.q, &call.arguments.k, &call.arguments.v})
+    for (TensorView *view : {&call.arguments.q, &call.arguments.k, &call.arguments.v, &call.arguments.o})
       view->data = memory;
     change(call.arguments);
     return bool(checkTensorMaps(call.arguments));
@@ -77,6 +77,8 @@ TEST_CASE("views that tensor maps cannot describe are told apart") {
   CHECK_FALSE(fits([](ForwardArguments &a) { a.v.strides[0] = 0; }));
   CHECK_FALSE(fits([](ForwardArguments &a) { a.v.strides[0] = int64_t(1) << 40; }));
   CHECK_FALSE(fits([](ForwardArguments &a) { a.q.data = static_cast<char *>(a.q.data) + 2; }));
+  CHECK_FALSE(fits([](ForwardArguments &a) { a.o.strides[1] = 68; }));
+  CHECK_FALSE(fits([](ForwardArguments &a) { a.o.data = static_cast<char *>(a.o.data) + 2; }));
   CHECK_FALSE(fits([](ForwardArguments &a) { a.k.shape[2] = a.v.shape[2] = 0; }));
   // The stride of a dimension of one element leads nowhere.
   CHECK(fits([](ForwardArguments &a) {
@@ -91,12 +93,16 @@ TEST_CASE("the gradient of the output has a tensor map of its own") {
   for (TensorView *view : {&call.arguments.q, &call.arguments.k, &call.arguments.v})
     view->data = memory;
   const ForwardArguments &a = call.arguments;
+  CHECK(&mappedView(a, 3).view == &a.o);
   BackwardArguments backward{a.q, a.k, a.v, a.o, a.lse, a.q, a.q, a.k, a.v, a.lse, a.blockSize};
   CHECK(checkTensorMaps(backward));
   CHECK(&mappedView(backward, 0).view == &backward.q);
   CHECK(&mappedView(backward, 1).view == &backward.k);
   CHECK(&mappedView(backward, 2).view == &backward.v);
   CHECK(&mappedView(backward, 5).view == &backward.dO);
+  // The output of the forward is read without one.
+  backward.o.strides[1] = 68;
+  CHECK(checkTensorMaps(backward));
   backward.dO.strides[1] = 68;
   auto refused = checkTensorMaps(backward);
   REQUIRE_FALSE(refused);

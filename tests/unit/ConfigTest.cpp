@@ -2,6 +2,7 @@
 //
 // Schedules: what is refused, with a way out that works; what is shipped; their text.
 #include "compiler/Driver/Shipped.h"
+#include "landmark/Compiler.h"
 #include "landmark/Config.h"
 
 #include <catch2/catch.hpp>
@@ -175,6 +176,33 @@ TEST_CASE("parts of a long block are multiples of 8 keys", "[config]") {
   CHECK(validate(Config{64, 56, 4, 2}, problem, target("sm_80")));
 }
 
+TEST_CASE("parts of a long block come by tensor maps where a second accumulator fits", "[config]") {
+  Target hopper = target("sm_90a");
+  Compiler compiler;
+  for (int64_t blockSize : {129, 193, 200, 256, 512})
+    for (int64_t headDim : {16, 64, 80, 128}) {
+      Problem problem{Operation::Forward, blockSize, headDim, DType::BF16};
+      INFO(describe(problem));
+      CHECK(defaultConfig(problem, hopper).loads == Loads::Tma);
+    }
+  // The model's shared memory is what the kernel takes, whoever copies.
+  Problem problem{Operation::Forward, 200, 128, DType::BF16};
+  for (Config config : {Config{128, 64, 8, 2, MatrixUnit::Wgmma, Loads::Tma, 1, true, true}, Config{128, 96, 8, 1, MatrixUnit::Wgmma, Loads::Tma}, Config{128, 64, 8, 2, MatrixUnit::Wgmma}}) {
+    INFO(describe(config));
+    CompileOptions options;
+    options.config = config;
+    auto kernel = compiler.compile(problem, hopper, options);
+    REQUIRE(kernel);
+    CHECK(kernel->functions[0].sharedBytes == sharedBytes(config, problem, hopper));
+    CHECK(kernel->tensorMaps.empty() == (config.loads == Loads::Async));
+  }
+  refusal({128, 64, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, {Operation::Forward, 193, 128, DType::BF16}, hopper, "key_tile"); // a part of one landmark
+  auto wide = validate(Config{128, 64, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, {Operation::Forward, 256, 192, DType::BF16}, hopper);
+  REQUIRE_FALSE(wide);
+  CHECK_THAT(wide.error().message, Catch::Contains("loads = tma") && Catch::Contains("at most 128, got 192"));
+  CHECK(defaultConfig({Operation::Forward, 256, 192, DType::BF16}, hopper).loads == Loads::Async);
+}
+
 TEST_CASE("a problem that is not valid has no legal config", "[config]") {
   Problem problem;
   problem.headDim = 20;
@@ -225,6 +253,30 @@ TEST_CASE("the shipped config is legal for every problem and target", "[config]"
             FAIL(describe(problem) << " on " << name << " takes too much shared memory");
         }
   }
+}
+
+TEST_CASE("the output of several programs has a place of its own where there is room", "[config]") {
+  Target hopper = target("sm_90a");
+  Problem problem;
+  problem.headDim = 128;
+  Config one{128, 128, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, two = one, three = one, full = one;
+  two.programs = full.programs = 2;
+  three.stages = full.stages = 3;
+  CHECK(sharedBytes(two, problem, hopper) == sharedBytes(one, problem, hopper) + 128 * 128 * 2);
+  CHECK(sharedBytes(full, problem, hopper) == sharedBytes(three, problem, hopper));
+  // As much as the kernel takes, which stores by a tensor map but in the last case.
+  Compiler compiler;
+  for (const Config &config : {one, two, three, full}) {
+    CompileOptions options;
+    options.config = config;
+    auto kernel = compiler.compile(problem, hopper, options);
+    REQUIRE(kernel);
+    CHECK(kernel->functions[0].sharedBytes == sharedBytes(config, problem, hopper));
+    bool storesByMap = kernel->tensorMaps.back() == TensorMap{3, 64, 64, 128, 1};
+    CHECK(storesByMap == !(config == full));
+  }
+  problem.headDim = 64; // short rows are stored from registers
+  CHECK(sharedBytes(two, problem, hopper) == sharedBytes(one, problem, hopper));
 }
 
 TEST_CASE("a backward's key tiles are rows of accumulators", "[config]") {

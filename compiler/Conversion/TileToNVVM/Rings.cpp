@@ -135,6 +135,39 @@ struct LowerFetch : Lowering<tile::FetchOp> {
   }
 };
 
+/// By the first thread of each group, without a branch (see LowerRelease).
+struct LowerBulkStore : Lowering<tile::BulkStoreOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::BulkStoreOp op, Adaptor adaptor, ThreadBuilder &b) const override {
+    tile::BufferType tile = op.getSlot().getType().getBuffer();
+    constexpr int64_t rows = tile::BulkStoreOp::groupRows;
+    int64_t panelBytes = 16 * tile.getSwizzle().getPanel(), panelColumns = panelBytes * 8 / tile.getElementType().getIntOrFloatBitWidth();
+    Value group = b.divide(b.warp(), 4), thread = b.bitAnd(b.thread(), b.i32(127));
+    Value further = b.mul(group, b.i32(rows)), row = b.add(b.toI32(op.getRow()), further);
+    Value start = b.sharedOffset(adaptor.getSlot(), b.mul(group, b.i32(rows * panelBytes)));
+    for (int64_t column = 0; column < tile.getColumns(); column += panelColumns) {
+      Value place = b.sharedOffset(start, b.i32(column / panelColumns * tile.getRows() * panelBytes));
+      LLVM::InlineAsmOp::create(b, TypeRange(),
+                                {thread, adaptor.getMap(), b.i32(column), row, b.toI32(op.getHead()), b.toI32(op.getBatch()),
+                                 LLVM::PtrToIntOp::create(b, b.getI32Type(), place)},
+                                "{ .reg .pred first; setp.eq.u32 first, $0, 0; @first cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [$1, {$2, $3, $4, $5}], [$6]; }",
+                                "r,l,r,r,r,r,r,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                                LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
+    }
+    NVVM::CpAsyncBulkCommitGroupOp::create(b);
+    return success();
+  }
+};
+
+/// Of threads that stored nothing there is nothing to wait for.
+struct LowerBulkWait : Lowering<tile::BulkWaitOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::BulkWaitOp, Adaptor, ThreadBuilder &b) const override {
+    NVVM::CpAsyncBulkWaitGroupOp::create(b, b.getI32IntegerAttr(0), b.getUnitAttr());
+    return success();
+  }
+};
+
 struct LowerBarrier : Lowering<tile::BarrierOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::BarrierOp op, Adaptor, ThreadBuilder &b) const override {
@@ -181,8 +214,8 @@ struct LowerEndTurn : Lowering<tile::EndTurnOp> {
 } // namespace
 
 void populateRingPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerFetch, LowerBarrier, LowerFirstTurn, LowerBeginTurn,
-               LowerEndTurn>(converter, patterns.getContext());
+  patterns.add<LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerFetch, LowerBulkStore, LowerBulkWait, LowerBarrier, LowerFirstTurn,
+               LowerBeginTurn, LowerEndTurn>(converter, patterns.getContext());
 }
 
 } // namespace landmark

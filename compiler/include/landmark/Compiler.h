@@ -43,7 +43,7 @@ struct CompileOptions {
 
 /// A tensor map that a kernel takes (CUDA driver API, "cuTensorMapEncodeTiled"): boxes of `rows` x `columns` elements of a view of rank 4.
 struct TensorMap {
-  int64_t argument = 0;     ///< the view: 0, 1, 2 for Q, K, V
+  int64_t argument = 0;     ///< the view: its number among the arguments, 0 to 3 for Q, K, V, O, 5 for dO
   int64_t rows = 0;         ///< of a box
   int64_t columns = 0;
   int64_t swizzleBytes = 0; ///< 32, 64 or 128

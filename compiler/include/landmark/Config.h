@@ -15,7 +15,8 @@ namespace landmark {
 /// Which instruction multiplies tiles on a CUDA target: `mma` is mma.sync, everywhere; `wgmma` is Hopper's, on sm_90a.
 enum class MatrixUnit { Mma, Wgmma };
 
-/// How tiles come into shared memory: `async` copies by all threads (cp.async), or `tma`, boxes of tensor maps fetched by a warp of its own (sm_90a).
+/// How tiles come into shared memory: `async` copies by all threads (cp.async), or `tma`, boxes of tensor maps fetched by a warp of its own (sm_90a). With `tma` a forward's
+/// output of more than 64 columns goes out by them too, where there is room for it.
 enum class Loads { Async, Tma };
 
 struct Config {

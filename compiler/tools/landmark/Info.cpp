@@ -47,7 +47,7 @@ Expected<void> info() {
   printDevices();
   fmt::print("\nTargets\n"
              "  sm_80 and up   mma.sync, ldmatrix and cp.async (sm_80, 86, 87, 89, 90, 100, 103, 110, 120, 121; a, f)\n"
-             "  sm_90a         wgmma for bf16 and f16 with head dimensions that are multiples of 16 (forward and backward fed by tensor maps where blocks fit a key tile), else as sm_80\n"
+             "  sm_90a         wgmma for bf16 and f16 with head dimensions that are multiples of 16 (fed by tensor maps: the forward up to D = 128 or where blocks fit a key tile, the backward where they do), else as sm_80\n"
              "  host           this machine's CPU, vectorised\n"
              "\nSupported\n"
              "  operations     forward (with a gate threshold for blocks up to 128), backward; retrieval, for blocks of 2 to 256 tokens: score_top, score, pool, pool_top, select, attend, merge\n"

@@ -257,6 +257,48 @@ gpu.module @kernels {
 
 // -----
 
+!rows = !tile.buffer<1, [128, 128], bf16, <bits = 3, shift = 0, panel = 8>>
+
+// A group's 64 rows go out in a box for each panel, 8192 bytes from one group's to the next one's and 16384 from panel to panel, by the group's first thread; all threads close the group of
+// copies, and wait until those of their own have been read.
+// CHECK-LABEL: gpu.func @bulk_store(
+// CHECK-SAME: %[[MAP:[^:]*]]: !llvm.ptr, %[[BATCH:[^:]*]]: index, %[[HEAD:[^:]*]]: index, %[[ROW:[^:]*]]: index
+// CHECK-DAG: %[[C127:.*]] = arith.constant 127 : i32
+// CHECK-DAG: %[[C64:.*]] = arith.constant 64 : i32
+// CHECK-DAG: %[[GROUP_BYTES:.*]] = arith.constant 8192 : i32
+// CHECK-DAG: %[[ZERO:.*]] = arith.constant 0 : i32
+// CHECK: %[[WARP:.*]] = arith.shrui
+// CHECK: %[[GROUP:.*]] = arith.divui %[[WARP]],
+// CHECK: %[[THREAD:.*]] = arith.andi %{{.*}}, %[[C127]]
+// CHECK: %[[FURTHER:.*]] = arith.muli %[[GROUP]], %[[C64]]
+// CHECK: %[[R:.*]] = arith.index_cast %[[ROW]]
+// CHECK: %[[FROM:.*]] = arith.addi %[[R]], %[[FURTHER]]
+// CHECK: %[[BYTES:.*]] = arith.muli %[[GROUP]], %[[GROUP_BYTES]]
+// CHECK: %[[START:.*]] = llvm.getelementptr %{{.*}}[%[[BYTES]]]
+// CHECK: %[[H:.*]] = arith.index_cast %[[HEAD]]
+// CHECK: %[[B:.*]] = arith.index_cast %[[BATCH]]
+// CHECK: %[[PLACE:.*]] = llvm.ptrtoint %[[START]]
+// CHECK: llvm.inline_asm has_side_effects {{.*}}@first cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [$1, {$2, $3, $4, $5}], [$6]; }", "r,l,r,r,r,r,r,~{memory}" %[[THREAD]], %[[MAP]], %[[ZERO]], %[[FROM]], %[[H]], %[[B]], %[[PLACE]]
+// CHECK: %[[SECOND:.*]] = llvm.getelementptr %[[START]][16384]
+// CHECK: %[[PLACE:.*]] = llvm.ptrtoint %[[SECOND]]
+// CHECK: llvm.inline_asm has_side_effects {{.*}} %[[THREAD]], %[[MAP]], %[[C64]], %[[FROM]], %[[H]], %[[B]], %[[PLACE]]
+// CHECK-NOT: llvm.inline_asm
+// CHECK: nvvm.cp.async.bulk.commit.group
+// CHECK: nvvm.cp.async.bulk.wait_group 0 {read}
+// CHECK: gpu.return
+gpu.module @kernels {
+  gpu.func @bulk_store(%map: !llvm.ptr, %batch: index, %head: index, %row: index) kernel {
+    %zero = arith.constant 0 : index
+    %place = tile.alloc {offset = 0 : i64} : !rows
+    %slot = tile.slot %place[%zero] : !rows -> !tile.slot<!rows>
+    tile.bulk_store %slot to %map[%batch, %head, %row] : !tile.slot<!rows>, !llvm.ptr
+    tile.bulk_wait
+    gpu.return
+  }
+}
+
+// -----
+
 !p = tensor<64x16xbf16, #tile.fragment<[row, column], 4>>
 !o = tensor<64x16xf32, #tile.fragment<[row, column], 4>>
 

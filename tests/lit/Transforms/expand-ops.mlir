@@ -289,3 +289,26 @@ func.func @spread(%s: tensor<64x1x8xf32>, %seen: tensor<64x1x8xi1>, %m: tensor<6
   %p = landmark.spread %s seen %seen max %m weight %w factor %c : tensor<64x1x8xf32>, tensor<64x1x8xi1>, tensor<64xf32>
   return %p : tensor<64x1x8xf32>
 }
+
+// -----
+
+// One exponential of every logit, relative to the new maximum; the old one says what is kept. A row of which nothing is seen yet has 0 subtracted.
+// CHECK-LABEL: @part_weights
+// CHECK-SAME: %[[M:[^:]*]]: tensor<64xf32>, %[[N:[^:]*]]: tensor<64xf32>, %[[S:[^:]*]]: tensor<64x1x8xf32>, %[[SEEN:[^:]*]]: tensor<64x1x8xi1>
+// CHECK: %[[LOGITS:.*]] = arith.select %[[SEEN]], %[[S]], %{{.*}}
+// CHECK: %[[MOST:.*]] = tile.reduce max %[[LOGITS]] along [1, 2]
+// CHECK: %[[NEW:.*]] = arith.maxnumf %[[M]], %[[MOST]]
+// CHECK: %[[SHIFT:.*]] = arith.select %{{.*}}, %{{.*}}, %[[NEW]]
+// CHECK: %[[OFFSET:.*]] = arith.mulf %[[SHIFT]],
+// CHECK: %[[OLD:.*]] = arith.mulf %[[M]],
+// CHECK: %[[DISTANCE:.*]] = arith.subf %[[OLD]], %[[OFFSET]]
+// CHECK: %[[KEPT:.*]] = math.exp2 %[[DISTANCE]] fastmath<afn> : tensor<64xf32>
+// CHECK: %[[SCALED:.*]] = arith.mulf %[[N]], %[[KEPT]]
+// CHECK: %[[W:.*]] = math.exp2 %{{.*}} : tensor<64x1x8xf32>
+// CHECK: %[[ADDED:.*]] = tile.reduce sum %[[W]] along [1, 2]
+// CHECK: %[[SUM:.*]] = arith.addf %[[SCALED]], %[[ADDED]]
+// CHECK: return %[[W]], %[[NEW]], %[[SUM]], %[[KEPT]]
+func.func @part_weights(%m: tensor<64xf32>, %n: tensor<64xf32>, %s: tensor<64x1x8xf32>, %seen: tensor<64x1x8xi1>, %c: f32) -> (tensor<64x1x8xf32>, tensor<64xf32>, tensor<64xf32>, tensor<64xf32>) {
+  %w, %m1, %n1, %kept = landmark.part_weights %m, %n add %s seen %seen factor %c : tensor<64xf32>, tensor<64x1x8xf32>, tensor<64x1x8xi1>
+  return %w, %m1, %n1, %kept : tensor<64x1x8xf32>, tensor<64xf32>, tensor<64xf32>, tensor<64xf32>
+}

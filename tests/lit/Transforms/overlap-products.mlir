@@ -271,3 +271,51 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+!q_tile = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!kv_tile = !tile.buffer<2, [1, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!q = !tile.slot<!q_tile>
+!kv = !tile.slot<!kv_tile>
+!s = tensor<64x1x64xf32, #tile.fragment<[row, block, column], 4>>
+!p = tensor<64x1x64xbf16, #tile.fragment<[row, block, column], 4>>
+!o = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
+!row = tensor<64xf32, #tile.fragment<[row], 4>>
+
+// A sum that the first stage says a factor for: of the iteration before, one number a row is carried, and the sum is multiplied behind the first product's begin.
+// CHECK-LABEL: gpu.func @scaled(
+// CHECK: tile.dot {{.*}} transpose into %{{.*}} by wgmma :
+// CHECK: %[[FIRST:.*]] = tile.reduce max
+// CHECK-NOT: arith.mulf
+// CHECK: scf.for {{.*}} iter_args(%[[ACC:.*]] = %{{.*}}, %[[FACTOR:[^ ]*]] = %[[FIRST]], %[[OLD_P:.*]] = %{{.*}})
+// CHECK:   tile.dot {{.*}} transpose into %{{.*}} by wgmma async :
+// CHECK-NEXT: %[[WIDE:.*]] = tile.broadcast %[[FACTOR]] to [0]
+// CHECK-NEXT: %[[SCALED:.*]] = arith.mulf %[[ACC]], %[[WIDE]]
+// CHECK-NEXT: %[[O:.*]] = tile.dot %[[OLD_P]], %{{.*}} into %[[SCALED]] by wgmma async :
+// CHECK:   %[[NEXT:.*]] = tile.reduce max
+// CHECK:   %[[SUM:.*]] = tile.dot_wait %[[O]] pending 0
+// CHECK:   scf.yield %[[SUM]], %[[NEXT]],
+// CHECK: }
+// CHECK: %[[WIDE:.*]] = tile.broadcast
+// CHECK: %[[SCALED:.*]] = arith.mulf %{{.*}}, %[[WIDE]]
+// CHECK: tile.dot %{{.*}} into %[[SCALED]] by wgmma :
+gpu.module @kernels {
+  gpu.func @scaled(%q: !q, %k: !kv, %v: !kv, %s0: !s, %o0: !o) kernel {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %four = arith.constant 4 : index
+    %o = scf.for %iv = %zero to %four step %one iter_args(%acc = %o0) -> !o {
+      %s = tile.dot %q, %k transpose into %s0 by wgmma : !q, !kv -> !s
+      %factor = tile.reduce max %s along [1, 2] : !s -> !row
+      %e = math.exp2 %s : !s
+      %p = tile.cast %e : !s -> !p
+      %wide = tile.broadcast %factor to [0] : !row -> !o
+      %scaled = arith.mulf %acc, %wide : !o
+      %sum = tile.dot %p, %v into %scaled by wgmma : !p, !kv -> !o
+      scf.yield %sum : !o
+    }
+    "test.use"(%o) : (!o) -> ()
+    gpu.return
+  }
+}

@@ -173,26 +173,6 @@ gpu.module @kernels {
 
 // -----
 
-// Rows that the first tile's boxes leave would hold zeros, and the second tile's boxes write them.
-!view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
-gpu.module @kernels {
-  gpu.func @two_gaps(%V: !view, %n: index, %p: tensor<64x1x64xbf16>) kernel {
-    %zero = arith.constant 0 : index
-    %L = arith.constant 64 : index
-    %most = arith.constant 63 : index
-    %fewer = arith.constant 60 : index
-    %o0 = arith.constant dense<0.0> : tensor<64x64xf32>
-    %a = tile.load %V[%zero, %zero, %zero] stride %L count %most in [%zero, %n) : !view -> tensor<1x64x64xbf16>
-    %o1 = tile.dot %p, %a into %o0 : tensor<64x1x64xbf16>, tensor<1x64x64xbf16> -> tensor<64x64xf32>
-    // expected-error @below {{would leave rows of another tile where its product takes zeros}}
-    %b = tile.load %V[%zero, %zero, %zero] stride %L count %fewer in [%zero, %n) : !view -> tensor<1x64x64xbf16>
-    %o2 = tile.dot %p, %b into %o1 : tensor<64x1x64xbf16>, tensor<1x64x64xbf16> -> tensor<64x64xf32>
-    gpu.return
-  }
-}
-
-// -----
-
 // Boxes start on multiples of 8 rows, where the order of chunks begins anew.
 !view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
 gpu.module @kernels {

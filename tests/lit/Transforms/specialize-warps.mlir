@@ -317,3 +317,47 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Rows that a tile's boxes leave hold zeros where its product sums over them, so that no other tile may lie there: one with fewer rows and one without gaps have rings of their own. Keys' gaps are
+// columns that masks leave out: tiles of both sizes share a ring, of the larger one.
+// CHECK-LABEL: gpu.func @gaps(
+// CHECK: %[[K:.*]] = tile.alloc : <3, [1, 64, 64],
+// CHECK: %[[V:.*]] = tile.alloc : <3, [1, 64, 64],
+// CHECK: %[[LAST:.*]] = tile.alloc : <3, [1, 16, 64],
+// CHECK-NOT: tile.alloc :
+// CHECK: tile.clear %[[LAST]] from 11 every 16
+// CHECK-NOT: tile.clear
+// CHECK: nvvm.setmaxregister decrease
+// CHECK: tile.fetch %{{.*}} boxes 1 of 64 apart 0 to
+// CHECK: tile.fetch %{{.*}} boxes 1 of 64 apart 0 to
+// CHECK: tile.slot %[[K]]
+// CHECK: tile.fetch %{{.*}} boxes 1 of 12 apart 12 to
+// CHECK: tile.slot %[[LAST]]
+// CHECK: tile.fetch %{{.*}} boxes 1 of 11 apart 12 to
+!view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
+gpu.module @kernels {
+  gpu.func @gaps(%K: !view, %V: !view, %n: index, %q: tensor<128x64xbf16>, %p: tensor<128x1x64xbf16>, %r: tensor<128x1x16xbf16>) kernel {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %whole = arith.constant 64 : index
+    %tail = arith.constant 12 : index
+    %ordinary = arith.constant 11 : index
+    %s0 = arith.constant dense<0.0> : tensor<128x1x64xf32>
+    %t0 = arith.constant dense<0.0> : tensor<128x1x16xf32>
+    %o0 = arith.constant dense<0.0> : tensor<128x64xf32>
+    %o = scf.for %i = %zero to %n step %one iter_args(%acc = %o0) -> tensor<128x64xf32> {
+      %k = tile.load %K[%zero, %zero, %i] stride %whole in [%zero, %n) : !view -> tensor<1x64x64xbf16>
+      %s = tile.dot %q, %k transpose into %s0 : tensor<128x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x1x64xf32>
+      %v = tile.load %V[%zero, %zero, %i] stride %whole in [%zero, %n) : !view -> tensor<1x64x64xbf16>
+      %o1 = tile.dot %p, %v into %acc : tensor<128x1x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x64xf32>
+      %l = tile.load %K[%zero, %zero, %i] stride %tail in [%zero, %n) : !view -> tensor<1x16x64xbf16>
+      %t = tile.dot %q, %l transpose into %t0 : tensor<128x64xbf16>, tensor<1x16x64xbf16> -> tensor<128x1x16xf32>
+      %w = tile.load %V[%zero, %zero, %i] stride %tail count %ordinary in [%zero, %n) : !view -> tensor<1x16x64xbf16>
+      %o2 = tile.dot %r, %w into %o1 : tensor<128x1x16xbf16>, tensor<1x16x64xbf16> -> tensor<128x64xf32>
+      scf.yield %o2 : tensor<128x64xf32>
+    }
+    gpu.return
+  }
+}

@@ -327,6 +327,30 @@ func.func @stats_mask(%m: tensor<64xf32>, %l: tensor<64xf32>, %s: tensor<64x1x8x
 
 // -----
 
+func.func @part_weights_rows(%m: tensor<32xf32>, %s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %c: f32) {
+  // expected-error @below {{keeps one f32 a row of the logits}}
+  %w:4 = landmark.part_weights %m, %m add %s seen %p factor %c : tensor<32xf32>, tensor<64x1x8xf32>, tensor<64x1x8xi1>
+  return
+}
+
+// -----
+
+func.func @part_weights_logits(%m: tensor<64xf32>, %s: tensor<64x1x8xbf16>, %p: tensor<64x1x8xi1>, %c: f32) {
+  // expected-error @below {{takes logits of f32, got 'bf16'}}
+  %w:4 = landmark.part_weights %m, %m add %s seen %p factor %c : tensor<64xf32>, tensor<64x1x8xbf16>, tensor<64x1x8xi1>
+  return
+}
+
+// -----
+
+func.func @part_weights_seen(%m: tensor<64xf32>, %s: tensor<64x1x8xf32>, %p: tensor<64x8xi1>, %c: f32) {
+  // expected-error @below {{takes an i1 for every logit}}
+  %w:4 = landmark.part_weights %m, %m add %s seen %p factor %c : tensor<64xf32>, tensor<64x1x8xf32>, tensor<64x8xi1>
+  return
+}
+
+// -----
+
 func.func @log_sum_exp_rank(%m: tensor<64x1xf32>, %c: f32) {
   // expected-error @below {{takes one f32 a row}}
   %a = landmark.log_sum_exp %m, %m factor %c : tensor<64x1xf32>

@@ -38,6 +38,8 @@ func.func @forms(%Q: !view, %K: !view, %rows: index, %section: index, %keys: ind
   %m1, %l1 = landmark.stats %m, %l add %s seen %seen factor %factor : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>
   // CHECK: landmark.stats %{{.*}}, %{{.*}} add %{{.*}} seen %{{.*}} factor %{{.*}} : tensor<128xf32>, tensor<128x64xf32>, tensor<128x64xi1>
   %m2, %l2 = landmark.stats %m1, %l1 add %g seen %past_gates factor %factor : tensor<128xf32>, tensor<128x64xf32>, tensor<128x64xi1>
+  // CHECK: landmark.part_weights %{{.*}}, %{{.*}} add %{{.*}} seen %{{.*}} factor %{{.*}} : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>
+  %part:4 = landmark.part_weights %m1, %l1 add %s seen %seen factor %factor : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>
   // CHECK: landmark.log_sum_exp %{{.*}}, %{{.*}} factor %{{.*}} : tensor<128xf32>
   %lse = landmark.log_sum_exp %m2, %l2 factor %factor : tensor<128xf32>
   // CHECK: landmark.add_own %{{.*}} add %{{.*}} seen %{{.*}} own %{{.*}} factor %{{.*}} : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>

@@ -294,6 +294,24 @@ func.func @reduce_split(%x: tensor<128x2x64xf32, #tile.fragment<[row, block, col
 
 // -----
 
+!tile = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>
+func.func @bulk_store_rows(%map: !llvm.ptr, %i: index, %slot: !tile.slot<!tile>) {
+  // expected-error @below {{copies panels, got a slot without}}
+  tile.bulk_store %slot to %map[%i, %i, %i] : !tile.slot<!tile>, !llvm.ptr
+  return
+}
+
+// -----
+
+!tile = !tile.buffer<1, [96, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+func.func @bulk_store_part_of_a_group(%map: !llvm.ptr, %i: index, %slot: !tile.slot<!tile>) {
+  // expected-error @below {{copies 64 rows for each group of four warps, got a slot of 96}}
+  tile.bulk_store %slot to %map[%i, %i, %i] : !tile.slot<!tile>, !llvm.ptr
+  return
+}
+
+// -----
+
 func.func @all_of_numbers(%a: tensor<64x2xi32>) {
   // expected-error @below {{takes a tile of i1}}
   %s = tile.all %a : tensor<64x2xi32>

@@ -47,6 +47,13 @@ gpu.module @kernels {
     tile.fetch %map[%zero, %zero, %program] boxes 2 of 63 apart 64 to %k full %barriers[%turn] : !llvm.ptr, !tile.slot<!keys>, !tile.barriers<2>
     tile.fetch %map[%zero, %zero, %zero] boxes 1 of 16 apart 0 to %fewer full %barriers[%turn] : !llvm.ptr, !tile.slot<!landmarks>, !tile.barriers<2>
 
+    // The way back, of a group's rows.
+    // CHECK: tile.bulk_wait
+    // CHECK: tile.bulk_store %{{.*}} to %[[MAP]][%{{.*}}, %{{.*}}, %[[PROGRAM]]] : <<1, [128, 64], {{.*}}>>>, !llvm.ptr
+    %rows = tile.slot %q[%zero] : !queries -> !tile.slot<!queries>
+    tile.bulk_wait
+    tile.bulk_store %rows to %map[%zero, %zero, %program] : !tile.slot<!queries>, !llvm.ptr
+
     // CHECK: tile.first_turn of 2
     // CHECK: tile.await %[[BARRIERS]][%[[TURN]]] : <2>
     // CHECK: tile.begin_turn of 2
