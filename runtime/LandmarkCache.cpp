@@ -157,11 +157,11 @@ Expected<void> LandmarkCache::State::reserve(int64_t blockPages, int64_t landmar
     if (missing == 0)
       continue;
     // A slab at a time, and what is left where that is less. Pages of tokens leave room for the landmark keys of their
-    // blocks, and for a page of them.
+    // blocks, and for a page of them that each sequence may not fill.
     bool isTokens = &store == &tokens;
     int64_t slab = isTokens ? options.slabBytes : options.slabBytes / (2 * options.blockSize);
     int64_t cost = store.pageBytes + (isTokens ? landmarkKeys.pageBytes / landmarkKeys.rows : 0);
-    int64_t free = std::max<int64_t>(0, room - (isTokens ? landmarkKeys.pageBytes : 0));
+    int64_t free = std::max<int64_t>(0, room - (isTokens ? options.maxSequences * landmarkKeys.pageBytes : 0));
     int64_t more = std::clamp<int64_t>(slab / store.pageBytes - missing, 0, free / cost);
     more = std::min<int64_t>(more, INT32_MAX - store.pool.capacity() - missing);
     int64_t capacity = store.pool.capacity() + missing + more;

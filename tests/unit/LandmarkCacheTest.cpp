@@ -383,6 +383,23 @@ TEST_CASE("memory grows in slabs up to the budget, and is used again") {
   CHECK(cache->usage().pages == 1);
 }
 
+TEST_CASE("a budget of just the pages that sequences take is enough, whatever slabs are") {
+  CacheOptions options = smallOptions();
+  constexpr int64_t blocks = 65; // a page of landmark keys, and one key of the next
+  int64_t pageBytes = 2 * options.kvHeads * options.blockSize * headDim * 4, landmarkBytes = options.kvHeads * 64 * headDim * 4;
+  options.budgetBytes = options.maxSequences * (blocks * pageBytes + 2 * landmarkBytes);
+  auto cache = LandmarkCache::create(Device::host(), options);
+  REQUIRE(cache);
+  HostTensor rows = rowsOf(std::vector<int32_t>(blocks * options.blockSize), options.kvHeads, 0);
+  for (int64_t i = 0; i < options.maxSequences; ++i) {
+    auto id = cache->open();
+    REQUIRE(id);
+    auto done = cache->append(*id, viewOf(rows), viewOf(rows));
+    INFO((done ? std::string() : done.error().message));
+    REQUIRE(done);
+  }
+}
+
 TEST_CASE("the cache refuses what it cannot do and says why") {
   CacheOptions options = smallOptions();
   auto refused = [](CacheOptions wrong, const char *what) {

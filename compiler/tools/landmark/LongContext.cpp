@@ -29,7 +29,7 @@ CacheOptions cacheOptionsOf(const ContextOptions &options, DType dtype) {
   cache.maxTokens = options.context;
   cache.placement = options.placement;
   cache.hotBytes = options.hotBytes;
-  // Whole pages of keys and values and of landmark keys, and a slab for each.
+  // Whole pages of keys and values and of landmark keys, and a page more of these.
   int64_t blocks = (options.context + options.blockSize - 1) / options.blockSize;
   int64_t rows = 2 * blocks * options.blockSize + blocks + 2 * Problem::landmarksPerPage;
   cache.budgetBytes = options.batch * rows * options.kvHeads * options.headDim * byteSize(dtype);
