@@ -48,6 +48,15 @@ def TileLoopPrograms : Pass<"tile-loop-programs"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect"];
 }
 
+def TileCarryDivisions : Pass<"tile-carry-divisions"> {
+  let summary = "Count in a loop what it divides its number for";
+  let description = [{
+    Where a loop with step 1 takes quotient and remainder of its number (or of that and a number from outside) by a number from outside, both are carried from iteration to iteration, and the
+    division is made once, for the first.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
   let summary = "Let a warp of its own load the operands of dots";
   let description = [{
