@@ -46,15 +46,23 @@ Expected<Cubin> assembleByDriver(const Kernel &kernel, const Device &device, con
 
 bool movesRegisters(const Kernel &kernel) { return kernel.ptx.find("setmaxnreg") != std::string::npos; }
 
-Expected<void> checkRegisters(const Kernel &kernel, int64_t registers) {
+/// The function's own text: to the next one, or the end.
+static std::string_view textOf(const Kernel &kernel, const std::string &function) {
+  std::string_view text = kernel.ptx;
+  std::size_t begin = text.find(fmt::format(".entry {}(", function));
+  return begin == std::string_view::npos ? text : text.substr(begin, text.find(".entry ", begin + 1) - begin);
+}
+
+Expected<void> checkRegisters(const Kernel &kernel, const std::string &function, int64_t registers) {
   constexpr int64_t producers = 128, unit = 8; // threads of the group that gives registers away; a thread's come in eights
+  std::string_view text = textOf(kernel, function);
   auto countOf = [&](std::string_view instruction) -> int64_t {
-    std::size_t found = kernel.ptx.find(instruction);
+    std::size_t found = text.find(instruction);
     if (found == std::string::npos)
       return 0;
-    std::size_t digits = kernel.ptx.find_first_of("0123456789;", found + instruction.size());
+    std::size_t digits = text.find_first_of("0123456789;", found + instruction.size());
     int64_t count = 0;
-    std::from_chars(kernel.ptx.data() + digits, kernel.ptx.data() + kernel.ptx.size(), count);
+    std::from_chars(text.data() + digits, text.data() + text.size(), count);
     return count;
   };
   int64_t kept = countOf("setmaxnreg.dec.sync.aligned.u32"), wanted = countOf("setmaxnreg.inc.sync.aligned.u32");

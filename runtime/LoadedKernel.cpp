@@ -66,7 +66,7 @@ Expected<void> LoadedKernel::load() {
           fmt::format("cuFuncSetAttribute of {} bytes of dynamic shared memory", function.sharedBytes));
     int registers = 0;
     if (done && movesRegisters(kernel) && driver.funcGetAttribute(&registers, cuda::Registers, handle) == cuda::success)
-      done = checkRegisters(kernel, registers);
+      done = checkRegisters(kernel, function.name, registers);
     if (!done)
       return done;
     functions.push_back(handle);

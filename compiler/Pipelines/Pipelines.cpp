@@ -48,6 +48,7 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   manager.addPass(createTileLoopPrograms({options.programs}));
   manager.addPass(createTileOverlapLaunches({options.launchAhead}));
   if (options.specialize) {
+    manager.addPass(createTileCarryDivisions());
     manager.addPass(createTileSpecializeWarps({options.stages, options.warps}));
     if (options.stageStores)
       manager.addPass(createTileStageStores({options.warps}));

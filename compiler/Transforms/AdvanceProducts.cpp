@@ -19,6 +19,9 @@
 //
 // Loops that follow one another hand all that on. The first product begun last multiplies whatever is in the ring, and nobody looks at it; the sums of the first iteration are of
 // zeros that stand where its operands will.
+//
+// In the first form what the work needs beside products, numbers of the tile's rows in registers, is loaded an iteration early as well, behind the barrier. In the second one that takes
+// the registers of addresses.
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
@@ -184,7 +187,78 @@ public:
       release.erase();
   }
 
+  /// Has what is loaded into registers for a tile asked for behind the barrier of the iteration before: memory is further away than the work in between is long.
+  void loadAhead() {
+    SmallVector<tile::LoadOp> loads(loop.getBody()->getOps<tile::LoadOp>());
+    if (loads.empty() || !llvm::all_of(loads, [&](tile::LoadOp load) { return canLoadAhead(load); }))
+      return;
+    ImplicitLocOpBuilder before(loop.getLoc(), loop);
+    SmallVector<Value> inits, first;
+    for (Value init : loop.getInitArgs())
+      inits.push_back(init);
+    for (tile::LoadOp load : loads)
+      first.push_back(loadAt(before, load, loop.getLowerBound(), inits));
+    Operation *place = dots[2];
+    auto body = [&](OpBuilder &, Location, ArrayRef<BlockArgument> carried) {
+      ImplicitLocOpBuilder b(loop.getLoc(), place);
+      SmallVector<Value> yielded, next;
+      for (Value value : loop.getYieldedValues())
+        yielded.push_back(isa<RankedTensorType>(value.getType()) ? value : cloneHere(b, value));
+      Value iv = arith::AddIOp::create(b, loop.getInductionVar(), loop.getStep());
+      for (auto [load, argument] : llvm::zip(loads, carried)) {
+        next.push_back(loadAt(b, load, iv, yielded));
+        load.getResult().replaceAllUsesWith(argument);
+      }
+      return next;
+    };
+    IRRewriter rewriter(loop.getContext());
+    rewriter.setInsertionPoint(loop);
+    loop = cast<scf::ForOp>(*loop.replaceWithAdditionalYields(rewriter, first, /*replaceInitOperandUsesInLoop=*/false, body));
+    for (tile::LoadOp load : loads)
+      load.erase();
+  }
+
 private:
+  /// What the loop's body computes `value` from, in order.
+  llvm::SetVector<Operation *> sliceOf(Value value) {
+    llvm::SetVector<Operation *> slice;
+    BackwardSliceOptions options;
+    options.inclusive = true;
+    options.filter = [&](Operation *op) { return op->getBlock() == loop.getBody(); };
+    if (Operation *definition = value.getDefiningOp(); definition && definition->getBlock() == loop.getBody())
+      (void)getBackwardSlice(definition, &slice, options);
+    return slice;
+  }
+
+  Value cloneHere(ImplicitLocOpBuilder &b, Value value) {
+    IRMapping mapping;
+    for (Operation *op : sliceOf(value))
+      b.clone(*op, mapping);
+    return mapping.lookupOrDefault(value);
+  }
+
+  bool canLoadAhead(tile::LoadOp load) {
+    auto isFree = [&](Value value) { return llvm::all_of(sliceOf(value), [](Operation *op) { return isMemoryEffectFree(op) && op->getNumRegions() == 0; }); };
+    return llvm::all_of(load->getOperands(), isFree) &&
+           llvm::all_of(loop.getYieldedValues(), [&](Value value) { return isa<RankedTensorType>(value.getType()) || isFree(value); });
+  }
+
+  /// The load of iteration `iv`, of zeros if there is none.
+  Value loadAt(ImplicitLocOpBuilder &b, tile::LoadOp load, Value iv, ValueRange carried) {
+    IRMapping mapping;
+    mapping.map(loop.getInductionVar(), iv);
+    mapping.map(loop.getRegionIterArgs(), carried);
+    llvm::SetVector<Operation *> slice = sliceOf(load.getResult());
+    slice.remove(load);
+    for (Operation *op : slice)
+      b.clone(*op, mapping);
+    Value none = arith::ConstantIndexOp::create(b, 0);
+    Value high = arith::SelectOp::create(b, exists(b, iv), mapping.lookupOrDefault(load.getHigh()), none);
+    auto clone = cast<tile::LoadOp>(b.clone(*load, mapping));
+    clone.getHighMutable().assign(high);
+    return clone.getResult();
+  }
+
   /// The next first product, begun at `place`; the loop's own is what it carries.
   Value beginNext(Operation *place, Value carried, Value comesLater) {
     ImplicitLocOpBuilder b(loop.getLoc(), place);
@@ -376,11 +450,14 @@ struct AdvanceProducts : landmark::impl::TileAdvanceProductsBase<AdvanceProducts
       Value comesLater = comes[chain.size() - 1 - number];
       handed = postpones ? candidate.rotate(handed, comesLater) : candidate.advance(handed, comesLater);
     }
-    if (!postpones)
-      return;
-    chain.back().finish(handed);
-    for (Candidate &candidate : chain.drop_back())
-      candidate.eraseSums();
+    if (postpones) {
+      chain.back().finish(handed);
+      for (Candidate &candidate : chain.drop_back())
+        candidate.eraseSums();
+    } else if (earlyRegisters > 0) {
+      for (Candidate &candidate : chain)
+        candidate.loadAhead();
+    }
   }
 
   void runOnOperation() override {

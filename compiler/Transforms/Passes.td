@@ -48,6 +48,15 @@ def TileLoopPrograms : Pass<"tile-loop-programs"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect"];
 }
 
+def TileCarryDivisions : Pass<"tile-carry-divisions"> {
+  let summary = "Count in a loop what it divides its number for";
+  let description = [{
+    Where a loop with step 1 takes quotient and remainder of its number (or of that and a number from outside) by a number from outside, both are carried from iteration to iteration, and the
+    division is made once, for the first.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
   let summary = "Let a warp of its own load the operands of dots";
   let description = [{
@@ -156,6 +165,8 @@ def TileAdvanceProducts : Pass<"tile-advance-products"> {
     Where a thread's accumulators that are then held at once are at most `early-registers`, it is begun as soon as the iteration's own was worked on; the last two products, sums of transposed
     weights, are begun an iteration late, where nothing else is under way; and what the third one adds to memory (`tile.write_fragments`) is added an iteration late. Where accumulators are more
     than 256 nothing is moved.
+
+    What a loop loads into registers (`tile.load`) is asked for an iteration early, behind the barrier, where sums are not begun late and `early-registers` is not 0.
   }];
   let options = [Option<"earlyRegisters", "early-registers", "int64_t", /*default=*/"192", "Accumulators of a thread with which products are begun early">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];

@@ -82,6 +82,11 @@ public:
   LogicalResult run() {
     if (failed(collect()))
       return failure();
+    setBlockSize();
+    if (rings.empty()) {
+      dismissProducer();
+      return success();
+    }
     Block &body = kernel.getBody().front();
     ImplicitLocOpBuilder b = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), &body);
     setUp(b);
@@ -103,7 +108,8 @@ public:
     for (Operation *op : program)
       op->moveBefore(branch.elseBlock()->getTerminator());
     consume();
-    kernel.setKnownBlockSizeAttr(DenseI32ArrayAttr::get(b.getContext(), {static_cast<int32_t>(32 * consumers + groupThreads), 1, 1}));
+    // Who hands registers from warp to warp must say how many there are at entry; this bounds them. Without it the assembler drops setmaxnreg in some kernels.
+    kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(1));
     return success();
   }
 
@@ -132,6 +138,21 @@ private:
   void setRegisters(ImplicitLocOpBuilder &b, NVVM::SetMaxRegisterAction action, int64_t count) {
     if (consumers >= 8)
       NVVM::SetMaxRegisterOp::create(b, count, action);
+  }
+
+  void setBlockSize() {
+    kernel.setKnownBlockSizeAttr(DenseI32ArrayAttr::get(kernel.getContext(), {static_cast<int32_t>(32 * consumers + groupThreads), 1, 1}));
+  }
+
+  /// A kernel launched with as many threads that has nothing to fetch: the other warps go, and a thread has so few registers that one block loads while another one stores.
+  void dismissProducer() {
+    Block &body = kernel.getBody().front();
+    ImplicitLocOpBuilder b = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), &body);
+    Value thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
+    auto branch = scf::IfOp::create(b, compare(b, arith::CmpIPredicate::ult, thread, 32 * consumers));
+    while (branch->getNextNode() != body.getTerminator())
+      branch->getNextNode()->moveBefore(branch.thenBlock()->getTerminator());
+    kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(2));
   }
 
   LogicalResult collect() {

@@ -265,13 +265,15 @@ TEST_CASE("an assembler is found, refused or switched off, and leaves what it re
 TEST_CASE("a kernel whose warps would wait for registers forever is refused") {
   Kernel kernel;
   kernel.threads = 384;
-  kernel.ptx = "setmaxnreg.dec.sync.aligned.u32 \t24;\n setmaxnreg.inc.sync.aligned.u32 \t240;";
-  CHECK(checkRegisters(kernel, 168));
-  CHECK(checkRegisters(kernel, 161)); // 168 are set aside
-  auto refused = checkRegisters(kernel, 143);
+  kernel.ptx = ".entry before()\n.entry keys()\n setmaxnreg.dec.sync.aligned.u32 \t24;\n setmaxnreg.inc.sync.aligned.u32 \t240;\n.entry behind()";
+  CHECK(checkRegisters(kernel, "keys", 168));
+  CHECK(checkRegisters(kernel, "keys", 161)); // 168 are set aside
+  CHECK(checkRegisters(kernel, "before", 40)); // hands none over
+  CHECK(checkRegisters(kernel, "behind", 40));
+  auto refused = checkRegisters(kernel, "keys", 143);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::Unsupported);
   CHECK_THAT(refused.error().message, Contains("ask for 64512") && Contains("start with 55296"));
-  kernel.ptx = "no registers are moved";
-  CHECK(checkRegisters(kernel, 10));
+  kernel.ptx = ".entry keys() no registers are moved";
+  CHECK(checkRegisters(kernel, "keys", 10));
 }

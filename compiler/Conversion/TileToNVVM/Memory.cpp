@@ -249,16 +249,17 @@ SmallVector<Value> loadRow(ThreadBuilder &b, GlobalRows &rows, Value row, const 
   return values;
 }
 
+/// Whether two neighbours of a row are one piece.
+Value pairsFit(ThreadBuilder &b, RankedTensorType type, const FragmentLayout &layout, GlobalRows &rows) {
+  return isPaired(type) ? rows.alignedTo(b, 4) : layout.columns && rows.bytes == 4 ? rows.alignedTo(b, 8) : Value();
+}
+
 /// Rows and columns of a tile from global memory to registers: those for which `isThere(row)` holds, and `absent` in place of the others.
 template <typename IsThere>
-LogicalResult lowerRowsToRegisters(mlir::Operation *op, RankedTensorType type, GlobalRows rows, Value first, IsThere isThere, Value absent,
-                                   const TypeConverter &converter, ConversionPatternRewriter &rewriter, ThreadBuilder &b) {
+SmallVector<Value> readRows(ThreadBuilder &b, RankedTensorType type, ArrayRef<Type> types, GlobalRows &rows, Value first, IsThere isThere, Value absent,
+                            Value pairsFit) {
   FragmentLayout layout = layoutOf(type);
   Value firstRow = b.add(b.toI32(first), b.firstRow(layout));
-  Value pairsFit = isPaired(type) ? rows.alignedTo(b, 4) : layout.columns && rows.bytes == 4 ? rows.alignedTo(b, 8) : Value();
-  SmallVector<Type> types;
-  if (failed(converter.convertType(type, types)))
-    return failure();
   int64_t perRow = types.size() / layout.rowRegisters();
   SmallVector<Value> values;
   for (int64_t i = 0; i < layout.rowRegisters(); ++i) {
@@ -271,31 +272,11 @@ LogicalResult lowerRowsToRegisters(mlir::Operation *op, RankedTensorType type, G
       Value value = absent ? absent : Value(arith::ConstantOp::create(builder, loc, builder.getZeroAttr(types.front())));
       scf::YieldOp::create(builder, loc, SmallVector<Value>(perRow, value));
     };
-    auto branch = scf::IfOp::create(b, isThere(row), read, skip);
+    auto branch = scf::IfOp::create(b, isThere(b, row), read, skip);
     llvm::append_range(values, branch.getResults());
   }
-  rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
-  return success();
+  return values;
 }
-
-/// Rows and columns of a tile from global memory to registers, what is not there as zeros.
-struct LowerLoad : OpConversionPattern<tile::LoadOp> {
-  using OpConversionPattern::OpConversionPattern;
-
-  LogicalResult matchAndRewrite(tile::LoadOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
-    ThreadBuilder b(op.getLoc(), rewriter);
-    auto type = op.getResult().getType();
-    FragmentLayout layout = layoutOf(type);
-    if (!layout.rows || layout.blocks || op.getStride())
-      return op.emitOpError("into registers reads tiles of consecutive rows, or of rows and columns");
-    GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
-    auto isThere = [&](Value row) {
-      Value fromLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, row, b.toI32(op.getLow()));
-      return b.bitAnd(fromLow, b.less(row, b.toI32(op.getHigh())));
-    };
-    return lowerRowsToRegisters(op, type, rows, op.getRow(), isThere, /*absent=*/{}, *getTypeConverter(), rewriter, b);
-  }
-};
 
 /// Four words of a lane, one of each of four column tiles, for the four words of one of those tiles: lane t of a quad gets tile t, 16 bytes side by side. Two
 /// exchanges, with the lane whose number differs in bit 0 and in bit 1.
@@ -316,6 +297,90 @@ SmallVector<Value> transposeQuad(ThreadBuilder &b, ArrayRef<Value> words) {
   }
   return result;
 }
+
+/// Rows and columns of a tile from global memory to registers, what is not there as zeros.
+struct LowerLoad : OpConversionPattern<tile::LoadOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(tile::LoadOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    auto type = op.getResult().getType();
+    FragmentLayout layout = layoutOf(type);
+    if (!layout.rows || layout.blocks || op.getStride())
+      return op.emitOpError("into registers reads tiles of consecutive rows, or of rows and columns");
+    SmallVector<Type> types;
+    if (failed(getTypeConverter()->convertType(type, types)))
+      return failure();
+    GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
+    auto isThere = [&](ThreadBuilder &b, Value row) {
+      Value fromLow = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, row, b.toI32(op.getLow()));
+      return b.bitAnd(fromLow, b.less(row, b.toI32(op.getHigh())));
+    };
+    int64_t perRow = types.size() / layout.rowRegisters();
+    SmallVector<Value> values;
+    if (isPaired(type) && perRow % 4 == 0)
+      values = readWideRows(b, op, types, rows, isThere);
+    else
+      values = readRows(b, type, types, rows, op.getRow(), isThere, /*absent=*/{}, pairsFit(b, type, layout, rows));
+    rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
+    return success();
+  }
+
+private:
+  /// Where rows start on 16 bytes, all of a tile's pieces are asked for before the first is waited for. Pairs are words until both ways join: LLVM would take them
+  /// apart there.
+  template <typename IsThere>
+  static SmallVector<Value> readWideRows(ThreadBuilder &b, tile::LoadOp op, ArrayRef<Type> types, GlobalRows &rows, IsThere isThere) {
+    FragmentLayout layout = layoutOf(op.getResult().getType());
+    int64_t perRow = types.size() / layout.rowRegisters();
+    auto wide = [&](OpBuilder &builder, Location loc) {
+      ThreadBuilder inner(loc, builder);
+      Value firstRow = inner.add(inner.toI32(op.getRow()), inner.firstRow(layout)), column = inner.shiftLeft(inner.inQuad(), 3);
+      if (layout.isSliced)
+        column = inner.add(inner.mul(inner.slice(layout), inner.i32(layout.sliceColumns())), column);
+      SmallVector<SmallVector<Value>> pieces;
+      for (int64_t i = 0; i < layout.rowRegisters(); ++i) {
+        Value row = inner.add(firstRow, inner.i32(FragmentLayout::rowConstant(i))), start = rows.pointer(inner, row, column), there = isThere(inner, row);
+        for (int64_t piece = 0; piece < perRow / 4; ++piece)
+          pieces.push_back(loadIf(inner, there, rows.further(inner, start, 32 * piece)));
+      }
+      SmallVector<Value> words;
+      for (ArrayRef<Value> piece : pieces)
+        llvm::append_range(words, transposeQuad(inner, piece));
+      scf::YieldOp::create(inner, words);
+    };
+    auto narrow = [&](OpBuilder &builder, Location loc) {
+      ThreadBuilder inner(loc, builder);
+      SmallVector<Value> words;
+      for (Value pair : readRows(inner, op.getResult().getType(), types, rows, op.getRow(), isThere, /*absent=*/{}, Value())) {
+        auto half = [&](int64_t e) {
+          Value bits = LLVM::BitcastOp::create(inner, inner.getI16Type(), vector::ExtractOp::create(inner, pair, e));
+          return arith::ExtUIOp::create(inner, inner.getI32Type(), bits);
+        };
+        words.push_back(inner.bitOr(half(0), inner.shiftLeft(half(1), 16)));
+      }
+      scf::YieldOp::create(inner, words);
+    };
+    auto branch = scf::IfOp::create(b, rows.alignedTo(b, 16), wide, narrow);
+    return llvm::map_to_vector(llvm::zip_equal(types, branch.getResults()), [&](auto pair) -> Value {
+      return LLVM::BitcastOp::create(b, std::get<0>(pair), std::get<1>(pair));
+    });
+  }
+
+  /// Four words, zeros if they are not there.
+  static SmallVector<Value> loadIf(ThreadBuilder &b, Value there, Value pointer) {
+    Type result = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, b.getI32Type()));
+    auto load = LLVM::InlineAsmOp::create(b, result, ValueRange{arith::ExtUIOp::create(b, b.getI32Type(), there), pointer},
+                                          "{ .reg .pred there; setp.ne.b32 there, $4, 0; mov.b32 $0, 0; mov.b32 $1, 0; mov.b32 $2, 0; mov.b32 $3, 0; "
+                                          "@there ld.global.v4.b32 {$0, $1, $2, $3}, [$5]; }",
+                                          "=&r,=&r,=&r,=&r,r,l,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                                          LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
+    SmallVector<Value> words;
+    for (int64_t i = 0; i < 4; ++i)
+      words.push_back(b.extract(load.getRes(), i));
+    return words;
+  }
+};
 
 /// Rows and columns of a tile from registers to global memory.
 struct LowerStore : OpConversionPattern<tile::StoreOp> {
@@ -446,8 +511,13 @@ struct LowerReadRows : OpConversionPattern<tile::ReadRowsOp> {
       return op.emitOpError("lowers tiles of rows, or of rows and columns");
     GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
     Value hasThem = hasColumns(b, op.getView().getType(), type);
-    auto isThere = [&](Value row) { return both(b, b.less(row, b.toI32(op.getHigh())), hasThem); };
-    return lowerRowsToRegisters(op, type, rows, op.getRow(), isThere, adaptor.getFill(), *getTypeConverter(), rewriter, b);
+    auto isThere = [&](ThreadBuilder &b, Value row) { return both(b, b.less(row, b.toI32(op.getHigh())), hasThem); };
+    SmallVector<Type> types;
+    if (failed(getTypeConverter()->convertType(type, types)))
+      return failure();
+    SmallVector<Value> values = readRows(b, type, types, rows, op.getRow(), isThere, adaptor.getFill(), pairsFit(b, type, layout, rows));
+    rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
+    return success();
   }
 };
 

@@ -24,8 +24,6 @@ struct PassTensorMaps : impl::PassTensorMapsBase<PassTensorMaps> {
       auto maps = kernel->getAttrOfType<ArrayAttr>(tile::tensorMapsName);
       if (!maps)
         continue;
-      // Who hands registers from warp to warp must say how many there are at entry; this bounds them. Without it the assembler drops setmaxnreg in some kernels.
-      kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(1));
       for (unsigned argument = kernel.getNumArguments() - maps.size(); argument < kernel.getNumArguments(); ++argument) {
         kernel.setArgAttr(argument, LLVM::LLVMDialect::getByValAttrName(), TypeAttr::get(bytes));
         kernel.setArgAttr(argument, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(64));

@@ -1,11 +1,10 @@
 // RUN: landmark-opt %s --pass-pipeline='builtin.module(gpu.module(tile-pass-tensor-maps))' | FileCheck %s
 
-// A kernel that has tensor maps says how many blocks a multiprocessor holds. As many of its last arguments as there are maps are constant parameters, 128 bytes of which copies read; its own arguments stay as they are.
+// As many of the last arguments of a kernel that has tensor maps as there are maps are constant parameters, 128 bytes of which copies read; its own arguments stay as they are.
 // CHECK-LABEL: llvm.func @kernel(
 // CHECK-SAME: %{{[^:]*}}: !llvm.ptr, %{{[^:]*}}: i32,
 // CHECK-SAME: %{{[^:]*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant},
 // CHECK-SAME: %{{[^:]*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant})
-// CHECK-SAME: nvvm.minctasm = 1 : i32
 
 // A kernel without tensor maps takes pointers to memory.
 // CHECK-LABEL: llvm.func @without(

@@ -121,3 +121,28 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Where rows start on 16 bytes all pieces of the two rows of a lane are asked for before lanes exchange their words; elsewhere rows are read by element, where they are.
+// CHECK-LABEL: @load_pieces(
+// CHECK: %[[ALIGNED:.*]] = arith.cmpi eq
+// CHECK: %[[WORDS:.*]]:16 = scf.if %[[ALIGNED]]
+// CHECK-COUNT-4: llvm.inline_asm {{.*}}@there ld.global.v4.b32
+// CHECK-NOT: ld.global
+// CHECK: nvvm.shfl.sync bfly
+// CHECK: } else {
+// CHECK: scf.if
+// CHECK: llvm.load {{.*}} {alignment = 2 : i64} : !llvm.ptr<1> -> vector<2xbf16>
+// CHECK: arith.shli
+// CHECK: arith.ori
+// CHECK: }
+// CHECK: llvm.bitcast %[[WORDS]]#0 : i32 to vector<2xbf16>
+gpu.module @kernels {
+  gpu.func @load_pieces(%O: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>, %OUT: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>, %row: index, %rows: index) kernel attributes {known_block_size = array<i32: 128, 1, 1>} {
+    %zero = arith.constant 0 : index
+    %o = tile.load %O[%zero, %zero, %row] in [%zero, %rows) : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>> -> tensor<64x64xbf16, #tile.fragment<[row, column], 4>>
+    tile.store %o, %OUT[%zero, %zero, %row] below %rows : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
+    gpu.return
+  }
+}

@@ -361,3 +361,26 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// A kernel that fetches nothing, launched with as many threads: the warps behind the consumers' go, no registers are handed over, and two blocks find room.
+// CHECK-LABEL: gpu.func @nothing_to_fetch(
+// CHECK-SAME: known_block_size = array<i32: 384, 1, 1>, nvvm.minctasm = 2 : i32
+// CHECK-NOT: setmaxregister
+// CHECK-NOT: gpu.barrier
+// CHECK: %[[ME:.*]] = gpu.thread_id x
+// CHECK: %[[COMPUTES:.*]] = arith.cmpi ult, %[[ME]], %{{.*}}
+// CHECK: scf.if %[[COMPUTES]] {
+// CHECK:   tile.write_fragments
+// CHECK: }
+// CHECK-NEXT: gpu.return
+!sums = memref<?x?x?x64xf32, strided<[?, ?, 64, 1]>>
+gpu.module @kernels {
+  gpu.func @nothing_to_fetch(%SUM: !sums, %row: index) kernel {
+    %zero = arith.constant 0 : index
+    %nothing = arith.constant dense<0.0> : tensor<128x64xf32>
+    tile.write_fragments %nothing, %SUM[%zero, %zero, %row] : tensor<128x64xf32>, !sums
+    gpu.return
+  }
+}
