@@ -39,6 +39,10 @@ for done, (head_dim, block, length) in enumerate(problems):
     if left <= 0:
         print(f"{name}: not tuned, the time is up", flush=True)
         continue
-    result = landmark.tune(runtime, options.operation, head_dim, block, batch=max(1, TOKENS // length), heads=max(1, 2048 // head_dim), key_length=length,
-                           seconds=max(1.0, 2 * left / (len(problems) - done)))
+    try:
+        result = landmark.tune(runtime, options.operation, head_dim, block, batch=max(1, TOKENS // length), heads=max(1, 2048 // head_dim), key_length=length,
+                               seconds=max(1.0, 2 * left / (len(problems) - done)))
+    except RuntimeError as error:
+        print(f"{name}: not tuned, {error}", flush=True)
+        continue
     print(f"{name}: {result.milliseconds:.4f} ms, {result.config.decode()}, best of {result.measured} of {result.legal} in {result.seconds:.1f} s", flush=True)

@@ -291,7 +291,7 @@ private:
       if (isRetrieval(problem.operation))
         schedule.maxResidentRegisters = 0; // few tiles follow: not to wait for queries before they are asked for is worth more
       // Without their maximum exponentials may leave the range of float16.
-      schedule.roundEarly = config.unit == MatrixUnit::Wgmma && problem.dtype == DType::BF16;
+      schedule.roundEarly = config.unit == MatrixUnit::Wgmma && problem.dtype == DType::BF16 && (problem.operation == Operation::Forward || isGated(problem.operation));
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
       buildCudaSchedulePipeline(manager, schedule);
     } else if (target.isHost()) {

@@ -197,11 +197,12 @@ struct LowerFence : OpConversionPattern<tile::FenceOp> {
   }
 };
 
-/// Columns of a row from global memory, each 16-bit pair in one piece where `pairsFit`.
+/// Columns of a row from global memory, two neighbours in one piece where `pairsFit`; it is there for all tiles of pairs.
 SmallVector<Value> loadRow(ThreadBuilder &b, GlobalRows &rows, Value row, const FragmentLayout &layout, TypeRange types, Value pairsFit) {
   auto column = [&](int64_t number) { return columnOf(b, layout, number); };
   SmallVector<Value> values;
   if (!pairsFit) {
+    assert(!isa<VectorType>(types.front()));
     for (auto [number, type] : llvm::enumerate(types))
       values.push_back(LLVM::LoadOp::create(b, type, rows.pointer(b, row, column(number)), rows.bytes));
     return values;
@@ -352,7 +353,8 @@ private:
     auto narrow = [&](OpBuilder &builder, Location loc) {
       ThreadBuilder inner(loc, builder);
       SmallVector<Value> words;
-      for (Value pair : readRows(inner, op.getResult().getType(), types, rows, op.getRow(), isThere, /*absent=*/{}, Value())) {
+      RankedTensorType type = op.getResult().getType();
+      for (Value pair : readRows(inner, type, types, rows, op.getRow(), isThere, /*absent=*/{}, pairsFit(inner, type, layout, rows))) {
         auto half = [&](int64_t e) {
           Value bits = LLVM::BitcastOp::create(inner, inner.getI16Type(), vector::ExtractOp::create(inner, pair, e));
           return arith::ExtUIOp::create(inner, inner.getI32Type(), bits);

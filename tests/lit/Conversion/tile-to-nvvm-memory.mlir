@@ -124,7 +124,8 @@ gpu.module @kernels {
 
 // -----
 
-// Where rows start on 16 bytes all pieces of the two rows of a lane are asked for before lanes exchange their words; elsewhere rows are read by element, where they are.
+// Where rows start on 16 bytes all pieces of the two rows of a lane are asked for before lanes exchange their words; elsewhere rows are read by pairs, and where these do not fit
+// by element: columns 2t and 2t + 1, not a pair that starts there.
 // CHECK-LABEL: @load_pieces(
 // CHECK: %[[ALIGNED:.*]] = arith.cmpi eq
 // CHECK: %[[WORDS:.*]]:16 = scf.if %[[ALIGNED]]
@@ -132,8 +133,14 @@ gpu.module @kernels {
 // CHECK-NOT: ld.global
 // CHECK: nvvm.shfl.sync bfly
 // CHECK: } else {
+// CHECK: %[[PAIRS_FIT:.*]] = arith.cmpi eq
 // CHECK: scf.if
-// CHECK: llvm.load {{.*}} {alignment = 2 : i64} : !llvm.ptr<1> -> vector<2xbf16>
+// CHECK: scf.if %[[PAIRS_FIT]]
+// CHECK: llvm.load {{.*}} {alignment = 4 : i64} : !llvm.ptr<1> -> vector<2xbf16>
+// CHECK-NOT: vector<2xbf16> {
+// CHECK: } else {
+// CHECK-NOT: -> vector<2xbf16>{{$}}
+// CHECK: llvm.load {{.*}} {alignment = 2 : i64} : !llvm.ptr<1> -> bf16
 // CHECK: arith.shli
 // CHECK: arith.ori
 // CHECK: }
