@@ -255,8 +255,6 @@ private:
   }
 
   Error noneLeft() const {
-    if (measured == 0 && result.rejections.empty())
-      return {ErrorCode::CompileFailed, fmt::format("tuning of '{}' for {}: its time was up before a config was measured", describe(problem), device.label())};
     Error error{ErrorCode::CompileFailed, fmt::format("tuning of '{}' for {}: none of {} configs survived",
                                                       describe(problem), device.label(), measured)};
     for (const Rejection &rejection : result.rejections)
