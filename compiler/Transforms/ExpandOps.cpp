@@ -318,15 +318,29 @@ SmallVector<Value> expandSpread(ir::SpreadOp op, TileBuilder &b) {
   return {b.mulf(inner, b.broadcastLeading(op.getWeight(), inner))};
 }
 
+/// Softmax of a row's parts, one after the other: the exponentials of this one, and what those before are worth less the new maximum.
+struct RunningSoftmax {
+  SmallVector<int64_t> dims;
+  Value maximum, kept, inner;
+
+  template <typename Op> RunningSoftmax(TileBuilder &b, Op op) : dims(llvm::to_vector(llvm::seq<int64_t>(1, op.getLogits().getType().getRank()))) {
+    Value factor = b.splatLike(op.getFactor(), op.getMax()), logits = seenLogits(b, op.getSeen(), op.getLogits());
+    maximum = b.maxf(op.getMax(), b.reduce(tile::ReductionKind::Max, logits, dims));
+    Value offset = b.mulf(finite(b, maximum), factor);
+    kept = b.exp2(b.subf(b.mulf(op.getMax(), factor), offset));
+    inner = exponentials(b, logits, offset, op.getFactor());
+  }
+
+  /// A sum of the parts before with that of `values` of this one.
+  Value next(TileBuilder &b, Value old, Value values) const {
+    Value scaled = b.mulf(old, kept);
+    return b.addf(scaled, b.reduce(tile::ReductionKind::Sum, values, dims));
+  }
+};
+
 SmallVector<Value> expandPartWeights(ir::PartWeightsOp op, TileBuilder &b) {
-  Value factor = b.splatLike(op.getFactor(), op.getMax());
-  SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(1, op.getLogits().getType().getRank()));
-  Value logits = seenLogits(b, op.getSeen(), op.getLogits());
-  Value maximum = b.maxf(op.getMax(), b.reduce(tile::ReductionKind::Max, logits, dims));
-  Value offset = b.mulf(finite(b, maximum), factor);
-  Value kept = b.exp2(b.subf(b.mulf(op.getMax(), factor), offset));
-  Value keptSum = b.mulf(op.getSum(), kept), inner = exponentials(b, logits, offset, op.getFactor());
-  return {inner, maximum, b.addf(keptSum, b.reduce(tile::ReductionKind::Sum, inner, dims)), kept};
+  RunningSoftmax part(b, op);
+  return {part.inner, part.maximum, part.next(b, op.getSum(), part.inner), part.kept};
 }
 
 //===-- Gradients ---------------------------------------------------------------------------------------------------===//
@@ -376,15 +390,8 @@ SmallVector<Value> expandGradients(ir::GradientsOp op, TileBuilder &b) {
 }
 
 SmallVector<Value> expandProductStats(ir::ProductStatsOp op, TileBuilder &b) {
-  Value factor = b.splatLike(op.getFactor(), op.getMax());
-  SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(1, op.getLogits().getType().getRank()));
-  Value logits = seenLogits(b, op.getSeen(), op.getLogits());
-  Value maximum = b.maxf(op.getMax(), b.reduce(tile::ReductionKind::Max, logits, dims));
-  Value offset = b.mulf(finite(b, maximum), factor);
-  Value kept = b.exp2(b.subf(b.mulf(op.getMax(), factor), offset));
-  Value added = exponentials(b, logits, offset, op.getFactor());
-  auto next = [&](Value old, Value values) { return b.addf(b.mulf(old, kept), b.reduce(tile::ReductionKind::Sum, values, dims)); };
-  return {maximum, next(op.getSum(), added), next(op.getTotal(), b.mulf(added, op.getProducts()))};
+  RunningSoftmax part(b, op);
+  return {part.maximum, part.next(b, op.getSum(), part.inner), part.next(b, op.getTotal(), b.mulf(part.inner, op.getProducts()))};
 }
 
 SmallVector<Value> expandPartGradients(ir::PartGradientsOp op, TileBuilder &b) {

@@ -303,8 +303,8 @@ func.func @spread(%s: tensor<64x1x8xf32>, %seen: tensor<64x1x8xi1>, %m: tensor<6
 // CHECK: %[[OLD:.*]] = arith.mulf %[[M]],
 // CHECK: %[[DISTANCE:.*]] = arith.subf %[[OLD]], %[[OFFSET]]
 // CHECK: %[[KEPT:.*]] = math.exp2 %[[DISTANCE]] fastmath<afn> : tensor<64xf32>
-// CHECK: %[[SCALED:.*]] = arith.mulf %[[N]], %[[KEPT]]
 // CHECK: %[[W:.*]] = math.exp2 %{{.*}} : tensor<64x1x8xf32>
+// CHECK: %[[SCALED:.*]] = arith.mulf %[[N]], %[[KEPT]]
 // CHECK: %[[ADDED:.*]] = tile.reduce sum %[[W]] along [1, 2]
 // CHECK: %[[SUM:.*]] = arith.addf %[[SCALED]], %[[ADDED]]
 // CHECK: return %[[W]], %[[NEW]], %[[SUM]], %[[KEPT]]
