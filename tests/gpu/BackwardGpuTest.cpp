@@ -111,7 +111,7 @@ TEST_CASE("repeated backward launches give the same bits") {
     first.problem.deterministic = true;
     INFO(first.description);
     run(runtime, first);
-    for (int repeat = 0; repeat < 5; ++repeat) {
+    for (int repeat = 0; repeat < 25; ++repeat) {
       RandomBackward again = randomBackward(seed, large);
       again.problem.deterministic = true;
       run(runtime, again);

@@ -209,7 +209,7 @@ TEST_CASE("repeated launches give the same bits") {
     OnDevice there(runtime.device(), first);
     REQUIRE_DONE(runtime.forward(there.arguments()));
     there.download(first);
-    for (int repeat = 0; repeat < 10; ++repeat) {
+    for (int repeat = 0; repeat < 20; ++repeat) {
       RandomForward again = randomForward(seed, large);
       OnDevice elsewhere(runtime.device(), again);
       REQUIRE_DONE(runtime.forward(elsewhere.arguments()));
