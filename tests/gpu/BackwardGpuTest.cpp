@@ -4,6 +4,7 @@
 #include "OnDevice.h"
 #include "Options.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -47,8 +48,8 @@ TEST_CASE("gradients agree with the oracle under other schedules", "[sweep]") {
                            "unit=mma,query_tile=128,key_tile=64,warps=4,stages=1", "unit=mma,query_tile=128,key_tile=128,warps=8,stages=1",
                            "unit=wgmma,loads=tma,query_tile=128,key_tile=128,warps=8,stages=2,overlap=1", "unit=wgmma,loads=tma,query_tile=128,key_tile=128,warps=8,stages=2,overlap=0",
                            "unit=wgmma,loads=tma,query_tile=64,key_tile=64,warps=4,stages=1,overlap=1", "unit=wgmma,loads=tma,query_tile=64,key_tile=64,warps=4,stages=3,overlap=0"})
-    for (uint64_t seed = 1; seed <= 12; ++seed) {
-      RandomBackward random = randomBackward(seed, limits);
+    for (int seed = sweepFirst; seed < sweepFirst + std::min(sweepCount, 12); ++seed) {
+      RandomBackward random = randomBackward(uint64_t(seed), limits);
       auto config = parseConfig(text, defaultConfig(random.problem, runtime.device().target()));
       REQUIRE(config);
       if (!validate(*config, random.problem, runtime.device().target()))
