@@ -90,7 +90,7 @@ struct LandmarkCache::State {
     int64_t slot, block, head;
     auto operator<=>(const BlockOfHead &) const = default;
   };
-  /// Work that `stream` is given from here on does not hold up the copies of the next promote().
+  /// What `fills` is given from here on comes behind what `stream` was given so far, and waits for nothing later.
   Expected<void> forkFills(void *stream);
   /// Makes these blocks hot for the work that `stream` is given next; they are distinct, and complete. Does nothing
   /// while the copies of an earlier call are under way.

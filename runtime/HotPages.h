@@ -3,9 +3,8 @@
 #define LANDMARK_RUNTIME_HOTPAGES_H
 
 #include <cstdint>
-#include <set>
+#include <list>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 namespace landmark {
@@ -14,10 +13,7 @@ namespace landmark {
 /// not given away in it. Only numbers: the memory, and the copies, are someone else's.
 class HotPages {
 public:
-  explicit HotPages(int64_t capacity = 0) : slots(std::size_t(capacity)) {
-    for (int64_t slot = 0; slot < capacity; ++slot)
-      order.insert({0, slot});
-  }
+  explicit HotPages(int64_t capacity = 0);
 
   int64_t capacity() const { return int64_t(slots.size()); }
   int64_t used() const { return int64_t(held.size()); }
@@ -35,12 +31,13 @@ private:
   struct Slot {
     int64_t page = -1;
     uint64_t lastUse = 0;
+    std::list<int64_t>::iterator place; ///< in `order`
   };
-  void setLastUse(int64_t slot, uint64_t when);
+  void useNow(Slot &slot);
 
   std::vector<Slot> slots;
-  std::unordered_map<int64_t, int64_t> held;    ///< slot of every page
-  std::set<std::pair<uint64_t, int64_t>> order; ///< slots by last use
+  std::unordered_map<int64_t, int64_t> held; ///< slot of every page
+  std::list<int64_t> order;                  ///< slots, the one to be taken next first
   uint64_t round = 1;
 };
 

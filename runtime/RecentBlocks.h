@@ -7,8 +7,9 @@
 
 namespace landmark {
 
-/// What the last queries of a call chose, on its way to the host: noted behind the call, and taken by a later one once
-/// it has arrived, so that neither waits.
+/// What the last queries of a call chose, on its way to the host: noted behind the call on a stream of its own, and
+/// taken by a later one once it has arrived, so that nobody waits. A later call may write over it on its way: what
+/// arrives then are ids of two calls, and any complete block may be made hot.
 class RecentBlocks {
 public:
   /// Room for the ids of `rows` selections.
@@ -20,6 +21,8 @@ public:
                       const SelectionView &selection, int64_t window, void *stream);
   /// The complete blocks of what was noted, each once, as far as the cache still has them; none if nothing has arrived.
   Expected<std::vector<LandmarkCache::State::BlockOfHead>> take(const LandmarkCache::State &cache);
+  /// Waits for what is on its way: before its memory goes.
+  Expected<void> finish() const { return arrived.synchronize(); }
 
 private:
   struct Bound {

@@ -75,6 +75,8 @@ struct LogSums {
 };
 
 struct Retrieval::State {
+  ~State() { static_cast<void>(recent.finish()); } // a device that fails has said so to who waits for a call
+
   RetrievalPlan plan;
   LandmarkCache::State *cache;
   std::map<Operation, std::shared_ptr<const LoadedKernel>> kernels;
@@ -501,7 +503,9 @@ Expected<void> Retrieval::attend(const TensorView &q, const TensorView &o, const
     return forked;
   if (auto done = state->run(q, o, lse, /*usesPool=*/true, stream); !done)
     return done;
-  return state->recent.note(cache, state->sequences, selection(), state->plan.window, stream);
+  if (auto forked = cache.forkFills(stream); !forked)
+    return forked;
+  return state->recent.note(cache, state->sequences, selection(), state->plan.window, cache.fills.handle());
 }
 
 SelectionView Retrieval::State::selection() const {

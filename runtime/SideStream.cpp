@@ -74,6 +74,12 @@ Expected<bool> Event::hasPassed() const {
   return result == cuda::success;
 }
 
+Expected<void> Event::synchronize() const {
+  if (!event)
+    return {};
+  return onDevice(*owner, "cuEventSynchronize", [&](const cuda::Driver &driver) { return driver.eventSynchronize(event); });
+}
+
 Expected<SideStream> SideStream::create(const Device &device) {
   SideStream made;
   if (device.isHost())

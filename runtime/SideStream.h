@@ -19,6 +19,7 @@ public:
   /// What `stream` is given from now on comes after it.
   Expected<void> wait(void *stream) const;
   Expected<bool> hasPassed() const;
+  Expected<void> synchronize() const;
 
 private:
   std::shared_ptr<const DeviceState> owner;
