@@ -3,7 +3,8 @@
 // The pool of hot pages of a cache whose pages lie on the host.
 //
 // The table names, for every head's block, the hot page or the page on the host; both are right at any time. So no step
-// waits for its selection: what one chose is copied while a later one scores landmarks, and named once it is there.
+// waits for its selection: what one chose is copied while a later one scores landmarks, and named once it is there, by a
+// kernel (templates/name_pages.mlir).
 #include "CacheState.h"
 
 #include <algorithm>
@@ -39,16 +40,13 @@ Expected<void> LandmarkCache::State::allocatePool() {
   if (!stream)
     return stream.error();
   fills = std::move(*stream);
-  int64_t most = capacity * 2 * int64_t(sizeof(int64_t)); // where no sequences share pages: a name for each slot, anew
-  auto staging = GrowingBuffer::reserve(device, most, "cache: names of hot pages", Memory::PinnedHost);
-  if (!staging)
-    return staging.error();
-  if (auto grown = staging->grow(most); !grown)
-    return grown;
-  freshNames = std::move(*staging);
   hot = HotPages(capacity);
   places.resize(std::size_t(capacity));
   numbers.resize(std::size_t(options.maxSequences * maxBlocks() * options.kvHeads), 0);
+  auto pairs = GrowingBuffer::reserve(device, int64_t(numbers.size() * sizeof(Change)), "cache: names of hot pages", Memory::PinnedHost);
+  if (!pairs)
+    return pairs.error();
+  changes = std::move(*pairs);
   return {};
 }
 
@@ -66,13 +64,17 @@ void LandmarkCache::State::forget(int32_t page) {
 
 Expected<void> LandmarkCache::State::forkFills(void *stream) { return fills.fork(stream); }
 
-Expected<void> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blocks, void *stream) {
+Expected<int64_t> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blocks) {
   auto pageOf = [&](const BlockOfHead &block) {
     return slots[size_t(block.slot)].blocks[size_t(block.block)] * options.kvHeads + block.head;
   };
   auto idle = fills.isIdle(); // else what it copies from is still in use
   if (!idle || !*idle)
-    return idle ? Expected<void>() : idle.error();
+    return idle ? Expected<int64_t>(0) : idle.error();
+  // Room for every change that may come, before any is made.
+  std::size_t most = std::min(named + blocks.size(), numbers.size());
+  if (auto grown = changes.grow(int64_t(most * sizeof(Change))); !grown)
+    return grown.error();
   hot.nextRound();
   for (const BlockOfHead &block : blocks) // first, so that nothing of it is given away
     hot.use(pageOf(block));
@@ -89,6 +91,7 @@ Expected<void> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blo
             numbers[size_t(old)] = numberAt(old);
             changed.push_back(old);
           }
+        named -= places[size_t(slot)].size();
         places[size_t(slot)].clear();
         pieces.push_back({hotData + slot * tokens.headBytes, tokens.buffer.data() + page * tokens.headBytes,
                           tokens.headBytes});
@@ -101,27 +104,19 @@ Expected<void> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blo
     numbers[size_t(place)] = firstHot + slot;
     changed.push_back(place);
     auto &names = places[size_t(slot)];
-    if (std::find(names.begin(), names.end(), place) == names.end())
+    if (std::find(names.begin(), names.end(), place) == names.end()) {
       names.push_back(place);
+      ++named;
+    }
   }
-  if (changed.empty())
-    return {};
   std::sort(changed.begin(), changed.end());
   changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
+  auto *pairs = reinterpret_cast<Change *>(changes.data());
+  for (int64_t place : changed)
+    *pairs++ = {place, numbers[size_t(place)]};
   Copies copies(*device.state(), fills.handle(), tokens.buffer.seams());
-  auto *table = static_cast<int64_t *>(blockTable.data()), *fresh = reinterpret_cast<int64_t *>(freshNames.data());
-  constexpr int64_t size = sizeof(int64_t);
-  for (size_t i = 0; i < changed.size(); ++i) {
-    const int64_t &number = numbers[size_t(changed[i])];
-    if (int64_t(i + 1) * size > freshNames.size()) {
-      copies.upload(table + changed[i], &number, size);
-      continue;
-    }
-    fresh[i] = number;
-    pieces.push_back({reinterpret_cast<std::byte *>(table + changed[i]), reinterpret_cast<std::byte *>(fresh + i), size});
-  }
   copies.scatter(pieces);
-  return copies.status() ? fills.join(stream) : copies.status();
+  return copies.status() ? Expected<int64_t>(int64_t(changed.size())) : copies.status().error();
 }
 
 } // namespace landmark

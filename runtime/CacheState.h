@@ -92,9 +92,9 @@ struct LandmarkCache::State {
   };
   /// What `fills` is given from here on comes behind what `stream` was given so far, and waits for nothing later.
   Expected<void> forkFills(void *stream);
-  /// Makes these blocks hot for the work that `stream` is given next; they are distinct, and complete. Does nothing
-  /// while the copies of an earlier call are under way.
-  Expected<void> promote(const std::vector<BlockOfHead> &blocks, void *stream);
+  /// Orders the copies that make these blocks hot, which are distinct and complete, on `fills`: how many changes of the
+  /// table are to follow them there before `fills` is joined. Does nothing while those of an earlier call are under way.
+  Expected<int64_t> promote(const std::vector<BlockOfHead> &blocks);
   int64_t numberAt(int64_t place) const; ///< of a place in the table, as it is without the pool
   void forget(int32_t page);             ///< what is hot of it is no more
 
@@ -104,9 +104,13 @@ struct LandmarkCache::State {
   int64_t firstHot = 0;                     ///< number of slot 0
   std::vector<int64_t> numbers;             ///< the table, as last written
   std::vector<std::vector<int64_t>> places; ///< in the table, that may name a slot
+  std::size_t named = 0;                    ///< all of them
   int64_t hotHits = 0, hotMisses = 0;
   SideStream fills;
-  GrowingBuffer freshNames; ///< pinned: what fills write to the table
+  struct Change {
+    int64_t place, number;
+  };
+  GrowingBuffer changes; ///< pinned: of the table, those of the last promote()
 
   int64_t evictedTokens = 0;
 

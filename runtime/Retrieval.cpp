@@ -179,10 +179,7 @@ struct Retrieval::State {
 
   RecentBlocks recent;
   /// Between the scoring of a call and its attention: makes hot what an earlier call chose.
-  Expected<void> promote(void *stream) {
-    auto blocks = recent.take(*cache);
-    return blocks ? cache->promote(*blocks, stream) : blocks.error();
-  }
+  Expected<void> promote(void *stream);
   SelectionView selection() const;
 };
 
@@ -391,6 +388,20 @@ Expected<void> Retrieval::State::attend(const TensorView &q, const TensorView &o
   return launch(Operation::Merge, batch() * rows, merging, stream);
 }
 
+Expected<void> Retrieval::State::promote(void *stream) {
+  auto blocks = recent.take(*cache);
+  if (!blocks)
+    return blocks.error();
+  auto changes = cache->promote(*blocks);
+  if (!changes || *changes == 0)
+    return changes ? Expected<void>() : changes.error();
+  KernelArguments arguments;
+  arguments.view(cache->changes.data(), {*changes * 2}, {1});
+  arguments.view(cache->blockTable.data(), {int64_t(cache->numbers.size())}, {1});
+  auto named = launch(Operation::NamePages, *changes, arguments, cache->fills.handle());
+  return named ? cache->fills.join(stream) : named;
+}
+
 Expected<void> Retrieval::State::run(const TensorView &q, const TensorView &o, const RowsView &lse, bool usesPool,
                                      void *stream) {
   int64_t all = q.shape[2];
@@ -452,7 +463,10 @@ Expected<Retrieval> Retrieval::create(const LandmarkCache &cache, const Retrieva
   auto state = std::make_unique<State>();
   state->plan = plan;
   state->cache = &cache.state();
-  for (Operation step : plan.steps()) {
+  std::vector<Operation> steps = plan.steps();
+  if (state->cache->isPooled())
+    steps.push_back(Operation::NamePages);
+  for (Operation step : steps) {
     auto kernel = kernelOf(step);
     if (!kernel)
       return kernel.error();

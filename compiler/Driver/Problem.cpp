@@ -12,7 +12,7 @@ namespace landmark {
 
 namespace {
 
-constexpr std::array<std::pair<Operation, std::string_view>, 13> operations = {{
+constexpr std::array<std::pair<Operation, std::string_view>, 14> operations = {{
     {Operation::Forward, "forward"},
     {Operation::Backward, "backward"},
     {Operation::ScoreTop, "score_top"},
@@ -24,6 +24,7 @@ constexpr std::array<std::pair<Operation, std::string_view>, 13> operations = {{
     {Operation::AttendPart, "attend_part"},
     {Operation::AttendJoin, "attend_join"},
     {Operation::Merge, "merge"},
+    {Operation::NamePages, "name_pages"},
     {Operation::ForwardGates, "forward_gates"},
     {Operation::ForwardListed, "forward_listed"},
 }};

@@ -42,6 +42,7 @@ Aliases viewAliases(const Problem &problem, const Config &config) {
       {"rows_view", view(3, 0, "f32")},
       {"numbers", view(1, 0, "i32")},
       {"frequencies", "memref<?xi64>"},
+      {"changes", "memref<?xi64>"},
       {"table", view(2, 0, "i32")},
       {"blocks", view(3, 0, "i64")},
       {"list_view", view(4, list, "f32")},
@@ -115,6 +116,8 @@ std::vector<std::string> argumentsOf(Operation operation) {
                 12, true);
   case Operation::Merge:
     return join({"out_view", "rows_view", "view", "rows_view"}, 1, false);
+  case Operation::NamePages:
+    return join({"changes", "changes"}, 0, false);
   default:
     break;
   }

@@ -23,10 +23,10 @@ static bool hasShape(RankedTensorType type, RankedTensorType like, bool isElemen
 LogicalResult RetrieveOp::verify() {
   int64_t blockSize = getBlockSize(), headDim = getHeadDim(), topK = getTopK();
   bool isKnown = llvm::StringSwitch<bool>(getStep())
-                     .Cases({"score_top", "score", "pool", "pool_top", "select", "attend", "attend_part", "attend_join", "merge"}, true)
+                     .Cases({"score_top", "score", "pool", "pool_top", "select", "attend", "attend_part", "attend_join", "merge", "name_pages"}, true)
                      .Default(false);
   if (!isKnown)
-    return emitOpError("step must be score_top, score, pool, pool_top, select, attend, attend_part, attend_join or merge, got '")
+    return emitOpError("step must be score_top, score, pool, pool_top, select, attend, attend_part, attend_join, merge or name_pages, got '")
            << getStep() << "'";
   if (blockSize < 2 || blockSize > 256)
     return emitOpError("block_size must be 2 to 256, got ") << blockSize;

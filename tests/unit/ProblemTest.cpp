@@ -158,7 +158,7 @@ TEST_CASE("steps of retrieval have limits of their own") {
   step.blockSize = 257;
   CHECK_THAT(validate(step).error().message, Contains("block size"));
   for (Operation operation : {Operation::ScoreTop, Operation::Score, Operation::Pool, Operation::PoolTop, Operation::Select, Operation::Attend,
-                              Operation::AttendPart, Operation::AttendJoin, Operation::Merge})
+                              Operation::AttendPart, Operation::AttendJoin, Operation::Merge, Operation::NamePages})
     CHECK(*parseOperation(name(operation)) == operation);
 }
 

@@ -16,7 +16,7 @@ namespace landmark {
 
 /// What a kernel computes. ForwardGates and ForwardListed are the steps of a forward with a gate threshold; those from ScoreTop to Merge are the steps of retrieval
 /// (docs/spec.md, sections 2 and 5; the templates of the same names say what each does).
-enum class Operation { Forward, Backward, ScoreTop, Score, Pool, PoolTop, Select, Attend, AttendPart, AttendJoin, Merge, ForwardGates, ForwardListed };
+enum class Operation { Forward, Backward, ScoreTop, Score, Pool, PoolTop, Select, Attend, AttendPart, AttendJoin, Merge, NamePages, ForwardGates, ForwardListed };
 
 /// Element type of q, k, v and o. Logits, statistics and accumulators are float32 for all of them (C7).
 enum class DType { BF16, F16, F32 };

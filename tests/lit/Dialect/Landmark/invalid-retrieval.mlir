@@ -1,6 +1,6 @@
 // RUN: landmark-opt %s --split-input-file --verify-diagnostics
 
-// expected-error @below {{step must be score_top, score, pool, pool_top, select, attend, attend_part, attend_join or merge, got 'guess'}}
+// expected-error @below {{step must be score_top, score, pool, pool_top, select, attend, attend_part, attend_join, merge or name_pages, got 'guess'}}
 landmark.retrieve @k step "guess" block_size 64 head_dim 128 top_k 4 type bf16 config <query_tile = 16, key_tile = 64, warps = 1, stages = 2>
 
 // -----
