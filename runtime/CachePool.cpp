@@ -64,6 +64,26 @@ void LandmarkCache::State::forget(int32_t page) {
 
 Expected<void> LandmarkCache::State::forkFills(void *stream) { return fills.fork(stream); }
 
+void LandmarkCache::State::giveUp(int64_t slot, std::vector<int64_t> &changed) {
+  for (int64_t place : places[size_t(slot)])
+    if (numbers[size_t(place)] == firstHot + slot) {
+      numbers[size_t(place)] = numberAt(place);
+      changed.push_back(place);
+    }
+  named -= places[size_t(slot)].size();
+  places[size_t(slot)].clear();
+}
+
+void LandmarkCache::State::giveName(int64_t slot, int64_t place, std::vector<int64_t> &changed) {
+  numbers[size_t(place)] = firstHot + slot;
+  changed.push_back(place);
+  auto &names = places[size_t(slot)];
+  if (std::find(names.begin(), names.end(), place) != names.end())
+    return;
+  names.push_back(place);
+  ++named;
+}
+
 Expected<int64_t> LandmarkCache::State::promote(const std::vector<BlockOfHead> &blocks) {
   auto pageOf = [&](const BlockOfHead &block) {
     return slots[size_t(block.slot)].blocks[size_t(block.block)] * options.kvHeads + block.head;
@@ -81,33 +101,16 @@ Expected<int64_t> LandmarkCache::State::promote(const std::vector<BlockOfHead> &
   std::vector<Copies::Piece> pieces;
   std::vector<int64_t> changed;
   for (const BlockOfHead &block : blocks) {
-    int64_t place = (block.slot * maxBlocks() + block.block) * options.kvHeads + block.head, page = pageOf(block),
-            slot = hot.use(page);
-    if (slot < 0) {
-      slot = hot.take(page);
-      if (slot >= 0) {
-        for (int64_t old : places[size_t(slot)])
-          if (numbers[size_t(old)] == firstHot + slot) {
-            numbers[size_t(old)] = numberAt(old);
-            changed.push_back(old);
-          }
-        named -= places[size_t(slot)].size();
-        places[size_t(slot)].clear();
-        pieces.push_back({hotData + slot * tokens.headBytes, tokens.buffer.data() + page * tokens.headBytes,
-                          tokens.headBytes});
-      }
+    int64_t page = pageOf(block), slot = hot.use(page);
+    if (slot < 0 && (slot = hot.take(page)) >= 0) {
+      giveUp(slot, changed);
+      pieces.push_back({hotData + slot * tokens.headBytes, tokens.buffer.data() + page * tokens.headBytes, tokens.headBytes});
     }
+    int64_t place = (block.slot * maxBlocks() + block.block) * options.kvHeads + block.head;
     bool isNamed = slot >= 0 && numbers[size_t(place)] == firstHot + slot;
     ++(isNamed ? hotHits : hotMisses);
-    if (isNamed || slot < 0)
-      continue;
-    numbers[size_t(place)] = firstHot + slot;
-    changed.push_back(place);
-    auto &names = places[size_t(slot)];
-    if (std::find(names.begin(), names.end(), place) == names.end()) {
-      names.push_back(place);
-      ++named;
-    }
+    if (slot >= 0 && !isNamed)
+      giveName(slot, place, changed);
   }
   std::sort(changed.begin(), changed.end());
   changed.erase(std::unique(changed.begin(), changed.end()), changed.end());

@@ -95,6 +95,9 @@ struct LandmarkCache::State {
   /// Orders the copies that make these blocks hot, which are distinct and complete, on `fills`: how many changes of the
   /// table are to follow them there before `fills` is joined. Does nothing while those of an earlier call are under way.
   Expected<int64_t> promote(const std::vector<BlockOfHead> &blocks);
+  // Of the table: a slot's names become those of the pages again, or a place names a slot.
+  void giveUp(int64_t slot, std::vector<int64_t> &changed);
+  void giveName(int64_t slot, int64_t place, std::vector<int64_t> &changed);
   int64_t numberAt(int64_t place) const; ///< of a place in the table, as it is without the pool
   void forget(int32_t page);             ///< what is hot of it is no more
 

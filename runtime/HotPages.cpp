@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "HotPages.h"
 
+#include <algorithm>
+
 namespace landmark {
 
 HotPages::HotPages(int64_t capacity) : slots(std::size_t(capacity)) {
@@ -13,12 +15,17 @@ void HotPages::useNow(Slot &slot) {
   order.splice(order.end(), order, slot.place);
 }
 
+int64_t &HotPages::slotOf(int64_t page) {
+  if (std::size_t(page) >= pages.size())
+    pages.resize(std::max(std::size_t(page) + 1, 2 * pages.size()), -1);
+  return pages[std::size_t(page)];
+}
+
 int64_t HotPages::use(int64_t page) {
-  auto found = held.find(page);
-  if (found == held.end())
-    return -1;
-  useNow(slots[std::size_t(found->second)]);
-  return found->second;
+  int64_t slot = slotOf(page);
+  if (slot >= 0)
+    useNow(slots[std::size_t(slot)]);
+  return slot;
 }
 
 int64_t HotPages::take(int64_t page) {
@@ -27,22 +34,25 @@ int64_t HotPages::take(int64_t page) {
   if (slot.lastUse == round)
     return -1;
   if (slot.page >= 0)
-    held.erase(slot.page);
+    slotOf(slot.page) = -1;
+  else
+    ++held;
   slot.page = page;
-  held[page] = first;
+  slotOf(page) = first;
   useNow(slot);
   return first;
 }
 
 void HotPages::drop(int64_t page) {
-  auto found = held.find(page);
-  if (found == held.end())
+  int64_t &at = slotOf(page);
+  if (at < 0)
     return;
-  Slot &slot = slots[std::size_t(found->second)];
+  Slot &slot = slots[std::size_t(at)];
   slot.page = -1;
   slot.lastUse = 0;
   order.splice(order.begin(), order, slot.place);
-  held.erase(found);
+  at = -1;
+  --held;
 }
 
 } // namespace landmark

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <list>
-#include <unordered_map>
 #include <vector>
 
 namespace landmark {
@@ -16,10 +15,10 @@ public:
   explicit HotPages(int64_t capacity = 0);
 
   int64_t capacity() const { return int64_t(slots.size()); }
-  int64_t used() const { return int64_t(held.size()); }
+  int64_t used() const { return held; }
 
   void nextRound() { ++round; }
-  /// Uses the page: its slot, or -1 if the pool does not hold it.
+  /// Uses the page, a number from 0 on: its slot, or -1 if the pool does not hold it.
   int64_t use(int64_t page);
   /// Uses a page that the pool does not hold: the slot that was not used for the longest time is its own now, or -1 if
   /// all were used in this round.
@@ -34,10 +33,12 @@ private:
     std::list<int64_t>::iterator place; ///< in `order`
   };
   void useNow(Slot &slot);
+  int64_t &slotOf(int64_t page); ///< -1: none
 
   std::vector<Slot> slots;
-  std::unordered_map<int64_t, int64_t> held; ///< slot of every page
-  std::list<int64_t> order;                  ///< slots, the one to be taken next first
+  std::vector<int64_t> pages; ///< slots of pages, as far as they were asked for; a step of decoding asks for hundreds
+  int64_t held = 0;
+  std::list<int64_t> order; ///< slots, the one to be taken next first
   uint64_t round = 1;
 };
 
