@@ -85,7 +85,7 @@ TEST_CASE("a gate threshold leaves out what the oracle leaves out", "[sweep]") {
       REQUIRE_DONE(kernel);
       Config config = kernel->kernel().config;
       if (auto prepared = kernel->prepare(arguments); !prepared && prepared.error().code == ErrorCode::Unsupported)
-        config = defaultConfig(problemOf(arguments), runtime.device().target(), Loads::Async);
+        config = defaultConfig(problemOf(arguments), runtime.device().target(), LengthClass::Any, Loads::Async);
       there.download(random);
       landmark::test::GatedReference reference = landmark::test::gatedReference(random, threshold, config);
       Tolerance tolerance = toleranceFor(random.problem.dtype, Target::Kind::NVPTX);
