@@ -54,6 +54,7 @@ Json toJson(const Result &result) {
     rejected.push_back({{"config", describe(rejection.config)}, {"reason", rejection.reason}});
   return {{"problem", toJson(result.problem)},
           {"workload", toJson(result.workload)},
+          {"lengths", describe(lengthClass(result.workload.keyLength))},
           {"config", describe(result.best)},
           {"default", describe(result.initial)},
           {"date", result.date},
