@@ -167,6 +167,21 @@ TEST_CASE("lengths have two classes, and what is not known is scheduled as long"
         }
 }
 
+TEST_CASE("short sequences take smaller shares and more programs a block on sm_90a", "[config]") {
+  Target hopper = target("sm_90a");
+  auto forwardOf = [&](int64_t blockSize, int64_t headDim, LengthClass length) { return defaultConfig({Operation::Forward, blockSize, headDim, DType::BF16}, hopper, length); };
+  for (auto [blockSize, headDim] : {std::pair{64, 64}, {51, 64}, {128, 64}, {64, 32}, {256, 64}, {64, 128}, {256, 128}}) {
+    INFO("L=" << blockSize << " D=" << headDim);
+    Config brief = forwardOf(blockSize, headDim, LengthClass::Short), lengthy = forwardOf(blockSize, headDim, LengthClass::Long);
+    CHECK(brief.programs == 4);
+    CHECK(brief.queryTile == 128);
+    CHECK(lengthy.programs < 4);
+    CHECK(lengthy == forwardOf(blockSize, headDim, LengthClass::Any));
+  }
+  CHECK(forwardOf(64, 256, LengthClass::Short) == forwardOf(64, 256, LengthClass::Long));
+  CHECK(defaultConfig({Operation::ForwardListed, 64, 64, DType::BF16}, hopper, LengthClass::Short).programs == 1); // not measured
+}
+
 TEST_CASE("wgmma is refused where it does not fit, by name", "[config]") {
   Problem problem;
   Config wgmma{128, 128, 8, 2, MatrixUnit::Wgmma};
