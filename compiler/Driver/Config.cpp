@@ -25,7 +25,7 @@ constexpr int64_t maxKeyTile = 128;
 constexpr int64_t maxPrograms = 16;
 
 /// Keys of the longest sequences that are short to a schedule.
-constexpr int64_t shortSequence = 2048;
+constexpr int64_t shortSequence = 4096;
 
 /// Columns of the output up to which a thread has registers for a second accumulator.
 constexpr int64_t maxBlockOutput = 128;
@@ -110,27 +110,10 @@ int64_t keysNear(const Problem &problem, int64_t keys) {
   return padded <= maxKeyTile ? padded * std::max<int64_t>(1, keys / padded) : keys;
 }
 
-/// What a forward by tensor maps tries before all else. In short sequences shares of few rows, and four programs a block, one's start under the end of the one before.
-std::vector<Config> forwardCandidates(const Problem &problem, LengthClass length) {
-  bool isShort = length == LengthClass::Short, narrow = problem.headDim <= 64;
-  int64_t padded = paddedBlock(problem), programs = isShort ? 4 : 2;
-  if (problem.operation != Operation::Forward || (padded > maxKeyTile && problem.blockSize % 16 != 0))
-    return {}; // beside the mask of the last part registers are spilled
-  if (padded > maxKeyTile && narrow)
-    return {{128, 128, 8, 3, MatrixUnit::Wgmma, Loads::Tma, programs, /*overlap=*/true, /*pingPong=*/false}};
-  if (!isShort || (!narrow && problem.headDim <= 96) || problem.headDim > 128)
-    return {};
-  if (padded > maxKeyTile)
-    return {{128, 96, 8, 2, MatrixUnit::Wgmma, Loads::Tma, programs, false, false}};
-  return {{128, keysNear(problem, 128), 8, 2, MatrixUnit::Wgmma, Loads::Tma, programs, true, !narrow || padded < 128}};
-}
-
-/// The first that fits of what measured best on an H200 for the head dimension and the lengths (docs/performance.md); none where wgmma does not fit.
-std::optional<Config> defaultWgmma(const Problem &problem, const Target &target, LengthClass length, Loads most) {
+/// The first that fits of what measured best on an H200 for the head dimension (docs/performance.md); none where wgmma does not fit.
+std::optional<Config> defaultWgmma(const Problem &problem, const Target &target, Loads most) {
   int64_t near64 = keysNear(problem, 64), near128 = keysNear(problem, 128);
   std::vector<Config> candidates;
-  if (most == Loads::Tma)
-    candidates = forwardCandidates(problem, length);
   if (most == Loads::Tma && paddedBlock(problem) > maxKeyTile)
     // Parts of 96 keys: beside two accumulators of the output there are no registers for the next part's logits, and smaller parts with them were slower. Others serve where
     // those leave a landmark alone.
@@ -318,7 +301,7 @@ Config defaultConfig(const Problem &problem, const Target &target, LengthClass l
   if (target.isHost())
     return {64, wholeBlocks(64), 1, 1};
   if (target.chip == "sm_90a")
-    if (std::optional<Config> config = defaultWgmma(problem, target, length, most))
+    if (std::optional<Config> config = defaultWgmma(problem, target, most))
       return *config;
   // 32 rows a warp read shared memory half as often as 16, where the accumulators leave registers for it; with 16, longer key tiles make up for that.
   Config config{128, wholeBlocks(64), 4, 2};

@@ -160,7 +160,8 @@ typedef struct landmark_compile_options {
   const char *template_file; /* compiled in place of the built-in one; NULL: none */
   const char *template_dir;  /* its files replace built-in ones of the same name; NULL: none */
   const char *dump_dir;      /* receives the text of every stage; NULL: none */
-  int64_t key_length;        /* keys of the sequences that a schedule is chosen for; a kernel runs all lengths; 0: the call's, else not known */
+  int64_t key_length;        /* keys of the sequences that a schedule is chosen for, where `config` names none; a kernel
+                              * runs all lengths. 0: as many as the call has, else not known */
 } landmark_compile_options;
 
 LANDMARK_C_EXPORT void landmark_problem_init(landmark_problem *problem, size_t size);

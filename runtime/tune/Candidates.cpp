@@ -108,8 +108,8 @@ Workload defaultWorkload(Operation operation, const Device &device, LengthClass 
   if (isRetrieval(operation))
     return device.isHost() ? Workload{1, 8, 2, 1, 16384} : Workload{1, 32, 8, 1, 65536};
   if (device.isHost())
-    return length == LengthClass::Long ? Workload{1, 1, 1, 4096, 4096} : Workload{1, 4, 4, 1024, 1024};
-  return length == LengthClass::Short ? Workload{4, 16, 16, 2048, 2048} : Workload{};
+    return length == LengthClass::Long ? Workload{1, 1, 1, 8192, 8192} : Workload{1, 4, 4, 1024, 1024};
+  return length == LengthClass::Long ? Workload{1, 16, 16, 16384, 16384} : Workload{};
 }
 
 Workload workloadOf(const TuneOptions &options, Operation operation, const Device &device) {

@@ -150,12 +150,12 @@ TEST_CASE("lengths have two classes, and what is not known is scheduled as long"
   CHECK(lengthClass(0) == LengthClass::Any);
   CHECK(lengthClass(-1) == LengthClass::Any);
   CHECK(lengthClass(1) == LengthClass::Short);
-  CHECK(lengthClass(2048) == LengthClass::Short);
-  CHECK(lengthClass(2049) == LengthClass::Long);
+  CHECK(lengthClass(4096) == LengthClass::Short);
+  CHECK(lengthClass(4097) == LengthClass::Long);
   CHECK(lengthClass(std::numeric_limits<int64_t>::max()) == LengthClass::Long);
   CHECK(describe(LengthClass::Any) == "any");
-  CHECK_THAT(describe(LengthClass::Short), Catch::StartsWith("short") && Catch::Contains("2048"));
-  CHECK_THAT(describe(LengthClass::Long), Catch::StartsWith("long") && Catch::Contains("2048"));
+  CHECK_THAT(describe(LengthClass::Short), Catch::StartsWith("short") && Catch::Contains("4096"));
+  CHECK_THAT(describe(LengthClass::Long), Catch::StartsWith("long") && Catch::Contains("4096"));
   for (const char *name : targetNames)
     for (Operation operation : {Operation::Forward, Operation::Backward})
       for (int64_t headDim = 16; headDim <= 256; headDim += 16)
@@ -167,19 +167,15 @@ TEST_CASE("lengths have two classes, and what is not known is scheduled as long"
         }
 }
 
-TEST_CASE("short sequences take smaller shares and more programs a block on sm_90a", "[config]") {
+TEST_CASE("short sequences have schedules of their own where they measured better", "[config]") {
   Target hopper = target("sm_90a");
-  auto forwardOf = [&](int64_t blockSize, int64_t headDim, LengthClass length) { return defaultConfig({Operation::Forward, blockSize, headDim, DType::BF16}, hopper, length); };
-  for (auto [blockSize, headDim] : {std::pair{64, 64}, {51, 64}, {128, 64}, {64, 32}, {256, 64}, {64, 128}, {256, 128}}) {
-    INFO("L=" << blockSize << " D=" << headDim);
-    Config brief = forwardOf(blockSize, headDim, LengthClass::Short), lengthy = forwardOf(blockSize, headDim, LengthClass::Long);
-    CHECK(brief.programs == 4);
-    CHECK(brief.queryTile == 128);
-    CHECK(lengthy.programs < 4);
-    CHECK(lengthy == forwardOf(blockSize, headDim, LengthClass::Any));
-  }
-  CHECK(forwardOf(64, 256, LengthClass::Short) == forwardOf(64, 256, LengthClass::Long));
-  CHECK(defaultConfig({Operation::ForwardListed, 64, 64, DType::BF16}, hopper, LengthClass::Short).programs == 1); // not measured
+  auto differ = [&](const Problem &problem) { return defaultConfig(problem, hopper, LengthClass::Short) != defaultConfig(problem, hopper, LengthClass::Long); };
+  for (int64_t blockSize : {64, 128, 256})
+    CHECK(differ({Operation::Forward, blockSize, 64, DType::BF16}));
+  for (int64_t blockSize : {32, 51, 64, 128, 256})
+    CHECK_FALSE(differ({Operation::Forward, blockSize, 128, DType::BF16}));
+  CHECK_FALSE(differ({Operation::Backward, 64, 64, DType::BF16}));
+  CHECK_FALSE(differ({Operation::ForwardListed, 64, 64, DType::BF16}));
 }
 
 TEST_CASE("wgmma is refused where it does not fit, by name", "[config]") {

@@ -201,11 +201,11 @@ TEST_CASE("a result counts for its class of lengths alone, or where the length i
   auto rowsFor = [&](LengthClass length) { return scheduleFor(problem, length, host, knobs).queryTile; };
   int64_t shipped = defaultConfig(problem, Target{}).queryTile;
   REQUIRE(shipped > 16);
-  keep(8, 2048);
+  keep(8, 4096);
   CHECK(rowsFor(LengthClass::Short) == 8);
   CHECK(rowsFor(LengthClass::Long) == shipped);
   CHECK(rowsFor(LengthClass::Any) == 8);
-  keep(16, 4096);
+  keep(16, 4097);
   CHECK(rowsFor(LengthClass::Short) == 8);
   CHECK(rowsFor(LengthClass::Long) == 16);
   CHECK(rowsFor(LengthClass::Any) == 16);
@@ -252,7 +252,7 @@ TEST_CASE("a call takes what was tuned for its length, and lengths of one schedu
   elsewhere.cacheDir = folder.path / "calls";
   REQUIRE(save(*elsewhere.cacheDir, host, result));
   Runtime calls(host, elsewhere);
-  for (auto [keys, kernels] : {std::pair{100, 1}, {2048, 1}, {2049, 2}, {9, 2}}) {
+  for (auto [keys, kernels] : {std::pair{100, 1}, {4096, 1}, {4097, 2}, {9, 2}}) {
     INFO(keys << " keys");
     std::vector<float> q(rows * D, 1), k(std::size_t(keys * D), 1), o(rows * D), lse(rows);
     TensorView keysView = denseView(k.data(), DType::F32, {1, 1, keys, D});
