@@ -124,8 +124,9 @@ Expected<Problem> problemOf(const landmark_problem *from) {
   return problem;
 }
 
+/// `keyLength` is the call's, 0 where there is none.
 Expected<CompileOptions> compileOptionsOf(const landmark_compile_options *from, const Problem &problem,
-                                          const Target &target) {
+                                          const Target &target, int64_t keyLength) {
   auto whole = completed(from, landmark_compile_options_init, "landmark_compile_options");
   if (!whole)
     return whole.error();
@@ -134,11 +135,14 @@ Expected<CompileOptions> compileOptionsOf(const landmark_compile_options *from, 
   options.templateFile = text(whole->template_file);
   options.templateDir = text(whole->template_dir);
   options.dumpDir = text(whole->dump_dir);
+  if (whole->key_length < 0)
+    return refuse("options.key_length: got {}; it must be at least 0", whole->key_length);
+  options.length = lengthClass(whole->key_length > 0 ? whole->key_length : keyLength);
   if (!whole->config)
     return options;
   if (auto legal = validate(problem); !legal)
     return legal.error();
-  auto config = parseConfig(whole->config, defaultConfig(problem, target));
+  auto config = parseConfig(whole->config, defaultConfig(problem, target, options.length));
   if (!config)
     return config.error();
   options.config = *config;
@@ -370,7 +374,7 @@ landmark_error *launchOn(landmark_runtime *runtime, const Arguments *arguments, 
   });
 }
 
-/// `load` takes the problem as C++ has it, and returns its kernel.
+/// `load` takes the problem as C++ has it and the options of one of its kernels, which it returns.
 template <typename Load>
 landmark_error *loadOn(landmark_runtime *runtime, const landmark_problem *problem, Load load) {
   return guarded([&]() -> Expected<void> {
@@ -379,8 +383,13 @@ landmark_error *loadOn(landmark_runtime *runtime, const landmark_problem *proble
     auto wanted = problemOf(problem);
     if (!wanted)
       return wanted.error();
-    auto kernel = load(*wanted);
-    return kernel ? Expected<void>() : kernel.error();
+    for (LengthClass length : {LengthClass::Short, LengthClass::Long}) {
+      CompileOptions options;
+      options.length = length;
+      if (auto kernel = load(*wanted, options); !kernel)
+        return kernel.error();
+    }
+    return {};
   });
 }
 
@@ -451,7 +460,7 @@ landmark_error *prepareOn(landmark_runtime *runtime, const Arguments *arguments,
     if (!converted)
       return converted.error();
     auto compileOptions =
-        compileOptionsOf(options, landmark::problemOf(*converted), runtime->runtime.device().target());
+        compileOptionsOf(options, landmark::problemOf(*converted), runtime->runtime.device().target(), converted->k.shape[2]);
     if (!compileOptions)
       return compileOptions.error();
     auto made = runtime->runtime.prepare(*converted, *compileOptions);
@@ -529,7 +538,7 @@ landmark_error *landmark_compile(const landmark_problem *problem, const char *ta
     auto last = parseStage(stage);
     if (!last)
       return last.error();
-    auto compileOptions = compileOptionsOf(options, *wanted, *chip);
+    auto compileOptions = compileOptionsOf(options, *wanted, *chip, 0);
     if (!compileOptions)
       return compileOptions.error();
     auto made = Compiler().emit(*wanted, *chip, *last, *compileOptions);
@@ -544,10 +553,10 @@ const char *landmark_text_data(const landmark_text *text) { return text ? text->
 size_t landmark_text_size(const landmark_text *text) { return text ? text->text.size() : 0; }
 
 landmark_error *landmark_forward_load(landmark_runtime *runtime, const landmark_problem *problem) {
-  return loadOn(runtime, problem, [&](const Problem &wanted) { return runtime->runtime.forward(wanted); });
+  return loadOn(runtime, problem, [&](const Problem &wanted, const CompileOptions &options) { return runtime->runtime.forward(wanted, options); });
 }
 landmark_error *landmark_backward_load(landmark_runtime *runtime, const landmark_problem *problem) {
-  return loadOn(runtime, problem, [&](const Problem &wanted) { return runtime->runtime.backward(wanted); });
+  return loadOn(runtime, problem, [&](const Problem &wanted, const CompileOptions &options) { return runtime->runtime.backward(wanted, options); });
 }
 
 namespace {

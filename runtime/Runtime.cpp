@@ -23,6 +23,7 @@ constexpr std::size_t keptKernels = 256;
 struct Request {
   Problem problem;
   std::optional<Config> config;
+  LengthClass length = LengthClass::Any; ///< where there is no config
   std::string templateFile, templateDir;
   std::optional<Stage> resumeStage;
   std::string resumeText;
@@ -38,8 +39,12 @@ struct Runtime::State {
         pool(std::make_shared<ThreadPool>(knobs.threads)) {}
 
   Expected<std::shared_ptr<const LoadedKernel>> build(const Problem &problem, const CompileOptions &options) {
-    Config config = options.config ? *options.config : chooseConfig(problem, options);
-    auto kernel = store.get({problem, config, device.target(), options, assemblerOf(device, options)});
+    if (!options.config) { // lengths of one schedule share its kernel
+      CompileOptions scheduled = options;
+      scheduled.config = chooseConfig(problem, options);
+      return get(problem, scheduled);
+    }
+    auto kernel = store.get({problem, *options.config, device.target(), options, assemblerOf(device, options)});
     return kernel ? LoadedKernel::load(std::move(*kernel), device, pool) : kernel.error();
   }
 
@@ -49,6 +54,7 @@ struct Runtime::State {
     CompileOptions complete = knobs.complete(options);
     Request request{problem,
                     complete.config,
+                    complete.config ? LengthClass::Any : complete.length,
                     complete.templateFile,
                     complete.templateDir,
                     complete.resumeStage,
@@ -66,26 +72,28 @@ struct Runtime::State {
     return kernel ? Expected<Handle>(KernelHandle::of<Handle>(std::move(*kernel))) : kernel.error();
   }
 
-  /// What a checked call asks of its kernel: where no config is given, one that can load views of such strides.
+  /// What a checked call asks of its kernel: where no config is given, one for its length that can load views of such strides.
   template <typename Arguments>
   Expected<CompileOptions> optionsFor(const Arguments &arguments, CompileOptions options) const {
     if (auto legal = validate(arguments, device); !legal)
       return legal.error();
+    if (options.length == LengthClass::Any)
+      options.length = lengthClass(arguments.k.shape[2]);
     if (!options.config && !device.isHost() && !checkTensorMaps(arguments)) // ordinary copies alone can follow them
-      options.config = defaultConfig(problemOf(arguments), device.target(), Loads::Async);
+      options.config = defaultConfig(problemOf(arguments), device.target(), options.length, Loads::Async);
     return options;
   }
 
   /// The schedule where none was asked for. Tuning that fails leaves the shipped default.
   Config chooseConfig(const Problem &problem, const CompileOptions &options) {
-    bool known = !knobs.cacheDir.empty() && tune::find(knobs.cacheDir, device, problem);
+    bool known = !knobs.cacheDir.empty() && tune::find(knobs.cacheDir, device, problem, {options.length});
     if (knobs.tune != TuneMode::On || known || knobs.strict)
-      return tune::scheduleFor(problem, device, knobs);
+      return tune::scheduleFor(problem, options.length, device, knobs);
     tune::Options how;
-    how.workload = tune::defaultWorkload(problem.operation, device);
+    how.workload = tune::defaultWorkload(problem.operation, device, options.length);
     how.compile = options;
     auto result = measure(problem, how);
-    return result ? result->config : defaultConfig(problem, device.target());
+    return result ? result->config : defaultConfig(problem, device.target(), options.length);
   }
 
   /// Tunes, and keeps what was found.

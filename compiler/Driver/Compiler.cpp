@@ -365,7 +365,7 @@ private:
 Expected<Config> chooseConfig(const Problem &problem, const Target &target, const CompileOptions &options) {
   if (auto valid = validate(problem); !valid)
     return valid.error();
-  Config config = options.config.value_or(defaultConfig(problem, target));
+  Config config = options.config.value_or(defaultConfig(problem, target, options.length));
   if (auto valid = validate(config, problem, target); !valid)
     return valid.error();
   return config;

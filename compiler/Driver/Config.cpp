@@ -24,6 +24,9 @@ constexpr int64_t maxKeyTile = 128;
 /// More would leave multiprocessors without work in all but the largest problems.
 constexpr int64_t maxPrograms = 16;
 
+/// Keys of the longest sequences that are short to a schedule.
+constexpr int64_t shortSequence = 4096;
+
 /// Columns of the output up to which a thread has registers for a second accumulator.
 constexpr int64_t maxBlockOutput = 128;
 
@@ -269,9 +272,23 @@ int64_t threads(const Config &config, const Target &target) {
   return target.isHost() ? 0 : 32 * config.warps + (config.loads == Loads::Tma ? 128 : 0);
 }
 
-Config defaultConfig(const Problem &problem, const Target &target, Loads most) {
+LengthClass lengthClass(int64_t keys) { return keys <= 0 ? LengthClass::Any : keys <= shortSequence ? LengthClass::Short : LengthClass::Long; }
+
+std::string describe(LengthClass length) {
+  switch (length) {
+  case LengthClass::Short:
+    return fmt::format("short (up to {} keys)", shortSequence);
+  case LengthClass::Long:
+    return fmt::format("long (more than {} keys)", shortSequence);
+  case LengthClass::Any:
+    break;
+  }
+  return "any";
+}
+
+Config defaultConfig(const Problem &problem, const Target &target, LengthClass length, Loads most) {
   if (most == Loads::Tma)
-    if (std::optional<Config> measured = shippedConfig(problem, target))
+    if (std::optional<Config> measured = shippedConfig(problem, target, length))
       return *measured;
   if (problem.operation == Operation::Backward)
     return defaultBackward(problem, target, most);

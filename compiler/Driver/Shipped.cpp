@@ -23,18 +23,20 @@ std::vector<ShippedConfig> shippedConfigs(std::string_view chip) {
     for (llvm::StringRef line : llvm::split(llvm::StringRef(file.text), '\n')) {
       if (line.trim().empty() || line.starts_with("#"))
         continue;
-      auto [problem, rest] = line.split('|');
-      auto [config, measured] = rest.split('|');
-      configs.push_back({problem.trim(), config.trim(), measured.trim()});
+      llvm::SmallVector<llvm::StringRef> fields;
+      line.split(fields, '|');
+      if (fields.size() == 4)
+        configs.push_back({fields[0].trim(), fields[1].trim(), fields[2].trim(), fields[3].trim()});
     }
   }
   return configs;
 }
 
-std::optional<Config> shippedConfig(const Problem &problem, const Target &target) {
+std::optional<Config> shippedConfig(const Problem &problem, const Target &target, LengthClass length) {
   std::string wanted = describe(problem);
+  std::string_view lengths = length == LengthClass::Short ? "short" : "long";
   for (const ShippedConfig &shipped : shippedConfigs(target.chip)) {
-    if (shipped.problem != wanted)
+    if (shipped.problem != wanted || (shipped.lengths != lengths && shipped.lengths != "any"))
       continue;
     auto config = parseConfig(shipped.config, {});
     if (config && validate(*config, problem, target))

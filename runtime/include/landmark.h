@@ -160,6 +160,8 @@ typedef struct landmark_compile_options {
   const char *template_file; /* compiled in place of the built-in one; NULL: none */
   const char *template_dir;  /* its files replace built-in ones of the same name; NULL: none */
   const char *dump_dir;      /* receives the text of every stage; NULL: none */
+  int64_t key_length;        /* keys of the sequences that a schedule is chosen for, where `config` names none; a kernel
+                              * runs all lengths. 0: as many as the call has, else not known */
 } landmark_compile_options;
 
 LANDMARK_C_EXPORT void landmark_problem_init(landmark_problem *problem, size_t size);
@@ -438,8 +440,8 @@ LANDMARK_C_EXPORT void landmark_text_free(landmark_text *text);
 LANDMARK_C_EXPORT const char *landmark_text_data(const landmark_text *text); /* null-terminated */
 LANDMARK_C_EXPORT size_t landmark_text_size(const landmark_text *text);      /* without the terminator */
 
-/* Compiles a problem's kernel for a runtime's device, or takes it from where it is kept, so that a later call of the
- * problem does not wait for it. */
+/* Compiles a problem's kernels for a runtime's device, one for each schedule that is chosen by length, or takes them from
+ * where they are kept, so that a later call of the problem does not wait for one. */
 LANDMARK_C_EXPORT landmark_error *landmark_forward_load(landmark_runtime *runtime, const landmark_problem *problem);
 LANDMARK_C_EXPORT landmark_error *landmark_backward_load(landmark_runtime *runtime, const landmark_problem *problem);
 

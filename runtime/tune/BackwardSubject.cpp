@@ -55,9 +55,10 @@ public:
   BackwardSubject(const Device &device, const Problem &problem, std::shared_ptr<ThreadPool> pool)
       : device(device), problem(problem), pool(std::move(pool)) {}
 
-  Config initial() const override { return defaultConfig(problem, device.target()); }
+  Config initial() const override { return defaultConfig(problem, device.target(), length); }
 
   Expected<void> make(const Workload &workload) {
+    length = lengthClass(workload.keyLength);
     if (auto made = large.make(device, problem, workload, 1); !made)
       return made;
     if (auto made = small.make(device, problem, smallSizes(problem), 8); !made)
@@ -120,6 +121,7 @@ private:
 
   const Device device;
   const Problem problem;
+  LengthClass length = LengthClass::Any; ///< of the workload
   const std::shared_ptr<ThreadPool> pool;
   BackwardTensors large, small;
   ReferenceBackward reference;

@@ -104,10 +104,12 @@ double decodeCost(const Config &config, const Problem &problem, const Target &ta
 
 } // namespace
 
-Workload defaultWorkload(Operation operation, const Device &device) {
+Workload defaultWorkload(Operation operation, const Device &device, LengthClass length) {
   if (isRetrieval(operation))
     return device.isHost() ? Workload{1, 8, 2, 1, 16384} : Workload{1, 32, 8, 1, 65536};
-  return device.isHost() ? Workload{1, 4, 4, 1024, 1024} : Workload{};
+  if (device.isHost())
+    return length == LengthClass::Long ? Workload{1, 1, 1, 8192, 8192} : Workload{1, 4, 4, 1024, 1024};
+  return length == LengthClass::Long ? Workload{1, 16, 16, 16384, 16384} : Workload{};
 }
 
 Workload workloadOf(const TuneOptions &options, Operation operation, const Device &device) {

@@ -24,8 +24,8 @@ struct Workload {
 };
 
 /// What an operation is measured with on a device by default: enough work to fill it, no more than a moment of it. Steps
-/// of retrieval decode: one query of each sequence.
-Workload defaultWorkload(Operation operation, const Device &device);
+/// of retrieval decode: one query of each sequence. The length is one of the class.
+Workload defaultWorkload(Operation operation, const Device &device, LengthClass length = LengthClass::Any);
 Workload workloadOf(const TuneOptions &options, Operation operation, const Device &device);
 
 /// Every legal config of a grid over all fields: powers of two and what lies between them where the hardware has use

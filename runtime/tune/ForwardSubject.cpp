@@ -40,9 +40,10 @@ public:
   ForwardSubject(const Device &device, const Problem &problem, std::shared_ptr<ThreadPool> pool)
       : device(device), problem(problem), pool(std::move(pool)) {}
 
-  Config initial() const override { return defaultConfig(problem, device.target()); }
+  Config initial() const override { return defaultConfig(problem, device.target(), length); }
 
   Expected<void> make(const Workload &workload) {
+    length = lengthClass(workload.keyLength);
     if (auto made = large.make(device, problem, workload, 1); !made)
       return made;
     if (auto made = small.make(device, problem, smallSizes(problem), 4); !made)
@@ -99,6 +100,7 @@ private:
 
   const Device device;
   const Problem problem;
+  LengthClass length = LengthClass::Any; ///< of the workload
   const std::shared_ptr<ThreadPool> pool;
   ForwardTensors large, small;
   ReferenceForward reference;

@@ -54,6 +54,7 @@ Json toJson(const Result &result) {
     rejected.push_back({{"config", describe(rejection.config)}, {"reason", rejection.reason}});
   return {{"problem", toJson(result.problem)},
           {"workload", toJson(result.workload)},
+          {"lengths", describe(lengthClass(result.workload.keyLength))},
           {"config", describe(result.best)},
           {"default", describe(result.initial)},
           {"date", result.date},
@@ -82,13 +83,19 @@ bool isOf(const Json &result, const char *member, const Json &value) {
   return result.is_object() && result.contains(member) && result[member] == value;
 }
 
-/// Whether a workload has as many rows of each kind as `rows`, whatever the batch and the length of the keys.
-bool hasRows(const Json &result, const std::optional<Workload> &rows) {
-  if (!rows)
+/// Whether a result's workload is one of those: of the class of lengths, and with as many rows of each kind.
+bool isAmong(const Json &result, const Matching &workloads) {
+  const Json workload = result.value("workload", Json());
+  if (workloads.length != LengthClass::Any) {
+    bool known = workload.is_object() && workload.contains("key_length") && workload["key_length"].is_number_integer();
+    if (!known || lengthClass(workload["key_length"].get<int64_t>()) != workloads.length)
+      return false;
+  }
+  if (!workloads.rows)
     return true;
-  Json wanted = toJson(*rows);
+  Json wanted = toJson(*workloads.rows);
   for (const char *member : {"heads", "kv_heads", "query_length"})
-    if (!result.contains("workload") || !isOf(result["workload"], member, wanted[member]))
+    if (!isOf(workload, member, wanted[member]))
       return false;
   return true;
 }
@@ -124,7 +131,7 @@ Expected<void> save(const std::filesystem::path &cacheDir, const Device &device,
 }
 
 std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &device, const Problem &problem,
-                           const std::optional<Workload> &rows) {
+                           const Matching &workloads) {
   auto root = cache::Directory::open(cacheDir, cache::Trust::Own);
   auto folder = root ? root->folder(folderName) : root;
   auto json = folder ? load(*folder, fileNameOf(device)) : folder.error();
@@ -135,7 +142,7 @@ std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &
   }
   Json wanted = toJson(problem);
   for (const Json &result : (*json)["results"]) {
-    if (!isOf(result, "problem", wanted) || !hasRows(result, rows) || !result.contains("config") || !result["config"].is_string())
+    if (!isOf(result, "problem", wanted) || !isAmong(result, workloads) || !result.contains("config") || !result["config"].is_string())
       continue;
     auto config = parseConfig(result["config"].get<std::string>(), defaultConfig(problem, device.target()));
     if (config && validate(*config, problem, device.target()))
@@ -150,17 +157,17 @@ bool anyResults(const Knobs &knobs) {
          std::filesystem::is_directory(knobs.cacheDir / folderName, none);
 }
 
-Config scheduleFor(const Problem &problem, const Device &device, const Knobs &knobs) {
+Config scheduleFor(const Problem &problem, LengthClass length, const Device &device, const Knobs &knobs) {
   if (anyResults(knobs))
-    if (auto tuned = find(knobs.cacheDir, device, problem))
+    if (auto tuned = find(knobs.cacheDir, device, problem, {length}))
       return *tuned;
-  return defaultConfig(problem, device.target());
+  return defaultConfig(problem, device.target(), length);
 }
 
 Config scheduleFor(const RetrievalPlan &plan, Operation step, const Device &device, const Knobs &knobs) {
   Workload rows{plan.maxBatch, plan.queryHeads, plan.kvHeads, plan.maxQueries, 0};
   if (anyResults(knobs))
-    if (auto tuned = find(knobs.cacheDir, device, plan.problem(step), rows); tuned && plan.takes(*tuned, step, device.target()))
+    if (auto tuned = find(knobs.cacheDir, device, plan.problem(step), {.rows = rows}); tuned && plan.takes(*tuned, step, device.target()))
       return *tuned;
   return plan.config(step, device.target());
 }

@@ -46,17 +46,22 @@ std::string fileNameOf(const Device &device);
 /// turns.
 Expected<void> save(const std::filesystem::path &cacheDir, const Device &device, const Result &result);
 
+/// Workloads whose results count.
+struct Matching {
+  LengthClass length = LengthClass::Any; ///< those of the class; all for `Any`
+  std::optional<Workload> rows = {};     ///< those with as many heads, key/value heads and queries
+};
+
 /// The config measured best for a problem on a device, over the workloads the latest one. Nothing where nothing was
 /// measured, where the file is not to be believed (another's, or damaged), or where the config is not legal any more.
-/// With `rows`, of the workloads with as many heads, key/value heads and queries as those have.
 std::optional<Config> find(const std::filesystem::path &cacheDir, const Device &device, const Problem &problem,
-                           const std::optional<Workload> &rows = {});
+                           const Matching &workloads = {});
 
 /// Whether there may be results to find.
 bool anyResults(const Knobs &knobs);
 
-/// The schedule for a problem on a device: as tuned if `knobs` say so, else the shipped default.
-Config scheduleFor(const Problem &problem, const Device &device, const Knobs &knobs);
+/// The schedule for a problem and a class of lengths on a device: as tuned if `knobs` say so, else the shipped default.
+Config scheduleFor(const Problem &problem, LengthClass length, const Device &device, const Knobs &knobs);
 
 /// The same for a step of retrieval, whose rows decide what is fast: as tuned for as many heads and queries, else the
 /// plan's.

@@ -313,8 +313,11 @@ static void run_on(const char *name, const char *cache) {
   second = make_call(device);
   landmark_compile_options_init(&schedule, sizeof schedule);
   schedule.config = "query_tile=32";
-  refused("config", landmark_forward_prepare(runtime, &first.arguments, &(landmark_compile_options){sizeof schedule, "rows=1", NULL, NULL, NULL}, &prepared),
+  refused("config", landmark_forward_prepare(runtime, &first.arguments, &(landmark_compile_options){sizeof schedule, "rows=1", NULL, NULL, NULL, 0}, &prepared),
           LANDMARK_INVALID_ARGUMENT, "rows=1");
+  refused("length", landmark_forward_prepare(runtime, &first.arguments, &(landmark_compile_options){sizeof schedule, NULL, NULL, NULL, NULL, -1}, &prepared),
+          LANDMARK_INVALID_ARGUMENT, "key_length: got -1");
+  schedule.key_length = 16384; /* another than the call's: the result stays what it is */
   done("prepare", landmark_forward_prepare(runtime, &first.arguments, landmark_device_is_host(device) ? &schedule : NULL, &prepared));
   done("fill", landmark_buffer_fill(first.o, 0xff));
   landmark_runtime_free(runtime); /* what was prepared stays */

@@ -46,19 +46,35 @@ DeviceBuffer onDevice(const Device &device, const HostTensor &tensor) {
   return std::move(*buffer);
 }
 
+/// By the schedule for a class of lengths, whatever the call's.
+Expected<void> forward(Runtime &runtime, const ForwardArguments &arguments, LengthClass length) {
+  CompileOptions options;
+  options.length = length;
+  auto prepared = runtime.prepare(arguments, options);
+  return prepared ? prepared->launch() : prepared.error();
+}
+
+/// The classes whose schedules for a problem differ.
+std::vector<LengthClass> classesOf(const Problem &problem, const Target &target) {
+  if (defaultConfig(problem, target, LengthClass::Short) == defaultConfig(problem, target, LengthClass::Long))
+    return {LengthClass::Any};
+  return {LengthClass::Short, LengthClass::Long};
+}
+
 } // namespace
 
 TEST_CASE("random problems agree with the oracle", "[sweep]") {
   Runtime runtime(gpu());
-  for (int seed = sweepFirst; seed < sweepFirst + sweepCount; ++seed) {
-    RandomForward random = randomForward(uint64_t(seed));
-    INFO(random.description);
-    OnDevice there(runtime.device(), random);
-    REQUIRE_DONE(runtime.forward(there.arguments()));
-    REQUIRE_DONE(runtime.device().synchronize());
-    there.download(random);
-    landmark::test::checkResult(random);
-  }
+  for (int seed = sweepFirst; seed < sweepFirst + sweepCount; ++seed)
+    for (LengthClass length : classesOf(randomForward(uint64_t(seed)).problem, runtime.device().target())) {
+      RandomForward random = randomForward(uint64_t(seed));
+      INFO(random.description << ", lengths " << describe(length));
+      OnDevice there(runtime.device(), random);
+      REQUIRE_DONE(forward(runtime, there.arguments(), length));
+      REQUIRE_DONE(runtime.device().synchronize());
+      there.download(random);
+      landmark::test::checkResult(random);
+    }
 }
 
 TEST_CASE("a gate threshold leaves out what the oracle leaves out", "[sweep]") {
@@ -81,11 +97,13 @@ TEST_CASE("a gate threshold leaves out what the oracle leaves out", "[sweep]") {
       auto tiles = runtime.gatedTiles(arguments);
       REQUIRE_DONE(tiles);
       // What is left out goes by tiles. Ordinary copies load strides that tensor maps cannot follow; then the other kernel refuses them, or a scratch for other tiles.
-      auto kernel = runtime.forward(problemOf(arguments));
+      CompileOptions options;
+      options.length = lengthClass(arguments.k.shape[2]);
+      auto kernel = runtime.forward(problemOf(arguments), options);
       REQUIRE_DONE(kernel);
       Config config = kernel->kernel().config;
       if (!kernel->prepare(arguments))
-        config = defaultConfig(problemOf(arguments), runtime.device().target(), Loads::Async);
+        config = defaultConfig(problemOf(arguments), runtime.device().target(), options.length, Loads::Async);
       there.download(random);
       landmark::test::GatedReference reference = landmark::test::gatedReference(random, threshold, config);
       Tolerance tolerance = toleranceFor(random.problem.dtype, Target::Kind::NVPTX);
@@ -149,11 +167,14 @@ TEST_CASE("logits far from a row's log-sum-exp are weighed right") {
         auto there = [&](int index) { return denseView(buffers[index].data(), dtype, {1, 1, rows, columns}); };
         ForwardArguments arguments{there(0), there(1), there(2), there(3), denseRows(static_cast<float *>(lse->data()), {1, 1, rows}), blockSize};
         arguments.scale = scale;
-        REQUIRE_DONE(runtime.forward(arguments));
-        REQUIRE_DONE(buffers[3].download(o.bytes.data(), o.bytes.size()));
         auto reference = referenceForward(viewOf(q), viewOf(k), viewOf(v), {blockSize, 0, 0, scale});
-        INFO("L=" << blockSize << " D=" << columns << " " << name(dtype) << " scale " << scale << (apart ? ", landmarks apart" : ""));
-        CHECK(relativeError(viewOf(o), reference) <= 4e-3);
+        for (LengthClass length : classesOf(problemOf(arguments), device.target())) {
+          REQUIRE_DONE(forward(runtime, arguments, length));
+          REQUIRE_DONE(buffers[3].download(o.bytes.data(), o.bytes.size()));
+          INFO("L=" << blockSize << " D=" << columns << " " << name(dtype) << " scale " << scale << (apart ? ", landmarks apart" : "") << ", lengths " << describe(length));
+          CHECK(relativeError(viewOf(o), reference) <= 4e-3);
+          REQUIRE(buffers[3].fill(0xff));
+        }
       }
 }
 

@@ -116,7 +116,7 @@ TEST_CASE("machine code is kept and loaded again") {
   Device device = gpu();
   RandomForward random = randomForward(11);
   CompileOptions options; // a kernel that every assembler makes code of to keep
-  options.config = defaultConfig(random.problem, device.target(), Loads::Async);
+  options.config = defaultConfig(random.problem, device.target(), LengthClass::Any, Loads::Async);
   for (int round = 0; round < 2; ++round) {
     Runtime runtime(device, cachedIn(folder));
     RandomForward drawn = randomForward(11);
@@ -167,7 +167,7 @@ TEST_CASE("machine code that the driver refuses is assembled from the PTX") {
   RandomForward random = randomForward(12);
   OnDevice there(device, random);
   CompileOptions anyStrides;
-  anyStrides.config = defaultConfig(random.problem, device.target(), Loads::Async);
+  anyStrides.config = defaultConfig(random.problem, device.target(), LengthClass::Any, Loads::Async);
   auto compiled = Compiler().compile(random.problem, device.target(), anyStrides);
   REQUIRE(compiled);
   compiled->cubin = "no machine code at all";

@@ -137,10 +137,45 @@ TEST_CASE("schedules that are shipped as data are legal, whole, and the default 
       REQUIRE(config);
       CHECK(describe(*config) == shipped.config);
       CHECK(validate(*config, *problem, target(name)));
-      CHECK(defaultConfig(*problem, target(name)) == *config);
+      bool any = shipped.lengths == "any";
+      CHECK((any || shipped.lengths == "short" || shipped.lengths == "long"));
+      CHECK((defaultConfig(*problem, target(name), LengthClass::Short) == *config) == (any || shipped.lengths == "short"));
+      CHECK((defaultConfig(*problem, target(name), LengthClass::Long) == *config) == (any || shipped.lengths == "long"));
       CHECK_THAT(std::string(shipped.measured), Catch::Contains(" ms ") && Catch::Contains("NVIDIA") && Catch::Contains("20"));
-      CHECK(defaultConfig(*problem, target(name), Loads::Async).loads == Loads::Async);
+      CHECK(defaultConfig(*problem, target(name), LengthClass::Any, Loads::Async).loads == Loads::Async);
     }
+}
+
+TEST_CASE("lengths have two classes, and what is not known is scheduled as long", "[config]") {
+  CHECK(lengthClass(0) == LengthClass::Any);
+  CHECK(lengthClass(-1) == LengthClass::Any);
+  CHECK(lengthClass(1) == LengthClass::Short);
+  CHECK(lengthClass(4096) == LengthClass::Short);
+  CHECK(lengthClass(4097) == LengthClass::Long);
+  CHECK(lengthClass(std::numeric_limits<int64_t>::max()) == LengthClass::Long);
+  CHECK(describe(LengthClass::Any) == "any");
+  CHECK_THAT(describe(LengthClass::Short), Catch::StartsWith("short") && Catch::Contains("4096"));
+  CHECK_THAT(describe(LengthClass::Long), Catch::StartsWith("long") && Catch::Contains("4096"));
+  for (const char *name : targetNames)
+    for (Operation operation : {Operation::Forward, Operation::Backward})
+      for (int64_t headDim = 16; headDim <= 256; headDim += 16)
+        for (int64_t blockSize : {2, 51, 64, 128}) {
+          Problem problem{operation, blockSize, headDim, DType::BF16};
+          INFO(name << ": " << describe(problem));
+          CHECK(defaultConfig(problem, target(name)) == defaultConfig(problem, target(name), LengthClass::Long));
+          CHECK(validate(defaultConfig(problem, target(name), LengthClass::Short), problem, target(name)));
+        }
+}
+
+TEST_CASE("short sequences have schedules of their own where they measured better", "[config]") {
+  Target hopper = target("sm_90a");
+  auto differ = [&](const Problem &problem) { return defaultConfig(problem, hopper, LengthClass::Short) != defaultConfig(problem, hopper, LengthClass::Long); };
+  for (int64_t blockSize : {64, 128, 256})
+    CHECK(differ({Operation::Forward, blockSize, 64, DType::BF16}));
+  for (int64_t blockSize : {32, 51, 64, 128, 256})
+    CHECK_FALSE(differ({Operation::Forward, blockSize, 128, DType::BF16}));
+  CHECK_FALSE(differ({Operation::Backward, 64, 64, DType::BF16}));
+  CHECK_FALSE(differ({Operation::ForwardListed, 64, 64, DType::BF16}));
 }
 
 TEST_CASE("wgmma is refused where it does not fit, by name", "[config]") {
@@ -305,7 +340,7 @@ TEST_CASE("a backward by wgmma lets groups of warps share the blocks of a tile",
   Target hopper = target("sm_90a");
   Config config{128, 128, 8, 2, MatrixUnit::Wgmma, Loads::Tma};
   CHECK(defaultConfig(problem, hopper).unit == MatrixUnit::Wgmma);
-  CHECK(defaultConfig(problem, hopper, Loads::Async).unit == MatrixUnit::Mma);
+  CHECK(defaultConfig(problem, hopper, LengthClass::Any, Loads::Async).unit == MatrixUnit::Mma);
   REQUIRE(validate(config, problem, hopper));
   CHECK(keyQueryTile(problem, config) == 64);
   CHECK(keyPasses(problem, config, hopper) == 1);

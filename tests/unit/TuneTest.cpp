@@ -6,6 +6,8 @@
 #include "tune/DecodeSubject.h"
 #include "tune/Tuner.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 using namespace landmark;
@@ -108,9 +110,9 @@ TEST_CASE("tuning measures some configs, names the reason for the others, and is
   result->best = Config{8, 32, 1, 1};
   REQUIRE(save(folder.path, host, *result));
   CHECK(tune::find(folder.path, host, problem) == result->best);
-  CHECK(scheduleFor(problem, host, knobs) == result->best);
+  CHECK(scheduleFor(problem, LengthClass::Any, host, knobs) == result->best);
   knobs.tune = TuneMode::Off;
-  CHECK(scheduleFor(problem, host, knobs) == defaultConfig(problem, Target{}));
+  CHECK(scheduleFor(problem, LengthClass::Any, host, knobs) == defaultConfig(problem, Target{}));
   RuntimeOptions runtimeOptions;
   runtimeOptions.cacheDir = folder.path;
   auto kernel = Runtime(host, runtimeOptions).forward(problem);
@@ -183,6 +185,90 @@ TEST_CASE("results of other problems and workloads stay, the latest counts") {
   CHECK(tune::find(folder.path, host, problem)->queryTile == 64);
   keep(problem, 7777, 100); // not legal: the next best that was found
   CHECK(tune::find(folder.path, host, problem)->queryTile == 32);
+}
+
+TEST_CASE("a result counts for its class of lengths alone, or where the length is not known") {
+  TemporaryFolder folder;
+  Device host = Device::host();
+  Knobs knobs = knobsFor(folder.path);
+  auto keep = [&](int64_t rows, int64_t length) {
+    Result result{};
+    result.problem = problem;
+    result.workload.queryLength = result.workload.keyLength = length;
+    result.best = {rows, 32, 1, 1};
+    REQUIRE(save(folder.path, host, result));
+  };
+  auto rowsFor = [&](LengthClass length) { return scheduleFor(problem, length, host, knobs).queryTile; };
+  int64_t shipped = defaultConfig(problem, Target{}).queryTile;
+  REQUIRE(shipped > 16);
+  keep(8, 4096);
+  CHECK(rowsFor(LengthClass::Short) == 8);
+  CHECK(rowsFor(LengthClass::Long) == shipped);
+  CHECK(rowsFor(LengthClass::Any) == 8);
+  keep(16, 4097);
+  CHECK(rowsFor(LengthClass::Short) == 8);
+  CHECK(rowsFor(LengthClass::Long) == 16);
+  CHECK(rowsFor(LengthClass::Any) == 16);
+
+  // A workload that does not tell its length is of no class; that of nobody is none.
+  auto file = folder.path / "tuning" / fileNameOf(host);
+  std::string text = readWhole(file);
+  for (std::size_t at; (at = text.find("\"key_length\"")) != text.npos;)
+    text.replace(at, std::strlen("\"key_length\""), "\"length\"");
+  writeWhole(file, text);
+  CHECK(rowsFor(LengthClass::Short) == shipped);
+  CHECK(rowsFor(LengthClass::Long) == shipped);
+  CHECK(rowsFor(LengthClass::Any) == 16);
+}
+
+TEST_CASE("a call takes what was tuned for its length, and lengths of one schedule share a kernel") {
+  TemporaryFolder folder;
+  Device host = Device::host();
+  RuntimeOptions options;
+  options.cacheDir = folder.path;
+  auto kernelFor = [&](Runtime &runtime, LengthClass length) {
+    CompileOptions compile;
+    compile.length = length;
+    auto kernel = runtime.forward(problem, compile);
+    REQUIRE(kernel);
+    return &kernel->kernel();
+  };
+  {
+    Runtime runtime(host, options);
+    CHECK(kernelFor(runtime, LengthClass::Short) == kernelFor(runtime, LengthClass::Long));
+  }
+  Result result{};
+  result.problem = problem;
+  result.workload.keyLength = 100;
+  result.best = {8, 32, 1, 1};
+  REQUIRE(save(folder.path, host, result));
+  Runtime runtime(host, options);
+  CHECK(kernelFor(runtime, LengthClass::Short)->config == result.best);
+  CHECK(kernelFor(runtime, LengthClass::Long)->config == defaultConfig(problem, Target{}));
+
+  // Of a call the keys decide; what the cache holds afterwards tells which kernels there were.
+  constexpr int64_t rows = 4, D = 16;
+  RuntimeOptions elsewhere = options;
+  elsewhere.cacheDir = folder.path / "calls";
+  REQUIRE(save(*elsewhere.cacheDir, host, result));
+  Runtime calls(host, elsewhere);
+  for (auto [keys, kernels] : {std::pair{100, 1}, {4096, 1}, {4097, 2}, {9, 2}}) {
+    INFO(keys << " keys");
+    std::vector<float> q(rows * D, 1), k(std::size_t(keys * D), 1), o(rows * D), lse(rows);
+    TensorView keysView = denseView(k.data(), DType::F32, {1, 1, keys, D});
+    ForwardArguments arguments{denseView(q.data(), DType::F32, {1, 1, rows, D}), keysView, keysView,
+                               denseView(o.data(), DType::F32, {1, 1, rows, D}), denseRows(lse.data(), {1, 1, rows}), problem.blockSize};
+    REQUIRE(calls.forward(arguments));
+    CHECK_THAT(o, Catch::Matchers::Approx(std::vector<float>(o.size(), 1)).margin(1e-4));
+    auto entries = std::filesystem::directory_iterator(folder.path / "calls/kernels");
+    CHECK(std::distance(begin(entries), end(entries)) == kernels);
+  }
+}
+
+TEST_CASE("workloads are of the class that they are to measure") {
+  for (Operation operation : {Operation::Forward, Operation::Backward})
+    for (LengthClass length : {LengthClass::Short, LengthClass::Long})
+      CHECK(lengthClass(tune::defaultWorkload(operation, Device::host(), length).keyLength) == length);
 }
 
 TEST_CASE("a results file that is not to be believed is none") {

@@ -20,7 +20,7 @@
 namespace landmark {
 
 struct CompileOptions {
-  /// The schedule; the shipped default of the problem and target where empty.
+  /// The schedule; the shipped default of the problem and target where empty, or that of `length`.
   std::optional<Config> config;
   /// A template file to use in place of the embedded one; empty for none.
   std::string templateFile;
@@ -39,6 +39,8 @@ struct CompileOptions {
   std::function<void(Stage, double milliseconds)> onStage = {};
   /// The assembler to run: a file; empty for ptxas of PATH or of /usr/local/cuda/bin, "off" for none.
   std::string ptxas = {};
+  /// The lengths that a schedule is chosen for where `config` is empty. The kernel runs all others too.
+  LengthClass length = LengthClass::Any;
 };
 
 /// A tensor map that a kernel takes (CUDA driver API, "cuTensorMapEncodeTiled"): boxes of `rows` x `columns` elements of a view of rank 4.

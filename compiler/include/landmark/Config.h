@@ -33,6 +33,15 @@ struct Config {
   auto operator<=>(const Config &) const = default;
 };
 
+/// Sequences that a schedule is meant for, by their keys: in short ones what a program does before and after its loop over past blocks counts for more. A kernel runs any length,
+/// whatever it is meant for. `Any` is a length that is not known.
+enum class LengthClass { Any, Short, Long };
+
+/// The class of sequences of so many keys; `Any` for 0.
+LANDMARK_API LengthClass lengthClass(int64_t keys);
+/// "any", or "short (...)" and "long (...)" with the number of keys that parts them.
+LANDMARK_API std::string describe(LengthClass length);
+
 /// Columns that one block takes in a key tile: the block size rounded up to the 8 columns of a matrix instruction.
 LANDMARK_API int64_t paddedBlock(const Problem &problem);
 
@@ -62,8 +71,9 @@ LANDMARK_API bool isRetrievalTile(const Problem &problem, int64_t keyTile);
 /// Whether a block is longer than a key tile, which takes another template (templates/*_long.mlir).
 LANDMARK_API bool isLongBlock(const Problem &problem, const Config &config);
 
-/// The shipped default for a problem and a target, of all or of one kind of loads. Views whose rows do not start on 16 bytes cannot be loaded by tma.
-LANDMARK_API Config defaultConfig(const Problem &problem, const Target &target, Loads most = Loads::Tma);
+/// The shipped default for a problem and a target: what does for all lengths, or what is fastest for those of a class; of all or of one kind of loads. Views whose rows do not
+/// start on 16 bytes cannot be loaded by tma.
+LANDMARK_API Config defaultConfig(const Problem &problem, const Target &target, LengthClass length = LengthClass::Any, Loads most = Loads::Tma);
 
 /// The one judge of legality: names the value, the limit that it breaks and the nearest legal value.
 LANDMARK_API Expected<void> validate(const Config &config, const Problem &problem, const Target &target);

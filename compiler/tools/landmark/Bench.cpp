@@ -205,7 +205,7 @@ Expected<Result> benchmark(Options &options, Problem &problem, const Device &dev
   inputs->gateThreshold = options.gateThreshold;
   if (options.gateThreshold > 0)
     problem.operation = Operation::ForwardListed;
-  auto compileOptions = options.kernel.parse(problem, device.target());
+  auto compileOptions = options.kernel.parse(problem, device.target(), lengthClass(options.length));
   if (!compileOptions)
     return compileOptions.error();
   Runtime runtime(device);

@@ -6,6 +6,7 @@
 #include "Progress.h"
 #include "ThreadPool.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <fstream>
 #include <limits>
@@ -20,7 +21,7 @@ using Json = nlohmann::ordered_json;
 
 Error refuse(std::string why) { return {ErrorCode::InvalidArgument, "--all-configs: " + std::move(why)}; }
 
-constexpr const char *members[] = {"operation", "block_size", "head_dim", "dtype", "gradient_dtype", "deterministic", "top_k", "target", "config"};
+constexpr const char *members[] = {"operation", "block_size", "head_dim", "dtype", "gradient_dtype", "deterministic", "top_k", "target", "length", "config"};
 
 /// One object for each combination of the arrays' elements.
 std::vector<Json> expand(const Json &entry) {
@@ -82,7 +83,18 @@ Expected<Problem> problemOf(const Json &entry) {
   return problem.parse();
 }
 
-Expected<KernelRequest> requestOf(const Json &entry, const CompileOptions &options) {
+/// The classes of lengths that an entry's kernels are for.
+Expected<std::vector<LengthClass>> lengthsOf(const Json &entry) {
+  if (!entry.contains("length"))
+    return std::vector{LengthClass::Short, LengthClass::Long};
+  auto keys = numberOf(entry, "length", 0);
+  if (!keys || *keys < 1)
+    return keys ? refuse(fmt::format("\"length\": got {}; it must be at least 1", *keys)) : keys.error();
+  return std::vector{lengthClass(*keys)};
+}
+
+/// Adds an entry's kernels, each once: lengths of one schedule share theirs.
+Expected<void> addRequests(const Json &entry, const CompileOptions &options, std::vector<KernelRequest> &requests) {
   for (const auto &[name, value] : entry.items())
     if (std::find(std::begin(members), std::end(members), name) == std::end(members))
       return refuse(fmt::format("\"{}\" is not one of {}", name, fmt::join(members, ", ")));
@@ -96,12 +108,20 @@ Expected<KernelRequest> requestOf(const Json &entry, const CompileOptions &optio
   if (!chip)
     return chip.error();
   auto text = textOf(entry, "config", "");
-  auto config = text ? parseConfig(*text, defaultConfig(*problem, *chip)) : text.error();
-  if (!config)
-    return config.error();
-  if (auto legal = validate(*config, *problem, *chip); !legal)
-    return legal.error();
-  return KernelRequest{*problem, *config, *chip, options, {}};
+  auto lengths = lengthsOf(entry);
+  if (!text || !lengths)
+    return text ? lengths.error() : text.error();
+  for (LengthClass length : *lengths) {
+    auto config = parseConfig(*text, defaultConfig(*problem, *chip, length));
+    if (!config)
+      return config.error();
+    if (auto legal = validate(*config, *problem, *chip); !legal)
+      return legal.error();
+    auto isSame = [&](const KernelRequest &other) { return other.problem == *problem && other.target == *chip && other.config == *config; };
+    if (std::none_of(requests.begin(), requests.end(), isSame))
+      requests.push_back({*problem, *config, *chip, options, {}});
+  }
+  return {};
 }
 
 Expected<std::vector<KernelRequest>> readList(const std::string &path, const CompileOptions &options) {
@@ -115,12 +135,9 @@ Expected<std::vector<KernelRequest>> readList(const std::string &path, const Com
   for (const Json &entry : list) {
     if (!entry.is_object())
       return refuse(fmt::format("got {}; every element must be an object", entry.dump()));
-    for (const Json &single : expand(entry)) {
-      auto request = requestOf(single, options);
-      if (!request)
-        return request.error();
-      requests.push_back(std::move(*request));
-    }
+    for (const Json &single : expand(entry))
+      if (auto added = addRequests(single, options, requests); !added)
+        return added.error();
   }
   return requests;
 }

@@ -116,8 +116,9 @@ Expected<void> parseResume(const std::string &text, CompileOptions &options) {
 
 } // namespace
 
-Expected<CompileOptions> KernelOptions::parse(const Problem &problem, const Target &target) const {
+Expected<CompileOptions> KernelOptions::parse(const Problem &problem, const Target &target, LengthClass length) const {
   CompileOptions options;
+  options.length = length;
   options.templateFile = templateFile;
   options.templateDir = templateDir;
   options.dumpDir = dumpDir;
@@ -125,7 +126,7 @@ Expected<CompileOptions> KernelOptions::parse(const Problem &problem, const Targ
     if (auto parsed = parseResume(resume, options); !parsed)
       return parsed.error();
   if (!config.empty()) {
-    auto parsed = parseConfig(config, defaultConfig(problem, target));
+    auto parsed = parseConfig(config, defaultConfig(problem, target, length));
     if (!parsed)
       return parsed.error();
     options.config = *parsed;

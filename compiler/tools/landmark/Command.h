@@ -72,7 +72,7 @@ struct KernelOptions {
   std::string config, templateFile, templateDir, dumpDir, resume;
 
   void addTo(CLI::App &app);
-  Expected<CompileOptions> parse(const Problem &problem, const Target &target) const;
+  Expected<CompileOptions> parse(const Problem &problem, const Target &target, LengthClass length) const;
 };
 
 /// Declares --device.

@@ -21,6 +21,7 @@ struct Options {
   KernelOptions kernel;
   std::string target, emit, output, list;
   bool resources = false, explain = false;
+  int64_t length = 0;
   int times = 0;
 };
 
@@ -38,9 +39,9 @@ Config chooseConfig(const Problem &problem, const Target &target, const CompileO
   if (options.config)
     return *options.config;
   if (!tune::anyResults(knobs))
-    return defaultConfig(problem, target); // without asking for a device, which takes a while
+    return defaultConfig(problem, target, options.length); // without asking for a device, which takes a while
   Device device = target.isHost() ? Device::host() : Device::best();
-  return device.target() == target ? tune::scheduleFor(problem, device, knobs) : defaultConfig(problem, target);
+  return device.target() == target ? tune::scheduleFor(problem, options.length, device, knobs) : defaultConfig(problem, target, options.length);
 }
 
 /// The kernel as a program would get it: from the bundle or the cache if they have it.
@@ -59,6 +60,7 @@ Expected<void> explain(const Problem &problem, const Target &target, const Compi
   if (!kernel)
     return kernel.error();
   fmt::print(to, "{} {} {}\n", describe(problem), target.chip, describe(kernel->config));
+  fmt::print(to, "lengths  {}{}\n", describe(options.length), options.config ? ", but the config is given" : "");
   fmt::print(to, "key      {}\n", account.digest);
   fmt::print(to, "from     {}, {:.1f} ms\n", name(account.source), account.milliseconds);
   for (const std::string &remark : remarks(*kernel))
@@ -164,7 +166,7 @@ Expected<void> compile(const Options &options) {
   auto target = chooseTarget(options.target);
   if (!target)
     return target.error();
-  auto compileOptions = options.kernel.parse(*problem, *target);
+  auto compileOptions = options.kernel.parse(*problem, *target, lengthClass(options.length));
   if (!compileOptions)
     return compileOptions.error();
   bool emits = (!options.resources && !options.explain && options.times == 0) || !options.emit.empty() ||
@@ -192,13 +194,15 @@ Command addCompile(CLI::App &app) {
   auto *list = command->add_option(
       "--all-configs", options->list,
       "JSON list of kernels to compile into the folder -o, a bundle for LANDMARK_BUNDLE: [{\"target\": \"sm_90a\", "
-      "\"head_dim\": [64, 128], ...}], with operation, block_size, dtype, gradient_dtype, deterministic, top_k and config");
+      "\"head_dim\": [64, 128], ...}], with operation, block_size, dtype, gradient_dtype, deterministic, top_k, and length or config (default: the schedules of all lengths)");
   list->excludes(command->get_option("operation"));
   command->get_option("operation")->required(false);
   command->add_option("--top-k,-k", options->problem.topK, "Blocks to select, for the steps of retrieval: 1 to 128")->capture_default_str();
   command->add_option(
       "--target", options->target,
       "sm_80, sm_86, sm_89, sm_90, sm_90a, sm_100a, sm_120a, ... or host (default: the first GPU's, else sm_80)");
+  command->add_option("--length,-N", options->length, "Keys of the sequences that the schedule is chosen for, as tuned or shipped; the kernel runs all lengths (default: not known)")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 30));
   command->add_option("--emit", options->emit,
                       "Stage: template, landmark, tile, scheduled, nvvm, llvm, ptx, cubin, sass or, for the host, asm "
                       "(default: ptx, or asm for the host); cubin needs ptxas, sass a disassembler too");

@@ -129,7 +129,7 @@ Expected<void> demo(const Options &options) {
   if (!space)
     return space.error();
   Problem problem = problemOf(space->arguments());
-  auto compileOptions = options.kernel.parse(problem, device->target());
+  auto compileOptions = options.kernel.parse(problem, device->target(), lengthClass(space->arguments().k.shape[2]));
   if (!compileOptions)
     return compileOptions.error();
   fmt::print("{}: {} bytes, {} tokens with landmarks, {} query and {} key/value heads\n", options.text, text->size(),

@@ -57,9 +57,9 @@ Expected<void> info() {
              "  block size     2 .. {}, any integer\n"
              "  head dimension 16 .. 256, multiples of 8\n"
              "  heads          grouped: key/value heads divide query heads\n"
-             "  lengths        any, history (more keys than queries) and a partial last block included\n"
+             "  lengths        any, history (more keys than queries) and a partial last block included; schedules are chosen for those that are {} or {}\n"
              "  strides        any, columns side by side; 64-bit offsets\n",
-             Problem::maxBlockSize);
+             Problem::maxBlockSize, landmark::describe(LengthClass::Short), landmark::describe(LengthClass::Long));
   return {};
 }
 

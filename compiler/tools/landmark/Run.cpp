@@ -113,7 +113,7 @@ Expected<Outputs> runForward(const Options &options, const Device &device, const
   if (!space)
     return space.error();
   Problem problem = problemOf(space->arguments());
-  auto compileOptions = options.kernel.parse(problem, device.target());
+  auto compileOptions = options.kernel.parse(problem, device.target(), lengthClass(space->arguments().k.shape[2]));
   if (!compileOptions)
     return compileOptions.error();
   Runtime runtime(device);
@@ -236,7 +236,7 @@ Expected<void> runBackward(const Options &options, const Device &device, TensorF
   if (!space)
     return space.error();
   Problem problem = problemOf(space->arguments());
-  auto compileOptions = options.kernel.parse(problem, device.target());
+  auto compileOptions = options.kernel.parse(problem, device.target(), lengthClass(space->arguments().k.shape[2]));
   if (!compileOptions)
     return compileOptions.error();
   Stopwatch compiling;

@@ -235,8 +235,9 @@ public:
   Expected<ForwardKernel> forward(const Problem &problem, const CompileOptions &options = {});
   Expected<BackwardKernel> backward(const Problem &problem, const CompileOptions &options = {});
 
-  /// validate, compile if needed, launch. Without a config in the options of `prepare` the schedule is the default one,
-  /// of those that can load the views: tensor maps cannot describe every stride.
+  /// validate, compile if needed, launch. Without a config in the options of `prepare` the schedule is the one for the
+  /// class of the keys' length (or of the options'), of those that can load the views: tensor maps cannot describe every
+  /// stride. So one problem may have two kernels, one for short sequences.
   Expected<void> forward(const ForwardArguments &arguments, void *stream = nullptr);
   Expected<void> backward(const BackwardArguments &arguments, void *stream = nullptr);
   Expected<PreparedForward> prepare(const ForwardArguments &arguments, const CompileOptions &options = {});
