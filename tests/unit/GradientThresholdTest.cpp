@@ -74,7 +74,7 @@ TEST_CASE("a gate threshold leaves out of gradients what the oracle leaves out",
   Runtime runtime(Device::host());
   int64_t decided = 0, some = 0;
   GatedTiles total;
-  for (uint64_t seed = 1; seed <= 30; ++seed)
+  for (uint64_t seed = 1; seed <= 15; ++seed)
     for (float threshold : {1e-30f, 0.03f, 0.1f, 0.3f, 1.0f}) {
       auto tiles = check(runtime, seed, threshold);
       if (!tiles)
@@ -86,8 +86,8 @@ TEST_CASE("a gate threshold leaves out of gradients what the oracle leaves out",
       if (threshold == 1.0f)
         CHECK(tiles->skipped == tiles->all);
     }
-  CHECK(decided > 120);
-  CHECK(some > 5);
+  CHECK(decided > 60);
+  CHECK(some > 3);
   CHECK(total.skipped < total.all);
 }
 
