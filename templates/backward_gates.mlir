@@ -12,7 +12,7 @@
 
 gpu.module @kernels {
   gpu.func @landmark_backward_gates_masks(%Q: !view, %K: !view, %V: !view, %O: !view, %LSE: !rows_view, %MASKS: !words, %LISTS: !lists, %COUNTS: !lists,
-                                         %phase: index, %q_offset: index, %scale: f32, %section: index, %floor: f32, %list_tile: index, %list_step: index) kernel {
+                                          %phase: index, %q_offset: index, %scale: f32, %section: index, %floor: f32, %list_tile: index, %list_step: index) kernel {
     %L = tile.param "block_size" : index
     %tile = tile.param "query_tile" : index
     %width = tile.param "tile_landmarks" : index    // bits of a word

@@ -7,9 +7,9 @@
 
 gpu.module @kernels {
   gpu.func @landmark_backward_listed_queries(%Q: !view, %K: !view, %V: !view, %O: !view, %LSE: !rows_view, %DO: !view, %DLSE: !rows_view, %DELTA: !rows_view,
-                                      %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view,
-                                      %LISTS: !lists, %COUNTS: !lists, %KEY_LISTS: !lists, %KEY_COUNTS: !lists,
-                                      %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
+                                             %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view,
+                                             %LISTS: !lists, %COUNTS: !lists, %KEY_LISTS: !lists, %KEY_COUNTS: !lists,
+                                             %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %L = tile.param "block_size" : index
     %tile = tile.param "query_tile" : index
     %ordinary = tile.param "ordinary_tokens" : index // L - 1: a landmark's value is never read
@@ -88,9 +88,9 @@ gpu.module @kernels {
   }
 
   gpu.func @landmark_backward_listed_keys(%Q: !view, %K: !view, %V: !view, %O: !view, %LSE: !rows_view, %DO: !view, %DLSE: !rows_view, %DELTA: !rows_view,
-                                   %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view,
-                                   %LISTS: !lists, %COUNTS: !lists, %KEY_LISTS: !lists, %KEY_COUNTS: !lists,
-                                   %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
+                                          %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view,
+                                          %LISTS: !lists, %COUNTS: !lists, %KEY_LISTS: !lists, %KEY_COUNTS: !lists,
+                                          %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %L = tile.param "block_size" : index
     %ordinary = tile.param "ordinary_tokens" : index
     %step = tile.param "tile_blocks" : index

@@ -6,8 +6,8 @@
 
 gpu.module @kernels {
   gpu.func @landmark_backward_listed_prepare(%Q: !view, %K: !view, %V: !view, %O: !view, %LSE: !rows_view, %DO: !view, %DLSE: !rows_view, %DELTA: !rows_view,
-                                      %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view, %SUM: !sum_view, %ROW_LSE: !packed_rows, %ROW_DELTA: !packed_rows,
-                                      %KEY_LISTS: !lists, %KEY_COUNTS: !lists, %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
+                                             %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view, %SUM: !sum_view, %ROW_LSE: !packed_rows, %ROW_DELTA: !packed_rows,
+                                             %KEY_LISTS: !lists, %KEY_COUNTS: !lists, %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %tile = tile.param "query_tile" : index
     %zero = arith.constant 0 : index
     %dim = arith.constant 2 : index
@@ -37,8 +37,8 @@ gpu.module @kernels {
   }
 
   gpu.func @landmark_backward_listed_keys(%Q: !view, %K: !view, %V: !view, %O: !view, %LSE: !rows_view, %DO: !view, %DLSE: !rows_view, %DELTA: !rows_view,
-                                   %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view, %SUM: !sum_view, %ROW_LSE: !packed_rows, %ROW_DELTA: !packed_rows,
-                                   %KEY_LISTS: !lists, %KEY_COUNTS: !lists, %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
+                                          %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view, %SUM: !sum_view, %ROW_LSE: !packed_rows, %ROW_DELTA: !packed_rows,
+                                          %KEY_LISTS: !lists, %KEY_COUNTS: !lists, %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %L = tile.param "block_size" : index
     %ordinary = tile.param "ordinary_tokens" : index
     %step = tile.param "tile_blocks" : index
@@ -119,8 +119,8 @@ gpu.module @kernels {
   }
 
   gpu.func @landmark_backward_listed_finish(%Q: !view, %K: !view, %V: !view, %O: !view, %LSE: !rows_view, %DO: !view, %DLSE: !rows_view, %DELTA: !rows_view,
-                                      %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view, %SUM: !sum_view, %ROW_LSE: !packed_rows, %ROW_DELTA: !packed_rows,
-                                      %KEY_LISTS: !lists, %KEY_COUNTS: !lists, %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
+                                            %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view, %SUM: !sum_view, %ROW_LSE: !packed_rows, %ROW_DELTA: !packed_rows,
+                                            %KEY_LISTS: !lists, %KEY_COUNTS: !lists, %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %tile = tile.param "query_tile" : index
     %zero = arith.constant 0 : index
     %dim = arith.constant 2 : index
