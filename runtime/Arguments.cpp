@@ -176,10 +176,14 @@ Expected<void> checkPlaces(std::span<const NamedView> views, const Device &devic
   return {};
 }
 
+Expected<void> checkThreshold(float threshold) {
+  return threshold >= 0 && threshold <= 1 ? Expected<void>() : refuse("gate_threshold: got {}; it must be 0 to 1", threshold);
+}
+
 /// The threshold, and the scratch as far as it is given: how much is needed knows the kernel.
 Expected<void> checkGates(const ForwardArguments &arguments, const std::array<NamedView, 5> &views, const Device &device) {
-  if (!(arguments.gateThreshold >= 0 && arguments.gateThreshold <= 1))
-    return refuse("gate_threshold: got {}; it must be 0 to 1", arguments.gateThreshold);
+  if (auto legal = checkThreshold(arguments.gateThreshold); !legal)
+    return legal;
   if (arguments.gateThreshold == 0)
     return {};
   if (arguments.gateScratchBytes < 0)
@@ -220,7 +224,7 @@ Expected<void> validate(const ForwardArguments &arguments, const Device &device)
 }
 
 Problem problemOf(const BackwardArguments &arguments) {
-  return {Operation::Backward, arguments.blockSize, arguments.q.shape[3], arguments.q.dtype, arguments.dq.dtype != arguments.q.dtype, /*topK=*/0, /*rotates=*/false,
+  return {arguments.gateThreshold > 0 ? Operation::BackwardListed : Operation::Backward, arguments.blockSize, arguments.q.shape[3], arguments.q.dtype, arguments.dq.dtype != arguments.q.dtype, /*topK=*/0, /*rotates=*/false,
           arguments.deterministic};
 }
 
@@ -244,6 +248,8 @@ Expected<void> validate(const BackwardArguments &arguments, const Device &device
       return good;
   if (auto good = take(checkView("delta", arguments.delta, sizeof(float)), outputs); !good)
     return good;
+  if (auto legal = checkThreshold(arguments.gateThreshold); !legal)
+    return legal;
   if (arguments.scratchBytes < 0)
     return refuse("scratch: got {} bytes; it must be at least 0", arguments.scratchBytes);
   int64_t numbers = arguments.scratch ? arguments.scratchBytes / int64_t(sizeof(float)) : 0; // how many are needed knows the kernel

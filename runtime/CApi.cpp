@@ -98,6 +98,7 @@ Expected<BackwardArguments> argumentsOf(const landmark_backward_arguments *from)
   arguments.deterministic = whole->deterministic != 0;
   arguments.scratch = whole->scratch;
   arguments.scratchBytes = whole->scratch_bytes;
+  arguments.gateThreshold = whole->gate_threshold;
   return arguments;
 }
 
@@ -418,8 +419,10 @@ landmark_error *landmark_gate_scratch_bytes(landmark_runtime *runtime, const lan
   });
 }
 
-landmark_error *landmark_gated_tiles(landmark_runtime *runtime, const landmark_forward_arguments *arguments, int64_t *skipped, int64_t *all) {
-  return launchOn(runtime, arguments, [&](const ForwardArguments &converted) -> Expected<void> {
+/// The tiles that the last launch of a forward or a backward skipped.
+template <typename Arguments>
+static landmark_error *gatedTilesOf(landmark_runtime *runtime, const Arguments *arguments, int64_t *skipped, int64_t *all) {
+  return launchOn(runtime, arguments, [&](const auto &converted) -> Expected<void> {
     if (auto complete = given({{"skipped", skipped}, {"all", all}}); !complete)
       return complete;
     auto tiles = runtime->runtime.gatedTiles(converted);
@@ -429,6 +432,13 @@ landmark_error *landmark_gated_tiles(landmark_runtime *runtime, const landmark_f
     *all = tiles->all;
     return {};
   });
+}
+
+landmark_error *landmark_gated_tiles(landmark_runtime *runtime, const landmark_forward_arguments *arguments, int64_t *skipped, int64_t *all) {
+  return gatedTilesOf(runtime, arguments, skipped, all);
+}
+landmark_error *landmark_backward_gated_tiles(landmark_runtime *runtime, const landmark_backward_arguments *arguments, int64_t *skipped, int64_t *all) {
+  return gatedTilesOf(runtime, arguments, skipped, all);
 }
 
 landmark_error *landmark_backward_scratch_bytes(landmark_runtime *runtime, const landmark_backward_arguments *arguments, int64_t *bytes) {

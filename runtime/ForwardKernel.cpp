@@ -2,16 +2,13 @@
 #include "Launch.h"
 #include "LoadedKernel.h"
 
-#include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
-#include <vector>
 
 namespace landmark {
 
 /// How a kernel that takes lists uses its scratch; nothing for one without a gate threshold.
 static std::optional<GateScratch> scratchOf(const LoadedKernel &kernel, const ForwardArguments &arguments) {
-  return arguments.gateThreshold > 0 ? std::optional(GateScratch::of(arguments, kernel.kernel.config)) : std::nullopt;
+  return arguments.gateThreshold > 0 ? std::optional(GateScratch::byQueries(arguments, kernel.kernel.problem, kernel.kernel.config)) : std::nullopt;
 }
 
 /// A call ready to go.
@@ -28,19 +25,6 @@ struct PreparedForward::State {
 };
 
 namespace {
-
-/// Copies from the device's memory, once all that was asked of it is done.
-Expected<void> download(const Device &device, void *to, const void *from, std::size_t bytes) {
-  if (auto done = device.synchronize(); !done || bytes == 0)
-    return done;
-  if (device.isHost()) {
-    std::memcpy(to, from, bytes);
-    return {};
-  }
-  const DeviceState &on = *device.state();
-  cuda::ContextScope scope(*on.driver, on.context);
-  return scope.status() ? on.driver->check(on.driver->memcpyDtoH(to, reinterpret_cast<cuda::Address>(from), bytes), "cuMemcpyDtoH") : scope.status();
-}
 
 /// Queues the kernels of a call: marks and lists of tiles first, where there is a gate threshold.
 Expected<void> launchAll(const LoadedKernel &kernel, const LoadedKernel *gates, const ForwardArguments &arguments, int64_t programs, void **packed,
@@ -103,15 +87,7 @@ Expected<GatedTiles> ForwardKernel::gatedTiles(const ForwardArguments &arguments
   auto scratch = scratchOf(*shared, arguments);
   if (!scratch)
     return Error{ErrorCode::InvalidArgument, "gate_threshold: got 0, with which nothing is skipped"};
-  std::vector<int32_t> counts(scratch->counts());
-  if (auto done = download(shared->device, counts.data(), arguments.gateScratch, counts.size() * sizeof(int32_t)); !done)
-    return done.error();
-  GatedTiles tiles;
-  for (std::size_t program = 0; program < counts.size(); program += 4) {
-    tiles.all += counts[program + 3];
-    tiles.skipped += counts[program + 3] - (counts[program + 2] - counts[program + 1]);
-  }
-  return tiles;
+  return landmark::gatedTiles(shared->device, arguments.gateScratch, *scratch);
 }
 
 const Kernel &ForwardKernel::kernel() const { return shared->kernel; }

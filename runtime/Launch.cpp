@@ -58,15 +58,36 @@ BackwardScratch::BackwardScratch(const BackwardArguments &arguments) {
   delta = denseRows(at(all * (columns + 1)), {batch, heads, rows});
 }
 
-Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Config &config, const Target &target) {
-  if (!addsQueryGradients(problemOf(arguments), config, target))
-    return 0;
+/// Of it, what the sums of dq take, with the log-sum-exps and D of their rows.
+static Expected<int64_t> sumBytesOf(const BackwardArguments &arguments) {
   auto [batch, heads, rows, columns] = arguments.q.shape;
   int64_t bytes = int64_t(sizeof(float)) * (columns + 2);
   for (int64_t factor : {batch, heads, scratchRows(arguments)})
     if (__builtin_mul_overflow(bytes, factor, &bytes))
       return Error{ErrorCode::InvalidArgument, fmt::format("q: got {} x {} heads of {} rows; the sums of dq would take more than 2^63 bytes", batch, heads, rows)};
   return bytes;
+}
+
+GradientGates::GradientGates(const BackwardArguments &arguments, const Config &config, bool adds) : keys(GateScratch::byKeys(arguments, config)) {
+  if (!adds)
+    queries = GateScratch::byQueries(forwardOf(arguments), problemOf(arguments), config).behind(keys);
+}
+
+ForwardArguments markingOf(const BackwardArguments &arguments, bool adds) {
+  ForwardArguments forward = forwardOf(arguments);
+  forward.gateThreshold = arguments.gateThreshold;
+  int64_t offset = adds ? *sumBytesOf(arguments) : 0; // judged with the size of the scratch
+  if (arguments.scratch)
+    forward.gateScratch = static_cast<std::byte *>(arguments.scratch) + offset;
+  return forward;
+}
+
+Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Config &config, const Target &target) {
+  bool adds = addsQueryGradients(problemOf(arguments), config, target);
+  Expected<int64_t> sums = adds ? sumBytesOf(arguments) : Expected<int64_t>(0);
+  if (!sums || !(arguments.gateThreshold > 0))
+    return sums;
+  return *sums + GradientGates(arguments, config, adds).bytes();
 }
 
 int64_t sectionOf(const ForwardArguments &arguments, const Device &device) {
@@ -108,56 +129,17 @@ Expected<void> moveTo(const char *name, TensorView &view, void *data) {
 }
 Expected<void> moveTo(const char *name, RowsView &view, float *data) { return moveView(name, view, data, sizeof(float)); }
 
-GateScratch GateScratch::of(const ForwardArguments &arguments, const Config &config) {
-  auto ceiling = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
-  auto [batch, heads, rows, columns] = arguments.q.shape;
-  int64_t blocks = ceiling(arguments.k.shape[2] + arguments.phase, arguments.blockSize);
-  int64_t tileBlocks = config.keyTile / tileTokens(problemOf(arguments), config);
-  return {.heads = batch * heads,
-          .queryHeads = heads,
-          .programs = ceiling(rows, config.queryTile),
-          .tiles = std::max<int64_t>(1, ceiling(blocks, tileBlocks)),
-          .groups = ceiling(rows, markedRows),
-          .words = ceiling(blocks, markedBlocks / tileBlocks * tileBlocks),
-          .rows = config.queryTile,
-          .blocks = tileBlocks};
-}
-
-namespace {
-
-/// Numbers in the scratch, dense, as a descriptor takes them.
-template <std::size_t Rank> struct Numbers {
-  Numbers(int32_t *data, const std::array<int64_t, Rank> &shape) : data(data), shape(shape) {
-    int64_t stride = 1;
-    for (std::size_t dim = Rank; dim-- > 0; stride *= shape[dim])
-      strides[dim] = stride;
-  }
-  int32_t *data;
-  std::array<int64_t, Rank> shape, strides;
-};
-
-/// Of no scratch they are empty.
-int32_t *numbersAt(const ForwardArguments &arguments, int64_t offset) {
-  return arguments.gateScratch ? static_cast<int32_t *>(arguments.gateScratch) + offset : nullptr;
-}
-
-} // namespace
-
 PackedArguments::PackedArguments(const ForwardArguments &arguments, int64_t section, const std::optional<GateScratch> &gates)
-    : q(arguments.q), k(arguments.k), v(arguments.v), o(arguments.o), lse(arguments.lse), masks(Numbers<3>(nullptr, {})), lists(Numbers<4>(nullptr, {})),
-      counts(Numbers<4>(nullptr, {})), phase(arguments.phase), qOffset(qOffsetOf(arguments)), scale(scaleOf(arguments)), section(section),
-      floor(std::log2(arguments.gateThreshold)), listTile(gates ? gates->rows : 0), listStep(gates ? gates->blocks : 0) {
+    : q(arguments.q), k(arguments.k), v(arguments.v), o(arguments.o), lse(arguments.lse), phase(arguments.phase), qOffset(qOffsetOf(arguments)),
+      scale(scaleOf(arguments)), section(section), floor(std::log2(arguments.gateThreshold)), listTile(gates ? gates->rows : 0), listStep(gates ? gates->blocks : 0) {
   for (auto *view : {&q, &k, &v, &o})
     table.add(*view);
   table.add(lse);
   if (gates) {
-    int64_t batch = arguments.q.shape[0], heads = gates->queryHeads, listed = gates->counts(), marked = listed + gates->heads * gates->programs * gates->tiles;
-    counts = ViewDescriptor<4>(Numbers<4>(numbersAt(arguments, 0), {batch, heads, gates->programs, 4}));
-    lists = ViewDescriptor<4>(Numbers<4>(numbersAt(arguments, listed), {batch, heads, gates->programs, gates->tiles}));
-    masks = ViewDescriptor<3>(Numbers<3>(numbersAt(arguments, marked), {batch, heads, gates->words * gates->groups}));
-    table.add(masks);
-    table.add(lists);
-    table.add(counts);
+    views.emplace(arguments.gateScratch, *gates);
+    table.add(views->masks);
+    table.add(views->lists);
+    table.add(views->counts);
   }
   table.add(phase);
   table.add(qOffset);
@@ -170,7 +152,7 @@ PackedArguments::PackedArguments(const ForwardArguments &arguments, int64_t sect
   }
 }
 
-PackedBackwardArguments::PackedBackwardArguments(const BackwardArguments &arguments, int64_t section, bool adds)
+PackedBackwardArguments::PackedBackwardArguments(const BackwardArguments &arguments, int64_t section, bool adds, const std::optional<GradientGates> &gates)
     : q(arguments.q), k(arguments.k), v(arguments.v), o(arguments.o), lse(arguments.lse), dO(arguments.dO), dlse(arguments.dlse.value_or(RowsView{})),
       delta(arguments.delta), dq(arguments.dq), dk(arguments.dk), dv(arguments.dv),
       sum(BackwardScratch(arguments).sum), rowLse(BackwardScratch(arguments).lse), rowDelta(BackwardScratch(arguments).delta), phase(arguments.phase),
@@ -188,6 +170,17 @@ PackedBackwardArguments::PackedBackwardArguments(const BackwardArguments &argume
     table.add(sum);
     table.add(rowLse);
     table.add(rowDelta);
+  }
+  if (gates) {
+    void *scratch = markingOf(arguments, adds).gateScratch;
+    if (gates->queries)
+      queryLists.emplace(scratch, *gates->queries);
+    keyLists.emplace(scratch, gates->keys);
+    for (auto *views : {&queryLists, &keyLists})
+      if (*views) {
+        table.add((*views)->lists);
+        table.add((*views)->counts);
+      }
   }
   table.add(phase);
   table.add(qOffset);

@@ -5,6 +5,7 @@
 #define LANDMARK_RUNTIME_LAUNCH_H
 
 #include "ArgumentTable.h"
+#include "GateScratch.h"
 #include "TensorMaps.h"
 #include "cuda/Driver.h"
 #include "landmark/Runtime.h"
@@ -39,6 +40,18 @@ struct BackwardScratch {
   TensorView sum;
   RowsView lse, delta;
 };
+/// How the scratch of a backward with a gate threshold is used, behind the sums of dq where there are any.
+struct GradientGates {
+  GradientGates(const BackwardArguments &arguments, const Config &config, bool adds);
+
+  int64_t bytes() const { return (queries ? *queries : keys).bytes(); }
+
+  GateScratch keys;                   ///< of the kernel that goes by keys
+  std::optional<GateScratch> queries; ///< of the one that goes by queries, where there is one
+};
+/// The forward that its marks and lists are made for: it is given the part of the scratch that they take.
+ForwardArguments markingOf(const BackwardArguments &arguments, bool adds);
+
 /// Scratch of a backward, in bytes.
 Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Config &config, const Target &target);
 
@@ -50,23 +63,6 @@ int64_t sectionOf(const ForwardArguments &arguments, const Device &device);
 /// only an empty view has none.
 Expected<void> moveTo(const char *name, TensorView &view, void *data);
 Expected<void> moveTo(const char *name, RowsView &view, float *data);
-
-/// How the scratch of a gate threshold is used: three arrays of int32, which templates/forward_gates.mlir describes.
-struct GateScratch {
-  /// For the kernel that takes the lists, of that problem and config.
-  static GateScratch of(const ForwardArguments &arguments, const Config &config);
-
-  int64_t counts() const { return 4 * programs * heads; }
-  int64_t bytes() const { return int64_t(sizeof(int32_t)) * (counts() + (programs * tiles + words * groups) * heads); }
-
-  int64_t heads;          ///< of all batches
-  int64_t queryHeads;     ///< of one
-  int64_t programs;       ///< of a head
-  int64_t tiles;          ///< of keys, the most that a program has
-  int64_t groups;         ///< of query rows that share words
-  int64_t words;          ///< of a group
-  int64_t rows, blocks;   ///< of a program's query tile, of its key tiles
-};
 
 /// A kernel's arguments in the order of `struct Kernel`. It points into itself. Kernels that take fewer do not see the last ones.
 class PackedArguments {
@@ -86,8 +82,7 @@ public:
 private:
   ViewDescriptor<4> q, k, v, o;
   ViewDescriptor<3> lse;
-  ViewDescriptor<3> masks;
-  ViewDescriptor<4> lists, counts;
+  std::optional<GateViews> views; ///< of the scratch of a gate threshold
   int64_t phase, qOffset;
   float scale;
   int64_t section;
@@ -101,8 +96,8 @@ private:
 /// The same for a backward.
 class PackedBackwardArguments {
 public:
-  /// With `adds` for kernels that add dq up in memory.
-  PackedBackwardArguments(const BackwardArguments &arguments, int64_t section, bool adds);
+  /// With `adds` for kernels that add dq up in memory; with `gates` for those that take lists.
+  PackedBackwardArguments(const BackwardArguments &arguments, int64_t section, bool adds, const std::optional<GradientGates> &gates = std::nullopt);
   PackedBackwardArguments(const PackedBackwardArguments &) = delete;
 
   void **pointers() { return table.data(); }
@@ -116,11 +111,12 @@ private:
   ViewDescriptor<3> dlse, delta;
   ViewDescriptor<4> dq, dk, dv, sum;
   ViewDescriptor<3> rowLse, rowDelta;
+  std::optional<GateViews> queryLists, keyLists;
   int64_t phase, qOffset;
   float scale;
   int64_t section;
   std::array<cuda::TensorMapBytes, mostTensorMaps> maps;
-  ArgumentTable<9 * ViewDescriptor<4>::fields + 5 * ViewDescriptor<3>::fields + 4 + mostTensorMaps> table;
+  ArgumentTable<13 * ViewDescriptor<4>::fields + 5 * ViewDescriptor<3>::fields + 4 + mostTensorMaps> table;
 };
 
 } // namespace landmark

@@ -72,6 +72,15 @@ struct Runtime::State {
     return kernel ? Expected<Handle>(KernelHandle::of<Handle>(std::move(*kernel))) : kernel.error();
   }
 
+  /// What marks and lists tiles for the kernel of a problem with a gate threshold. What names the kernel that the caller means is not for this one.
+  Expected<std::shared_ptr<const LoadedKernel>> getGates(Operation operation, const Problem &problem, const CompileOptions &options) {
+    CompileOptions itsOptions;
+    itsOptions.templateDir = options.templateDir;
+    itsOptions.dumpDir = options.dumpDir;
+    itsOptions.reproducerDir = options.reproducerDir;
+    return get({operation, problem.blockSize, problem.headDim, problem.dtype}, itsOptions);
+  }
+
   /// What a checked call asks of its kernel: where no config is given, one for its length that can load views of such strides.
   template <typename Arguments>
   Expected<CompileOptions> optionsFor(const Arguments &arguments, CompileOptions options) const {
@@ -143,13 +152,7 @@ const Device &Runtime::device() const { return state->device; }
 Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOptions &options) {
   if (problem.operation != Operation::ForwardListed)
     return state->get<ForwardKernel>(Operation::Forward, problem, options);
-  Problem marking = problem;
-  marking.operation = Operation::ForwardGates;
-  CompileOptions itsOptions; // what names the kernel that the caller means is not for this one
-  itsOptions.templateDir = options.templateDir;
-  itsOptions.dumpDir = options.dumpDir;
-  itsOptions.reproducerDir = options.reproducerDir;
-  auto gates = state->get(marking, itsOptions);
+  auto gates = state->getGates(Operation::ForwardGates, problem, options);
   if (!gates)
     return gates.error();
   auto listed = state->get(problem, options);
@@ -157,7 +160,18 @@ Expected<ForwardKernel> Runtime::forward(const Problem &problem, const CompileOp
 }
 
 Expected<BackwardKernel> Runtime::backward(const Problem &problem, const CompileOptions &options) {
-  return state->get<BackwardKernel>(Operation::Backward, problem, options);
+  if (problem.operation != Operation::BackwardListed)
+    return state->get<BackwardKernel>(Operation::Backward, problem, options);
+  auto gates = state->getGates(Operation::BackwardGates, problem, options);
+  if (!gates)
+    return gates.error();
+  auto listed = state->get(problem, options);
+  if (!listed)
+    return listed.error();
+  if (addsQueryGradients(problem, (*listed)->kernel.config, (*listed)->kernel.target))
+    return BackwardKernel(std::move(*listed), std::move(*gates));
+  auto lists = state->getGates(Operation::ForwardGates, problem, options);
+  return lists ? Expected<BackwardKernel>(BackwardKernel(std::move(*listed), std::move(*gates), std::move(*lists))) : lists.error();
 }
 
 Expected<TuneResult> Runtime::tune(const Problem &problem, const TuneOptions &options) {
@@ -208,6 +222,11 @@ Expected<void> Runtime::backward(const BackwardArguments &arguments, void *strea
 Expected<int64_t> Runtime::backwardScratchBytes(const BackwardArguments &arguments) {
   auto kernel = kernelFor(arguments, {});
   return kernel ? kernel->scratchBytes(arguments) : kernel.error();
+}
+
+Expected<GatedTiles> Runtime::gatedTiles(const BackwardArguments &arguments) {
+  auto kernel = kernelFor(arguments, {});
+  return kernel ? kernel->gatedTiles(arguments) : kernel.error();
 }
 
 Expected<PreparedBackward> Runtime::prepare(const BackwardArguments &arguments, const CompileOptions &options) {

@@ -205,14 +205,14 @@ private:
     auto schedule = ir::ConfigAttr::get(&context, config.queryTile, config.keyTile, config.warps, config.stages);
     mlir::Type element = elementType(&context, problem.dtype), gradient = elementType(&context, problem.gradientType());
     int64_t rowTile = keyQueryTile(problem, config);
-    if (problem.operation == Operation::Forward || isGated(problem.operation)) {
-      mlir::StringAttr step; // none of the whole
-      if (problem.operation != Operation::Forward)
-        step = builder.getStringAttr(problem.operation == Operation::ForwardGates ? "gates" : "listed");
+    mlir::StringAttr step; // none of the whole
+    if (isGated(problem.operation))
+      step = builder.getStringAttr(marksTiles(problem.operation) ? "gates" : "listed");
+    if (problem.operation == Operation::Forward || problem.operation == Operation::ForwardGates || problem.operation == Operation::ForwardListed) {
       ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), step, problem.blockSize, problem.headDim, element,
                             config.unit == MatrixUnit::Wgmma, schedule);
-    } else if (problem.operation == Operation::Backward) {
-      ir::BackwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), problem.blockSize, problem.headDim, element, gradient,
+    } else if (isBackward(problem.operation) || problem.operation == Operation::BackwardGates) {
+      ir::BackwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), step, problem.blockSize, problem.headDim, element, gradient,
                              keyPasses(problem, config, target), addsQueryGradients(problem, config, target), rowTile == config.queryTile ? mlir::IntegerAttr() : builder.getI64IntegerAttr(rowTile),
                              schedule);
     } else {
@@ -286,12 +286,12 @@ private:
       schedule.pingPong = config.pingPong;
       if (tileTokens(problem, config) != problem.blockSize)
         schedule.earlyRegisters = 0; // masks of columns take registers
-      if (problem.operation == Operation::Backward)
+      if (isBackward(problem.operation))
         schedule.maxResidentRegisters = 16; // queries and dO both want to stay, beside more accumulators
       if (isRetrieval(problem.operation))
         schedule.maxResidentRegisters = 0; // few tiles follow: not to wait for queries before they are asked for is worth more
       // Without their maximum exponentials may leave the range of float16.
-      schedule.roundEarly = config.unit == MatrixUnit::Wgmma && problem.dtype == DType::BF16 && (problem.operation == Operation::Forward || isGated(problem.operation));
+      schedule.roundEarly = config.unit == MatrixUnit::Wgmma && problem.dtype == DType::BF16 && (problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed);
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
       buildCudaSchedulePipeline(manager, schedule);
     } else if (target.isHost()) {

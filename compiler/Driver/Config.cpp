@@ -38,9 +38,9 @@ int64_t keyRegisters(const Config &config, const Problem &problem, int64_t count
 /// Registers of one thread that hold the accumulators of the output and of the logits, and resident weights.
 int64_t accumulatorRegisters(const Config &config, const Problem &problem) {
   int64_t rows = config.queryTile / config.warps; // of one warp; a thread holds 1/32 of them
-  if (problem.operation == Operation::Backward)
+  if (isBackward(problem.operation))
     return std::max(rows * (problem.headDim + 2 * config.keyTile) / 32, keyRegisters(config, problem, 1));
-  if (problem.operation == Operation::ForwardGates)
+  if (marksTiles(problem.operation))
     return rows * std::max(config.keyTile, markedBlocks) / 32;
   return rows * ((keepsBlockOutput(problem, config) ? 2 : 1) * problem.headDim + config.keyTile) / 32;
 }
@@ -54,7 +54,7 @@ Error illegal(std::string_view field, int64_t value, std::string_view limit, int
 
 /// The largest legal key tile below the one given: a multiple of the padded block, or a part of it; of a backward one of 16 keys for each warp. 0 for none.
 int64_t nextSmallerKeyTile(const Config &config, const Problem &problem) {
-  if (problem.operation == Operation::Backward)
+  if (isBackward(problem.operation))
     return config.keyTile - 16 * config.warps;
   int64_t padded = paddedBlock(problem);
   return config.keyTile > padded ? config.keyTile - padded : config.keyTile - 8;
@@ -65,7 +65,7 @@ Expected<void> validateWgmma(const Config &config, const Problem &problem, const
   auto refuse = [](std::string why) {
     return Error{ErrorCode::InvalidArgument, fmt::format("config: unit = wgmma: {}; the nearest legal value is mma", why)};
   };
-  if (problem.operation == Operation::ForwardGates)
+  if (marksTiles(problem.operation))
     return refuse("a program of few rows multiplies by mma");
   if (target.chip != "sm_90a")
     return refuse(fmt::format("only sm_90a has it, not {}", target.chip));
@@ -79,9 +79,9 @@ Expected<void> validateWgmma(const Config &config, const Problem &problem, const
     return illegal("warps", config.warps, "wgmma takes warps in groups of four", 4);
   if (config.queryTile != 16 * config.warps)
     return illegal("query_tile", config.queryTile, "wgmma takes 16 rows a warp", 16 * config.warps);
-  if (problem.operation == Operation::Backward && config.loads != Loads::Tma)
+  if (isBackward(problem.operation) && config.loads != Loads::Tma)
     return refuse("a backward by wgmma takes loads = tma");
-  if (problem.operation == Operation::Backward && config.keyTile != 16 * config.warps)
+  if (isBackward(problem.operation) && config.keyTile != 16 * config.warps)
     return illegal("key_tile", config.keyTile, "wgmma takes 16 keys a warp in a backward", 16 * config.warps);
   return {};
 }
@@ -99,7 +99,7 @@ Expected<void> validateTma(const Config &config, const Problem &problem, const T
   if (isLongBlock(problem, config) && tailTokens(problem, config) == 1)
     return illegal("key_tile", config.keyTile, fmt::format("leaves nothing but the landmark to the last part of a block of {}", problem.blockSize),
                    config.keyTile > 16 ? config.keyTile - 16 : 32);
-  if (problem.operation == Operation::Backward && (config.programs != 1 || config.pingPong))
+  if (isBackward(problem.operation) && (config.programs != 1 || config.pingPong))
     return Error{ErrorCode::InvalidArgument, "config: programs and ping_pong are the forward's; the nearest legal values are 1 and 0"};
   return {};
 }
@@ -208,16 +208,16 @@ bool fitsOnePass(const Problem &problem, const Config &config) {
   return keyRegisters(config, problem, 2) <= std::min(most, fittingRegisters(config));
 }
 
-/// What the steps of a forward with a gate threshold ask beyond what a forward does.
+/// What the steps with a gate threshold ask beyond what is asked without one.
 Expected<void> validateGated(const Config &config, const Problem &problem) {
   if (isLongBlock(problem, config))
     return illegal("key_tile", config.keyTile, "must hold a block where there is a gate threshold", paddedBlock(problem));
   if (config.queryTile % markedRows != 0)
     return illegal("query_tile", config.queryTile, fmt::format("must be a multiple of {} where there is a gate threshold", markedRows),
                    roundUp(config.queryTile, markedRows));
-  if (problem.operation == Operation::ForwardGates && config.queryTile != markedRows)
+  if (marksTiles(problem.operation) && config.queryTile != markedRows)
     return illegal("query_tile", config.queryTile, fmt::format("marks are made of {} rows", markedRows), markedRows);
-  if (problem.operation == Operation::ForwardGates && config.warps != 1)
+  if (marksTiles(problem.operation) && config.warps != 1)
     return illegal("warps", config.warps, "marks are made by one warp", 1);
   return {};
 }
@@ -228,7 +228,7 @@ int64_t tileTokens(const Problem &problem, const Config &config) {
   if (isLongBlock(problem, config))
     return config.keyTile;
   int64_t tokens = paddedBlock(problem);
-  if (problem.operation == Operation::Backward)
+  if (isBackward(problem.operation))
     while (config.keyTile % tokens != 0)
       tokens += 8;
   return tokens;
@@ -246,7 +246,7 @@ int64_t keyPasses(const Problem &problem, const Config &config, const Target &ta
 }
 
 bool addsQueryGradients(const Problem &problem, const Config &config, const Target &target) {
-  if (problem.operation != Operation::Backward || problem.deterministic || target.isHost() || isLongBlock(problem, config) || !fitsOnePass(problem, config))
+  if (!isBackward(problem.operation) || problem.deterministic || target.isHost() || isLongBlock(problem, config) || !fitsOnePass(problem, config))
     return false;
   if (config.unit != MatrixUnit::Wgmma || keyQueryTile(problem, config) == 16 * config.warps)
     return true;
@@ -290,11 +290,11 @@ Config defaultConfig(const Problem &problem, const Target &target, LengthClass l
   if (most == Loads::Tma)
     if (std::optional<Config> measured = shippedConfig(problem, target, length))
       return *measured;
-  if (problem.operation == Operation::Backward)
+  if (isBackward(problem.operation))
     return defaultBackward(problem, target, most);
   if (isRetrieval(problem.operation))
     return defaultRetrievalConfig(problem, target);
-  if (problem.operation == Operation::ForwardGates)
+  if (marksTiles(problem.operation))
     return defaultGates(problem, target);
   int64_t padded = paddedBlock(problem);
   auto wholeBlocks = [&](int64_t keys) { return keysNear(problem, std::min<int64_t>(keys, padded <= maxKeyTile ? keys : 64)); };
@@ -352,11 +352,11 @@ bool stagesOutput(const Config &config, const Problem &problem, const Target &ta
 int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {
   if (target.isHost())
     return 0;
-  if (problem.operation == Operation::Backward)
+  if (isBackward(problem.operation))
     return backwardSharedBytes(config, problem, target);
   if (isRetrieval(problem.operation))
     return retrievalSharedBytes(config, problem);
-  if (problem.operation == Operation::ForwardGates)
+  if (marksTiles(problem.operation))
     return (config.queryTile + config.stages * std::max(config.keyTile, markedBlocks)) * problem.headDim * byteSize(problem.dtype);
   return forwardSharedBytes(config, problem) + (stagesOutput(config, problem, target) ? outputBytes(config, problem) : 0);
 }
@@ -369,7 +369,7 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
   int64_t padded = paddedBlock(problem);
   if (config.keyTile < 8 || config.keyTile > maxKeyTile)
     return illegal("key_tile", config.keyTile, fmt::format("must be 8 to {}", maxKeyTile), std::clamp<int64_t>(config.keyTile, 8, maxKeyTile));
-  if (problem.operation == Operation::Backward || isLongBlock(problem, config)) {
+  if (isBackward(problem.operation) || isLongBlock(problem, config)) {
     if (config.keyTile % 8 != 0)
       return illegal("key_tile", config.keyTile, "must be a multiple of 8", roundUp(config.keyTile, 8));
   } else if (config.keyTile % padded != 0) {
@@ -408,9 +408,9 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
   if (config.queryTile < rows || config.queryTile % rows != 0)
     return illegal("query_tile", config.queryTile, fmt::format("must be a positive multiple of 16 rows for each of {} warps", config.warps),
                    std::max(rows, config.queryTile / rows * rows));
-  if (problem.operation == Operation::Backward && rows > maxKeyTile)
+  if (isBackward(problem.operation) && rows > maxKeyTile)
     return illegal("warps", config.warps, "a backward takes 16 keys for each, and a key tile has at most 128", maxKeyTile / 16);
-  if (problem.operation == Operation::Backward && config.keyTile % rows != 0)
+  if (isBackward(problem.operation) && config.keyTile % rows != 0)
     return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of 16 keys for each of {} warps", config.warps), rows);
   if (config.stages < 1 || config.stages > 8)
     return illegal("stages", config.stages, "must be 1 to 8", std::clamp<int64_t>(config.stages, 1, 8));

@@ -12,7 +12,7 @@ namespace landmark {
 
 namespace {
 
-constexpr std::array<std::pair<Operation, std::string_view>, 14> operations = {{
+constexpr std::array<std::pair<Operation, std::string_view>, 16> operations = {{
     {Operation::Forward, "forward"},
     {Operation::Backward, "backward"},
     {Operation::ScoreTop, "score_top"},
@@ -27,6 +27,8 @@ constexpr std::array<std::pair<Operation, std::string_view>, 14> operations = {{
     {Operation::NamePages, "name_pages"},
     {Operation::ForwardGates, "forward_gates"},
     {Operation::ForwardListed, "forward_listed"},
+    {Operation::BackwardGates, "backward_gates"},
+    {Operation::BackwardListed, "backward_listed"},
 }};
 
 } // namespace
@@ -44,7 +46,11 @@ bool isAttention(Operation operation) {
   return operation == Operation::Attend || operation == Operation::AttendPart || operation == Operation::AttendJoin;
 }
 
-bool isGated(Operation operation) { return operation == Operation::ForwardGates || operation == Operation::ForwardListed; }
+bool isGated(Operation operation) { return marksTiles(operation) || operation == Operation::ForwardListed || operation == Operation::BackwardListed; }
+
+bool marksTiles(Operation operation) { return operation == Operation::ForwardGates || operation == Operation::BackwardGates; }
+
+bool isBackward(Operation operation) { return operation == Operation::Backward || operation == Operation::BackwardListed; }
 
 std::string_view name(DType dtype) {
   switch (dtype) {
@@ -96,9 +102,9 @@ Expected<void> validate(const Problem &problem) {
   if (name(problem.operation) == "unknown")
     return Error{ErrorCode::InvalidArgument,
                  fmt::format("operation: got {}, allowed: 0 to {}", static_cast<int>(problem.operation), operations.size() - 1)};
-  if (problem.floatGradients && problem.operation != Operation::Backward)
+  if (problem.floatGradients && !isBackward(problem.operation))
     return Error{ErrorCode::InvalidArgument, fmt::format("gradients: {} has none", name(problem.operation))};
-  if (problem.deterministic && problem.operation != Operation::Backward)
+  if (problem.deterministic && !isBackward(problem.operation))
     return Error{ErrorCode::InvalidArgument, fmt::format("deterministic: {} always is; the choice is a backward's", name(problem.operation))};
   bool retrieval = isRetrieval(problem.operation);
   if (retrieval && (problem.topK < 1 || problem.topK > Problem::maxTopK))
@@ -115,7 +121,7 @@ Expected<void> validate(const Problem &problem) {
     return Error{ErrorCode::InvalidArgument,
                  fmt::format("block size: got {}, allowed: 2 to {}", problem.blockSize, Problem::maxBlockSize)};
   if (isGated(problem.operation) && problem.blockSize > Problem::maxGatedBlockSize)
-    return Error{ErrorCode::Unsupported, fmt::format("block size: got {}; a forward with a gate threshold takes 2 to {}", problem.blockSize,
+    return Error{ErrorCode::Unsupported, fmt::format("block size: got {}; with a gate threshold it is 2 to {}", problem.blockSize,
                                                      Problem::maxGatedBlockSize)};
   if (problem.headDim < 16 || problem.headDim > 256 || problem.headDim % 8 != 0)
     return Error{ErrorCode::InvalidArgument,

@@ -67,7 +67,8 @@ struct Request {
     if (!backward)
       return std::nullopt;
     Request request = from(backward);
-    request.problem.operation = landmark::Operation::Backward;
+    std::optional<StringRef> step = backward.getStep();
+    request.problem.operation = !step ? landmark::Operation::Backward : *step == "gates" ? landmark::Operation::BackwardGates : landmark::Operation::BackwardListed;
     request.problem.floatGradients = backward.getGradient() != backward.getType();
     request.gradient = backward.getGradient();
     request.adds = backward.getAdds();
@@ -95,26 +96,30 @@ LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Request &request) {
   Type view = viewOf(request.element), gradient = viewOf(request.gradient);
   Type rows = MemRefType::get({any, any, any}, f32, StridedLayoutAttr::get(context, 0, {any, any, any}));
   SmallVector<Type> expected = {view, view, view, view, rows};
-  bool gated = isGated(request.problem.operation), isBackward = request.problem.operation == landmark::Operation::Backward;
-  if (isBackward)
+  landmark::Operation operation = request.problem.operation;
+  bool computesGradients = isBackward(operation), takesLists = operation == landmark::Operation::BackwardListed;
+  bool hasMasks = isGated(operation) && !takesLists;
+  Type i32 = IntegerType::get(context, 32);
+  Type lists = MemRefType::get({any, any, any, any}, i32, StridedLayoutAttr::get(context, 0, {any, any, any, any}));
+  if (computesGradients)
     expected.append({view, rows, rows, gradient, gradient, gradient});
   if (request.adds) { // rows lie one after the other
     Type packed = MemRefType::get({any, any, any}, f32, StridedLayoutAttr::get(context, 0, {any, any, 1}));
     expected.append({MemRefType::get({any, any, any, request.problem.headDim}, f32, StridedLayoutAttr::get(context, 0, {any, any, request.problem.headDim, 1})),
                      packed, packed});
   }
-  if (gated) {
-    Type i32 = IntegerType::get(context, 32);
-    Type lists = MemRefType::get({any, any, any, any}, i32, StridedLayoutAttr::get(context, 0, {any, any, any, any}));
+  if (takesLists)
+    expected.append(request.adds ? 2 : 4, lists);
+  if (hasMasks)
     expected.append({MemRefType::get({any, any, any}, i32, StridedLayoutAttr::get(context, 0, {any, any, any})), lists, lists});
-  }
   expected.append({index, index, f32, index});
-  if (gated)
+  if (hasMasks)
     expected.append({f32, index, index});
   if (!llvm::equal(kernel.getArgumentTypes(), expected))
     return kernel.emitError("a ") << name(request.problem.operation) << " kernel takes Q, K, V, O, LSE, "
-                                  << (request.adds ? "dO, dLSE, delta, dQ, dK, dV, SUM, ROW_LSE, ROW_DELTA, " : isBackward ? "dO, dLSE, delta, dQ, dK, dV, " : gated ? "MASKS, LISTS, COUNTS, " : "")
-                                  << "phase, q_offset, scale, section" << (gated ? ", floor, list_tile, list_step" : "") << "; this one takes "
+                                  << (computesGradients ? "dO, dLSE, delta, dQ, dK, dV, " : "") << (request.adds ? "SUM, ROW_LSE, ROW_DELTA, " : "")
+                                  << (hasMasks ? "MASKS, " : "") << (hasMasks || (takesLists && !request.adds) ? "LISTS, COUNTS, " : "") << (takesLists ? "KEY_LISTS, KEY_COUNTS, " : "")
+                                  << "phase, q_offset, scale, section" << (hasMasks ? ", floor, list_tile, list_step" : "") << "; this one takes "
                                   << kernel.getFunctionType();
   return success();
 }
@@ -164,7 +169,7 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
     if (isRetrieval(problem.operation))
       return isRetrievalTile(problem, config.keyTile) ? success()
                                                       : request.op->emitError("key_tile must be ") << retrievalColumns(problem) << ", got " << config.keyTile;
-    if (problem.operation == landmark::Operation::Backward && config.keyTile % 8 != 0)
+    if (isBackward(problem.operation) && config.keyTile % 8 != 0)
       return request.op->emitError("key_tile must be a multiple of 8, got ") << config.keyTile;
     if (!isLongBlock(problem, config) && config.keyTile % tileTokens(problem, config) != 0)
       return request.op->emitError("key_tile must be a multiple of the padded block size ") << paddedBlock(problem) << ", got " << config.keyTile;

@@ -37,15 +37,15 @@ int64_t tileBlocks(const Problem &problem, const Config &config) { return config
 
 /// Landmarks in a tile of them: no more than a sequence of some thousand tokens has.
 int64_t tileLandmarks(const Problem &problem, const Config &config) {
-  return problem.operation == Operation::ForwardGates ? markedBlocks : std::min<int64_t>(config.keyTile, 64);
+  return marksTiles(problem.operation) ? markedBlocks : std::min<int64_t>(config.keyTile, 64);
 }
 
 } // namespace
 
 std::vector<std::string> kernelNames(const std::string &base, Operation operation, bool adds) {
-  if (operation == Operation::ForwardGates)
+  if (marksTiles(operation))
     return {base + "_masks", base + "_lists"};
-  if (operation != Operation::Backward)
+  if (!isBackward(operation))
     return {base};
   if (adds)
     return {base + "_prepare", base + "_keys", base + "_finish"};

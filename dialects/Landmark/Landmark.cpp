@@ -54,18 +54,21 @@ template <typename Request> static LogicalResult verifyRequest(Request request) 
   return success();
 }
 
-LogicalResult ForwardOp::verify() {
-  if (failed(verifyRequest(*this)))
-    return failure();
-  if (!getStep())
+/// The steps with a gate threshold.
+template <typename Request> static LogicalResult verifyStep(Request request) {
+  std::optional<StringRef> step = request.getStep();
+  int64_t blockSize = request.getBlockSize();
+  if (!step)
     return success();
-  if (*getStep() != "gates" && *getStep() != "listed")
-    return emitOpError("step must be gates or listed, got ") << *getStep();
-  return getBlockSize() <= 128 ? success() : emitOpError("block_size of a step must be 2 to 128, got ") << static_cast<int64_t>(getBlockSize());
+  if (*step != "gates" && *step != "listed")
+    return request.emitOpError("step must be gates or listed, got ") << *step;
+  return blockSize <= 128 ? success() : request.emitOpError("block_size of a step must be 2 to 128, got ") << blockSize;
 }
 
+LogicalResult ForwardOp::verify() { return success(succeeded(verifyRequest(*this)) && succeeded(verifyStep(*this))); }
+
 LogicalResult BackwardOp::verify() {
-  if (failed(verifyRequest(*this)))
+  if (failed(verifyRequest(*this)) || failed(verifyStep(*this)))
     return failure();
   if (getGradient() != getType() && !getGradient().isF32())
     return emitOpError("gradient must be the type or f32, got ") << getGradient();
@@ -73,6 +76,8 @@ LogicalResult BackwardOp::verify() {
     return emitOpError("passes must be 1 or 2, got ") << static_cast<int64_t>(getPasses());
   if (std::optional<int64_t> rows = getRowTile(); rows && (*rows < 1 || *rows > getConfig().getQueryTile()))
     return emitOpError("row_tile must be 1 to query_tile, got ") << *rows;
+  if (getStep() == "gates" && (getAdds() || getRowTile()))
+    return emitOpError("a gates step neither adds nor has a row_tile");
   return success();
 }
 

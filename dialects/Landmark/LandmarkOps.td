@@ -58,17 +58,17 @@ def Landmark_BackwardOp : Landmark_Op<"backward", [Symbol]> {
   let summary = "request for the kernels of the backward";
   let description = [{
     As `landmark.forward`; `gradient` is the type of dq, dk and dv. Where `passes` is 2 a program passes over the query rows of a key tile once for dv and once for dk,
-    where it is 1 it computes both together. With `adds` programs that go by keys add dq up in memory (`backward_add.mlir`). `row_tile` are the rows of a query tile of the kernel that goes by keys, `query_tile` where it is not given. `landmark-bind-template` replaces it by a `gpu.module` that holds the template's kernels,
+    where it is 1 it computes both together. With `step` it is one of the two steps of a backward with a gate threshold: `gates` or `listed`. With `adds` programs that go by keys add dq up in memory (`backward_add.mlir`). `row_tile` are the rows of a query tile of the kernel that goes by keys, `query_tile` where it is not given. `landmark-bind-template` replaces it by a `gpu.module` that holds the template's kernels,
     which are launched in their order.
 
-    Constraints: those of `landmark.forward`; `gradient` is `type` or f32; `passes` is 1 or 2; `row_tile` is 1 to `query_tile`.
+    Constraints: those of `landmark.forward`; `gradient` is `type` or f32; `passes` is 1 or 2; `row_tile` is 1 to `query_tile`; a `gates` step neither `adds` nor has a `row_tile`.
 
     Example: `landmark.backward @landmark_backward block_size 64 head_dim 128 type bf16 gradient f32 passes 1 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>`
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$block_size, I64Attr:$head_dim, TypeAttr:$type, TypeAttr:$gradient, I64Attr:$passes,
+  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<StrAttr>:$step, I64Attr:$block_size, I64Attr:$head_dim, TypeAttr:$type, TypeAttr:$gradient, I64Attr:$passes,
                        UnitAttr:$adds, OptionalAttr<I64Attr>:$row_tile, Landmark_ConfigAttr:$config);
   let assemblyFormat = [{
-    $sym_name `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `type` $type `gradient` $gradient
+    $sym_name (`step` $step^)? `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `type` $type `gradient` $gradient
     `passes` custom<Integer>($passes) (`adds` $adds^)? (`row_tile` $row_tile^)? `config` $config attr-dict
   }];
   let hasVerifier = 1;

@@ -250,15 +250,23 @@ typedef struct landmark_backward_arguments {
   int32_t deterministic;
   void *scratch; /* on the device, aligned to 16 bytes, of landmark_backward_scratch_bytes bytes, overwritten */
   int64_t scratch_bytes;
+  /* Above 0 (at most 1): past tiles of query rows and keys in which every gate is below it are skipped. What they hold
+   * lacks in dq, dk and dv. 0 is exact. For blocks of at most 128 tokens. */
+  float gate_threshold;
 } landmark_backward_arguments;
 
 LANDMARK_C_EXPORT void landmark_backward_arguments_init(landmark_backward_arguments *arguments, size_t size);
 
-/* Scratch that a call needs: 4 (D + 2) bytes for each row of q (rounded up to 16 for each head), or 0. Compiles if
- * needed; the scratch in `arguments` may still be none. */
+/* Scratch that a call needs: 4 (D + 2) bytes for each row of q (rounded up to 16 for each head), or 0, and what a gate
+ * threshold takes. Compiles if needed; the scratch in `arguments` may still be none. */
 LANDMARK_C_EXPORT landmark_error *landmark_backward_scratch_bytes(landmark_runtime *runtime,
                                                                   const landmark_backward_arguments *arguments,
                                                                   int64_t *bytes);
+
+/* As landmark_gated_tiles: tiles of query rows and keys that the last launch of a backward with a gate threshold skipped. */
+LANDMARK_C_EXPORT landmark_error *landmark_backward_gated_tiles(landmark_runtime *runtime,
+                                                                const landmark_backward_arguments *arguments,
+                                                                int64_t *skipped, int64_t *all);
 
 /* Checks, compiles if needed, launches; `stream` as in landmark_forward. */
 LANDMARK_C_EXPORT landmark_error *landmark_backward(landmark_runtime *runtime,

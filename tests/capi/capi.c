@@ -125,6 +125,28 @@ static void launch_backward_on(const landmark_prepared *prepared, const landmark
   done("launch on", landmark_prepared_backward_on(prepared, &pointers, NULL));
 }
 
+/* A threshold of 1 leaves out all tiles that it may. */
+static void run_gated_backward(landmark_runtime *runtime, landmark_device *device, landmark_backward_arguments arguments) {
+  landmark_buffer *scratch = NULL;
+  int64_t bytes = -1, skipped = -1, all = -1;
+  refused("no threshold", landmark_backward_gated_tiles(runtime, &arguments, &skipped, &all), LANDMARK_INVALID_ARGUMENT, "gate_threshold: got 0");
+  arguments.gate_threshold = 1;
+  done("scratch", landmark_backward_scratch_bytes(runtime, &arguments, &bytes));
+  check("gate scratch", bytes > arguments.scratch_bytes);
+  arguments.scratch = NULL;
+  refused("no scratch", landmark_backward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "scratch");
+  done("create", landmark_buffer_create(device, (size_t)bytes, &scratch));
+  arguments.scratch = landmark_buffer_data(scratch);
+  arguments.scratch_bytes = bytes;
+  done("backward", landmark_backward(runtime, &arguments, NULL));
+  done("tiles", landmark_backward_gated_tiles(runtime, &arguments, &skipped, &all));
+  check("tiles skipped", skipped >= 0 && skipped == all);
+  refused("null", landmark_backward_gated_tiles(runtime, &arguments, NULL, &all), LANDMARK_INVALID_ARGUMENT, "skipped");
+  arguments.gate_threshold = -1;
+  refused("threshold", landmark_backward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "gate_threshold");
+  landmark_buffer_free(scratch);
+}
+
 static void run_backward(landmark_runtime *runtime, landmark_device *device, const call *forward) {
   const int64_t q[] = {batch, heads, rows, columns}, kv[] = {batch, kv_heads, rows, columns};
   const int64_t all = (int64_t)batch * heads * rows * columns, some = (int64_t)batch * kv_heads * rows * columns;
@@ -167,6 +189,7 @@ static void run_backward(landmark_runtime *runtime, landmark_device *device, con
     check_gradients(made);
   }
   landmark_prepared_free(prepared);
+  run_gated_backward(runtime, device, arguments);
   arguments.dlse = arguments.q;
   refused("dlse", landmark_backward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "dlse: got rank 4");
   for (part = 0; part < 5; ++part)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The backward on a GPU against the oracle.
+#include "../common/GatedReference.h"
 #include "OnDevice.h"
 #include "Options.h"
 
@@ -38,6 +39,48 @@ TEST_CASE("random gradients agree with the oracle", "[sweep]") {
     run(runtime, random);
     landmark::test::checkResult(random);
   }
+}
+
+TEST_CASE("a gate threshold leaves out of gradients what the oracle leaves out", "[sweep]") {
+  Runtime runtime(*Device::cuda(0));
+  const Target &target = runtime.device().target();
+  for (uint64_t seed = 1; seed <= 24; ++seed)
+    for (float threshold : {1e-30f, 0.03f, 0.1f, 1.0f}) {
+      RandomBackward random = landmark::test::randomGatedBackward(seed);
+      INFO(random.description << ", gate threshold " << threshold);
+      GradientsOnDevice there(runtime.device(), random);
+      REQUIRE_DONE(runtime.forward(there.forwardArguments()));
+      BackwardArguments arguments = there.arguments();
+      arguments.gateThreshold = threshold;
+      auto bytes = runtime.backwardScratchBytes(arguments);
+      REQUIRE_DONE(bytes);
+      auto scratch = DeviceBuffer::allocate(runtime.device(), std::size_t(*bytes));
+      REQUIRE(scratch);
+      REQUIRE(scratch->fill(0xff));
+      arguments.scratch = scratch->data();
+      arguments.scratchBytes = *bytes;
+      REQUIRE_DONE(runtime.backward(arguments));
+      auto tiles = runtime.gatedTiles(arguments);
+      REQUIRE_DONE(tiles);
+      // What is left out goes by tiles. Ordinary copies load strides that tensor maps cannot follow.
+      auto kernel = runtime.backward(problemOf(arguments));
+      REQUIRE_DONE(kernel);
+      Config config = kernel->kernel().config;
+      if (auto prepared = kernel->prepare(arguments); !prepared && prepared.error().code == ErrorCode::Unsupported)
+        config = defaultConfig(problemOf(arguments), target, Loads::Async);
+      there.download(random);
+      landmark::test::GatedGradients reference = landmark::test::gatedReference(random, threshold, config, addsQueryGradients(random.problem, config, target));
+      CHECK(random.landmarksAreZero());
+      CHECK(random.strayWrite() == "");
+      if (reference.isClose)
+        continue;
+      double most = gradientTolerance(random.problem.dtype, Target::Kind::NVPTX);
+      CHECK(relativeError(random.dq, reference.gradients.rows, reference.gradients.dq) <= most);
+      CHECK(relativeError(random.dk, reference.gradients.keys, reference.gradients.dk) <= most);
+      CHECK(relativeError(random.dv, reference.gradients.keys, reference.gradients.dv) <= most);
+      CHECK(tiles->all == reference.tiles.all);
+      CHECK(tiles->skipped == reference.tiles.skipped);
+    }
 }
 
 TEST_CASE("gradients agree with the oracle under other schedules", "[sweep]") {

@@ -122,6 +122,30 @@ TEST_CASE("a backward's arguments are packed in the order of the kernels' interf
   CHECK(integer(118) == 3);
 }
 
+TEST_CASE("a backward with a gate threshold has its lists behind the gradients") {
+  Call call;
+  call.arguments.gateThreshold = 0.5f;
+  Config config{64, 64, 4, 2}; // rows and keys of tiles; one block each
+  Target target{Target::Kind::NVPTX, "sm_80"};
+  std::vector<float> scratch(size_t(*scratchBytesOf(call.arguments, config, target)) / sizeof(float));
+  call.arguments.scratch = scratch.data();
+  // 8 heads of 4 groups of 32 rows, whose words hold 32 blocks; 4 heads of 3 key tiles with lists of 2 heads by 2 tiles of rows, two numbers each; 8 heads of 2 tiles of rows with 3 key tiles.
+  int64_t sums = 2 * 4 * 112 * (64 + 2), marks = 8 * 4, keyCounts = 4 * 3 * 4, keyLists = 4 * 3 * 8, counts = 8 * 2 * 4, lists = 8 * 2 * 3;
+  CHECK(int64_t(scratch.size()) == sums + marks + keyCounts + keyLists);
+  GradientGates adding(call.arguments, config, /*adds=*/true), repeating(call.arguments, config, /*adds=*/false);
+  PackedBackwardArguments packed(call.arguments, 3, /*adds=*/true, adding), both(call.arguments, 3, /*adds=*/false, repeating);
+  auto pointer = [](PackedBackwardArguments &packed, int index) { return *static_cast<void **>(packed.pointers()[index]); };
+  CHECK(pointer(packed, 144) == scratch.data() + sums + marks + keyCounts);
+  CHECK(pointer(packed, 155) == scratch.data() + sums + marks);
+  CHECK(*static_cast<int64_t *>(packed.pointers()[144 + 6]) == 8);
+  CHECK(*static_cast<int64_t *>(packed.pointers()[166 + 3]) == 3); // section
+  CHECK(repeating.bytes() == int64_t(sizeof(int32_t)) * (marks + keyCounts + keyLists + counts + lists));
+  CHECK(pointer(both, 115) == scratch.data() + marks + keyCounts + keyLists + counts);
+  CHECK(pointer(both, 126) == scratch.data() + marks + keyCounts + keyLists);
+  CHECK(pointer(both, 137) == scratch.data() + marks + keyCounts);
+  CHECK(pointer(both, 148) == scratch.data() + marks);
+}
+
 TEST_CASE("a backward that adds dq up has its scratch behind the gradients") {
   Call call;
   std::vector<float> scratch(2 * 4 * 112 * (64 + 2)); // 100 rows are 112

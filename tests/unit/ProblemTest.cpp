@@ -162,12 +162,14 @@ TEST_CASE("steps of retrieval have limits of their own") {
     CHECK(*parseOperation(name(operation)) == operation);
 }
 
-TEST_CASE("steps of a forward with a gate threshold take blocks of a key tile") {
-  for (Operation operation : {Operation::ForwardGates, Operation::ForwardListed}) {
+TEST_CASE("steps with a gate threshold take blocks of a key tile") {
+  for (Operation operation : {Operation::ForwardGates, Operation::ForwardListed, Operation::BackwardGates, Operation::BackwardListed}) {
     CHECK(*parseOperation(name(operation)) == operation);
     CHECK(isGated(operation));
     CHECK_FALSE(isRetrieval(operation));
     CHECK(validate(Problem{operation, 128, 64, DType::BF16}));
     CHECK_THAT(validate(Problem{operation, 129, 64, DType::BF16}).error().message, Contains("block size: got 129"));
+    CHECK(isBackward(operation) == (operation == Operation::BackwardListed));
+    CHECK(bool(validate(Problem{operation, 64, 64, DType::BF16, /*floatGradients=*/true})) == isBackward(operation));
   }
 }

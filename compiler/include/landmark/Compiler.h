@@ -69,22 +69,24 @@ struct TensorMap {
 ///   backward that adds dq up in memory only (addsQueryGradients(); templates/backward_add.mlir), in scratch of the caller's, rows rounded up to 16:
 ///     SUM          view of rank 4, float32, of fragments (tile.write_fragments)
 ///     ROW_LSE, ROW_DELTA  views of rank 3, float32
-///   steps of a forward with a gate threshold only (templates/forward_gates.mlir):
+///   steps of a forward with a gate threshold and the first of a backward with one (templates/forward_gates.mlir, backward_gates.mlir):
 ///     MASKS        view of rank 3, int32
 ///     LISTS, COUNTS views of rank 4, int32
+///   the second step of a backward with a gate threshold (templates/backward_listed.mlir):
+///     LISTS, COUNTS of the kernel that goes by queries, where there is one, and KEY_LISTS, KEY_COUNTS: views of rank 4, int32
 ///   all:
 ///     phase        int64   tokens of the first block that precede key 0
 ///     q_offset     int64   absolute position of query row 0
 ///     scale        float   factor of the logits
 ///     section      int64   heads that are walked side by side (see programs())
-///   steps of a forward with a gate threshold only:
+///   where there are MASKS only:
 ///     floor        float   logarithm, in base 2, of the threshold
 ///     list_tile    int64   query rows of a program that takes a list
 ///     list_step    int64   blocks of its key tiles
 ///     and, where `tensorMaps` is not empty, one tensor map of 128 bytes for each
 ///
 /// An operation is one function or several, launched in their order on one stream. One program of a function computes `config.queryTile` rows of one
-/// head; of landmark_backward_keys, `config.keyTile` keys of one key/value head; of landmark_forward_gates_lists, `list_tile` rows. Programs are numbered 0 .. programs()-1 (keyPrograms()-1); on a GPU a
+/// head; of landmark_backward_keys and landmark_backward_gates_lists, `config.keyTile` keys (of the kernel that takes the lists) of one key/value head; of landmark_forward_gates_lists, `list_tile` rows. Programs are numbered 0 .. programs()-1 (keyPrograms()-1); on a GPU a
 /// program is a thread block of a one-dimensional grid, or, with `config.programs` above 1, a grid of
 /// programs() / config.programs to programs() blocks runs them all, the first blocks several neighbours each.
 struct Kernel {

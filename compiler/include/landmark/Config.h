@@ -60,7 +60,7 @@ LANDMARK_API int64_t keyPasses(const Problem &problem, const Config &config, con
 /// the columns of dq (D/2 must be whole panels of shared memory or part of one: 32, 64 and 128 are, 96 is not), and on the host.
 LANDMARK_API bool addsQueryGradients(const Problem &problem, const Config &config, const Target &target);
 
-/// Of a forward with a gate threshold: query rows and blocks that share a word of marks (templates/forward_gates.mlir).
+/// With a gate threshold: query rows and blocks that share a word of marks (templates/forward_gates.mlir).
 constexpr int64_t markedRows = 32, markedBlocks = 32;
 
 /// Columns of a tile of a retrieval kernel: a block's, or the landmarks of a page.

@@ -14,9 +14,10 @@
 
 namespace landmark {
 
-/// What a kernel computes. ForwardGates and ForwardListed are the steps of a forward with a gate threshold; those from ScoreTop to Merge are the steps of retrieval
+/// What a kernel computes. ForwardGates and ForwardListed are the steps of a forward with a gate threshold, BackwardGates and BackwardListed those of a backward with one; those from
+/// ScoreTop to NamePages are the steps of retrieval
 /// (docs/spec.md, sections 2 and 5; the templates of the same names say what each does).
-enum class Operation { Forward, Backward, ScoreTop, Score, Pool, PoolTop, Select, Attend, AttendPart, AttendJoin, Merge, NamePages, ForwardGates, ForwardListed };
+enum class Operation { Forward, Backward, ScoreTop, Score, Pool, PoolTop, Select, Attend, AttendPart, AttendJoin, Merge, NamePages, ForwardGates, ForwardListed, BackwardGates, BackwardListed };
 
 /// Element type of q, k, v and o. Logits, statistics and accumulators are float32 for all of them (C7).
 enum class DType { BF16, F16, F32 };
@@ -24,7 +25,9 @@ enum class DType { BF16, F16, F32 };
 LANDMARK_API std::string_view name(Operation operation); ///< "forward", "backward", "score_top", ...
 LANDMARK_API bool isRetrieval(Operation operation);
 LANDMARK_API bool isAttention(Operation operation); ///< the attention of retrieval, all of it, a part that merge joins, or a part that is joined with the others at once
-LANDMARK_API bool isGated(Operation operation); ///< a step of a forward with a gate threshold
+LANDMARK_API bool isGated(Operation operation);    ///< a step of a forward or a backward with a gate threshold
+LANDMARK_API bool marksTiles(Operation operation); ///< the first of them, which marks and lists tiles
+LANDMARK_API bool isBackward(Operation operation); ///< computes gradients, with lists of tiles or without
 LANDMARK_API std::string_view name(DType dtype);         ///< "bf16", "f16", "f32"
 LANDMARK_API int64_t byteSize(DType dtype);
 LANDMARK_API Expected<Operation> parseOperation(std::string_view text);

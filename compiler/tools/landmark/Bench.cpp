@@ -18,7 +18,7 @@ namespace landmark::tool {
 namespace {
 
 /// What one pair of a query and a key counts for each element of a head: two products in the forward, five in the backward.
-int flopsOf(Operation operation) { return operation == Operation::Backward ? 10 : 4; }
+int flopsOf(Operation operation) { return isBackward(operation) ? 10 : 4; }
 
 std::string flopConvention(Operation operation) {
   return fmt::format("{} * batch * heads * pairs * D, pairs = queries * (keys - queries / 2)", flopsOf(operation));
@@ -141,6 +141,17 @@ Expected<Result> time(const Options &options, const Kernel &kernel, double compi
   return result;
 }
 
+/// With the tiles that were skipped, if there is a threshold.
+template <typename Kernel, typename Arguments> Expected<Result> withTiles(Result result, const Kernel &kernel, const Arguments &arguments) {
+  if (arguments.gateThreshold == 0)
+    return result;
+  auto tiles = kernel.gatedTiles(arguments);
+  if (!tiles)
+    return tiles.error();
+  result.tiles = *tiles;
+  return result;
+}
+
 Expected<Result> benchmarkForward(const Options &options, Runtime &runtime, const Problem &problem, const CompileOptions &compileOptions,
                                   const Inputs &inputs) {
   auto space = Workspace::create(runtime.device(), inputs);
@@ -160,13 +171,7 @@ Expected<Result> benchmarkForward(const Options &options, Runtime &runtime, cons
   if (!outputs)
     return outputs.error();
   result->errors = comparisonsOf(compareSample(inputs, *outputs), inputs, runtime.device());
-  if (inputs.gateThreshold > 0) {
-    auto tiles = kernel->gatedTiles(space->arguments());
-    if (!tiles)
-      return tiles.error();
-    result->tiles = *tiles;
-  }
-  return result;
+  return withTiles(std::move(*result), *kernel, space->arguments());
 }
 
 /// o and lse are the forward's.
@@ -192,30 +197,28 @@ Expected<Result> benchmarkBackward(const Options &options, Runtime &runtime, con
   if (!outputs || !gradients)
     return outputs ? gradients.error() : outputs.error();
   result->errors = compareSample(inputs, *outputs, *gradients, runtime.device());
-  return result;
+  return withTiles(std::move(*result), *kernel, space->arguments());
 }
 
 /// What a file decides of the options and the problem is written there.
 Expected<Result> benchmark(Options &options, Problem &problem, const Device &device) {
-  if (options.gateThreshold != 0 && problem.operation != Operation::Forward)
-    return Error{ErrorCode::InvalidArgument, fmt::format("--gate-threshold: got {}; {} has no threshold", options.gateThreshold, name(problem.operation))};
   auto inputs = drawInputs(options, problem);
   if (!inputs)
     return inputs.error();
   inputs->gateThreshold = options.gateThreshold;
   if (options.gateThreshold > 0)
-    problem.operation = Operation::ForwardListed;
+    problem.operation = isBackward(problem.operation) ? Operation::BackwardListed : Operation::ForwardListed;
   auto compileOptions = options.kernel.parse(problem, device.target(), lengthClass(options.length));
   if (!compileOptions)
     return compileOptions.error();
   Runtime runtime(device);
-  return problem.operation == Operation::Backward ? benchmarkBackward(options, runtime, problem, *compileOptions, std::move(*inputs))
+  return isBackward(problem.operation) ? benchmarkBackward(options, runtime, problem, *compileOptions, std::move(*inputs))
                                                   : benchmarkForward(options, runtime, problem, *compileOptions, *inputs);
 }
 
 /// The errors by tensor: of the forward o is what is meant by "the" error, of the backward the worst gradient.
 void addErrors(nlohmann::ordered_json &json, const Result &result) {
-  bool isForward = result.problem.operation != Operation::Backward;
+  bool isForward = !isBackward(result.problem.operation);
   double worst = 0, tolerance = 0;
   for (const Comparison &comparison : result.errors)
     if (!isForward || comparison.tensor == "o") {
@@ -255,7 +258,7 @@ Expected<void> writeJson(const Options &options, const Device &device, const Res
       {"tflops", result.tflops},
       {"flop_convention", flopConvention(result.problem.operation)},
   };
-  if (result.problem.operation == Operation::Backward)
+  if (isBackward(result.problem.operation))
     json["gradient_dtype"] = name(result.problem.gradientType());
   if (result.tiles) {
     json["gate_threshold"] = options.gateThreshold;
@@ -315,9 +318,9 @@ Command addBench(CLI::App &app) {
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   command->add_option("--seed", options->seed, "Seed of the inputs")->capture_default_str();
-  command->add_option("--input", options->input, "forward: file with q, k and v to use, their rows repeated up to the length, in place of random ones");
+  command->add_option("--input", options->input, "File with q, k and v to use, their rows repeated up to the length, in place of random ones");
   command->add_option("--gate-threshold", options->gateThreshold,
-                      "forward: skip key tiles in which every gate is below it; what they hold lacks in o (default: 0, exact)");
+                      "Skip past tiles in which every gate is below it; what they hold lacks in o, or in dq, dk and dv (default: 0, exact)");
   command->add_option("--json", options->json, "File to write the result to, as JSON");
   options->kernel.addTo(*command);
   command->footer(

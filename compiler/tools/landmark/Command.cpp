@@ -41,7 +41,7 @@ void addDeterministic(CLI::App &app, bool &deterministic) {
 Expected<bool> parseGradientType(const std::string &type, Operation operation, DType dtype) {
   if (type.empty())
     return false;
-  if (operation != Operation::Backward)
+  if (!isBackward(operation))
     return Error{ErrorCode::InvalidArgument, fmt::format("--gradient-dtype: got '{}'; {} has no gradients", type, name(operation))};
   auto parsed = parseDType(type);
   if (!parsed)

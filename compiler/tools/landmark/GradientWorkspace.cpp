@@ -49,7 +49,8 @@ Expected<GradientWorkspace> GradientWorkspace::create(Runtime &runtime, const Gr
   if (!made)
     return made.error();
   GradientWorkspace space(std::move(*made));
-  const ForwardArguments &told = space.forward.arguments();
+  ForwardArguments told = space.forward.arguments();
+  told.gateThreshold = 0; // it is the backward's: o and lse are exact
   const std::vector<int64_t> &shape = inputs.forward.q.shape;
   std::vector<int64_t> rows(shape.begin(), shape.end() - 1);
   if (auto fits = checkShape("do", inputs.dO, shape); !fits)
@@ -98,6 +99,7 @@ Expected<GradientWorkspace> GradientWorkspace::create(Runtime &runtime, const Gr
   if (inputs.dlse)
     space.call.dlse = rowsAt(space.dlse);
   space.call.deterministic = deterministic;
+  space.call.gateThreshold = inputs.forward.gateThreshold;
   if (auto legal = validate(space.call, device); !legal)
     return legal.error();
   return space;

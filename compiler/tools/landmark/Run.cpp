@@ -97,7 +97,7 @@ Expected<void> launch(const Kernel &kernel, const Arguments &arguments, const In
 }
 
 /// Says how many tiles were skipped, if there is a threshold.
-Expected<void> tellSkipped(const ForwardKernel &kernel, const ForwardArguments &arguments) {
+template <typename Kernel, typename Arguments> Expected<void> tellSkipped(const Kernel &kernel, const Arguments &arguments) {
   if (arguments.gateThreshold == 0)
     return {};
   auto tiles = kernel.gatedTiles(arguments);
@@ -250,6 +250,8 @@ Expected<void> runBackward(const Options &options, const Device &device, TensorF
     return done.error();
   if (auto done = launch(*kernel, space->arguments(), inputs->forward, compileTime); !done)
     return done.error();
+  if (auto told = tellSkipped(*kernel, space->arguments()); !told)
+    return told.error();
   auto gradients = space->download();
   if (!gradients)
     return gradients.error();
@@ -303,7 +305,7 @@ Command addRun(CLI::App &app) {
   command->add_option("--q-offset", options->qOffset,
                       "Position of query row 0 (default: q_offset of the metadata, else keys - queries)");
   command->add_option("--gate-threshold", options->gateThreshold,
-                      "forward: skip key tiles in which every gate is below it; what they hold lacks in o (default: 0, exact)");
+                      "Skip past tiles in which every gate is below it; what they hold lacks in o, or in dq, dk and dv (default: 0, exact)");
   addDevice(*command, options->device);
   command->add_flag(
       "--verify", options->verify,

@@ -52,7 +52,7 @@ struct ForwardArguments {
   int64_t gateScratchBytes = 0;
 };
 
-/// Key tiles of a launch with a gate threshold, those at the edges, which are never skipped, left out.
+/// Tiles of a launch with a gate threshold (of a backward those of its kernel that goes by keys), those at the edges, which are never skipped, left out.
 struct GatedTiles {
   int64_t skipped = 0;
   int64_t all = 0;
@@ -90,9 +90,12 @@ struct BackwardArguments {
   std::optional<RowsView> dlse = std::nullopt;
   bool deterministic = false;
   /// Scratch on the device, aligned to 16 bytes, overwritten by every launch. How much it takes says backwardScratchBytes() of the runtime or scratchBytes() of
-  /// the kernel: 4 (D + 2) bytes for each row of q (rounded up to 16 for each head), or none.
+  /// the kernel: 4 (D + 2) bytes for each row of q (rounded up to 16 for each head), or none; and with a gate threshold what marks and lists of tiles take.
   void *scratch = nullptr;
   int64_t scratchBytes = 0;
+  /// Above 0 (at most 1): past tiles of query rows and keys in which every gate is below it are skipped. What they hold lacks in dq, dk and dv: of every row and skipped block no more than its
+  /// gate times what the whole of one block can add. 0 is exact and costs nothing. For blocks of at most 128 tokens; the forward may have had the same threshold, another one or none.
+  float gateThreshold = 0;
 };
 
 /// Judges everything that can be judged without a kernel. The error names the argument, what it got and what is
@@ -197,7 +200,8 @@ private:
   std::shared_ptr<const State> shared;
 };
 
-/// A compiled backward on its device; in all else as ForwardKernel. A launch queues two or three functions on the stream.
+/// A compiled backward on its device, or the kernels of one with a gate threshold; in all else as ForwardKernel. A launch queues two or three functions on the stream, with a threshold up to
+/// three more before them.
 class LANDMARK_API BackwardKernel {
 public:
   const Kernel &kernel() const;
@@ -207,11 +211,18 @@ public:
 
   /// Scratch that a launch on `arguments` needs.
   Expected<int64_t> scratchBytes(const BackwardArguments &arguments) const;
+  /// How many tiles the last launch with this scratch skipped. Waits for the device.
+  Expected<GatedTiles> gatedTiles(const BackwardArguments &arguments) const;
 
 private:
   friend struct KernelHandle;
-  explicit BackwardKernel(std::shared_ptr<const LoadedKernel> kernel) : shared(std::move(kernel)) {}
+  friend class PreparedBackward;
+  friend class Runtime;
+  explicit BackwardKernel(std::shared_ptr<const LoadedKernel> kernel, std::shared_ptr<const LoadedKernel> gates = nullptr, std::shared_ptr<const LoadedKernel> lists = nullptr)
+      : shared(std::move(kernel)), gates(std::move(gates)), lists(std::move(lists)) {}
   std::shared_ptr<const LoadedKernel> shared;
+  /// With a threshold: what marks tiles and lists those of rows, and what lists those of keys where a kernel goes by queries.
+  std::shared_ptr<const LoadedKernel> gates, lists;
 };
 
 /// One device with the kernels used on it so far. Safe to use from many threads at once: a kernel that several ask for
@@ -230,8 +241,8 @@ public:
   const Device &device() const;
 
   /// The kernel for a problem of the operation, compiled if this is the first request for it. Template files are read at that time only.
-  /// Where `options` names no template directory, that of the environment variable LANDMARK_TEMPLATE_DIR holds. A problem of Operation::ForwardListed is that of a
-  /// forward with a gate threshold; config and template file are then those of its last step, forward_listed.mlir.
+  /// Where `options` names no template directory, that of the environment variable LANDMARK_TEMPLATE_DIR holds. A problem of Operation::ForwardListed or BackwardListed is that of
+  /// a forward or backward with a gate threshold; config and template file are then those of its last step, forward_listed.mlir or backward_listed.mlir.
   Expected<ForwardKernel> forward(const Problem &problem, const CompileOptions &options = {});
   Expected<BackwardKernel> backward(const Problem &problem, const CompileOptions &options = {});
 
@@ -247,6 +258,7 @@ public:
   Expected<GatedTiles> gatedTiles(const ForwardArguments &arguments);
   /// As BackwardKernel's scratchBytes, of the kernel that backward(arguments) runs; the scratch in `arguments` may still be none.
   Expected<int64_t> backwardScratchBytes(const BackwardArguments &arguments);
+  Expected<GatedTiles> gatedTiles(const BackwardArguments &arguments);
 
   /// Finds the fastest schedule for a problem on this device by measurement and keeps it beside the cache
   /// (docs/tuning.md): later requests that name no config get it, of this Runtime too. Takes as long as many

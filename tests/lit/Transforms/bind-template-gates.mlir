@@ -1,4 +1,4 @@
-// The steps of a forward with a gate threshold: two kernels that mark and list, one that takes the lists.
+// The steps of a forward and of a backward with a gate threshold: two kernels that mark and list, then those that take the lists.
 // RUN: landmark-opt %s --landmark-bind-template -split-input-file | FileCheck %s
 // RUN: not landmark-opt %s -split-input-file --landmark-bind-template=template-file=%{templates}/forward.mlir 2>&1 | FileCheck %s --check-prefix=COUNT
 // COUNT: a template holds the two kernels of a forward_gates, this one 1
@@ -20,3 +20,35 @@ landmark.forward @mark step "gates" block_size 11 head_dim 32 type f16 config <q
 // CHECK: memref.load
 // CHECK: tile.dot {{.*}} -> tensor<64x3x16xf32>
 landmark.forward @take step "listed" block_size 11 head_dim 32 type f16 config <query_tile = 64, key_tile = 48, warps = 4, stages = 2>
+
+// -----
+
+// Marks of a backward are made with the log-sum-exp that it is given; lists of tiles of rows begin where marks do.
+// CHECK: gpu.func @mark_gradients_masks(
+// CHECK: tile.read_rows
+// CHECK-NOT: landmark.stats
+// CHECK: tile.store {{.*}} : tensor<32xi32>, memref<?x?x?xi32,
+// CHECK: gpu.func @mark_gradients_lists(
+// CHECK-NOT: tensor
+// CHECK: landmark.row_range {{.*}} align 32
+landmark.backward @mark_gradients step "gates" block_size 11 head_dim 32 type f16 gradient f16 passes 1 config <query_tile = 32, key_tile = 48, warps = 1, stages = 2>
+
+// -----
+
+// Lists of both kernels,
+// CHECK: gpu.func @repeat_queries({{.*}}memref<?x?x?x?xi32, strided<[?, ?, ?, ?]>>, %{{[^:]*}}: memref<?x?x?x?xi32, strided<[?, ?, ?, ?]>>, %{{[^:]*}}: memref<?x?x?x?xi32, strided<[?, ?, ?, ?]>>, %{{[^:]*}}: memref<?x?x?x?xi32, strided<[?, ?, ?, ?]>>
+// CHECK: memref.load
+// CHECK: gpu.func @repeat_keys(
+// CHECK: memref.load
+landmark.backward @repeat step "listed" block_size 11 head_dim 32 type f16 gradient f16 passes 1 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
+
+// -----
+
+// or of the one that there is.
+// CHECK: gpu.func @add_prepare({{.*}}xi32{{.*}}xi32
+// CHECK-NOT: memref.load
+// CHECK: gpu.func @add_keys(
+// CHECK: memref.load
+// CHECK: tile.write_fragments add
+// CHECK: gpu.func @add_finish(
+landmark.backward @add step "listed" block_size 11 head_dim 32 type f16 gradient f16 passes 1 adds config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>

@@ -4,6 +4,8 @@
 
 // CHECK: landmark.backward @request block_size 51 head_dim 64 type bf16 gradient f32 passes 1 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
 landmark.backward @request block_size 51 head_dim 64 type bf16 gradient f32 passes 1 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
+// CHECK: landmark.backward @step step "listed" block_size 51 head_dim 64 type bf16 gradient f32 passes 1 adds row_tile 32 config
+landmark.backward @step step "listed" block_size 51 head_dim 64 type bf16 gradient f32 passes 1 adds row_tile 32 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
 // CHECK: landmark.backward @wide block_size 2 head_dim 256 type f16 gradient f16 passes 2 config
 landmark.backward @wide block_size 2 head_dim 256 type f16 gradient f16 passes 2 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
 

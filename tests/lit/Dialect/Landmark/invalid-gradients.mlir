@@ -105,3 +105,23 @@ func.func @part_own(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: tensor<64
 
 // expected-error @below {{row_tile must be 1 to query_tile, got 128}}
 landmark.backward @request block_size 8 head_dim 64 type bf16 gradient bf16 passes 1 row_tile 128 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
+
+// -----
+
+// expected-error @below {{step must be gates or listed, got marks}}
+landmark.backward @unknown_step step "marks" block_size 8 head_dim 64 type bf16 gradient bf16 passes 1 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
+
+// -----
+
+// expected-error @below {{block_size of a step must be 2 to 128, got 129}}
+landmark.backward @long_step step "listed" block_size 129 head_dim 64 type bf16 gradient bf16 passes 1 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
+
+// -----
+
+// expected-error @below {{a gates step neither adds nor has a row_tile}}
+landmark.backward @adding_gates step "gates" block_size 8 head_dim 64 type bf16 gradient bf16 passes 1 adds config <query_tile = 32, key_tile = 64, warps = 1, stages = 2>
+
+// -----
+
+// expected-error @below {{a gates step neither adds nor has a row_tile}}
+landmark.backward @sharing_gates step "gates" block_size 8 head_dim 64 type bf16 gradient bf16 passes 1 row_tile 16 config <query_tile = 32, key_tile = 64, warps = 1, stages = 2>
