@@ -291,7 +291,10 @@ private:
       if (isRetrieval(problem.operation))
         schedule.maxResidentRegisters = 0; // few tiles follow: not to wait for queries before they are asked for is worth more
       // Without their maximum exponentials may leave the range of float16.
-      schedule.roundEarly = config.unit == MatrixUnit::Wgmma && problem.dtype == DType::BF16 && (problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed);
+      bool weighsByWgmma = config.unit == MatrixUnit::Wgmma && (problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed);
+      schedule.roundEarly = weighsByWgmma && problem.dtype == DType::BF16;
+      schedule.roundScaled = weighsByWgmma && problem.dtype == DType::F16 && config.warps > 8; // fewer warps have registers for what waits to be scaled
+      schedule.deal = weighsByWgmma;
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
       buildCudaSchedulePipeline(manager, schedule);
     } else if (target.isHost()) {

@@ -241,7 +241,8 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
     auto type = cast<RankedTensorType>(value.getType());
     auto emitError = [&] { return op->emitOpError(); };
     int64_t spread = slices && !llvm::is_contained(found.roles, Role::Slice) ? 1 : static_cast<int64_t>(warps);
-    auto layout = tile::FragmentAttr::getChecked(emitError, &getContext(), ArrayRef<Role>(found.roles), spread, found.split);
+    bool dealt = deal && tile::FragmentAttr::canDeal(type.getShape(), found.roles, spread);
+    auto layout = tile::FragmentAttr::getChecked(emitError, &getContext(), ArrayRef<Role>(found.roles), spread, found.split, dealt);
     if (!layout || failed(layout.verifyEncoding(type.getShape(), type.getElementType(), emitError)))
       return failure();
     auto laidOut = type.cloneWithEncoding(layout);

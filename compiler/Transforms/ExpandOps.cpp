@@ -116,7 +116,8 @@ SmallVector<Value> expandLocate(ir::LocateOp op, TileBuilder &b) {
 /// Numbers of the blocks of a tile, [blocks].
 Value blockNumbers(TileBuilder &b, Value firstBlock, int64_t blocks) {
   Value numbers = b.iota(blocks);
-  return b.add(b.splat(b.toI32(firstBlock), cast<RankedTensorType>(numbers.getType())), numbers);
+  Value first = firstBlock.getType().isIndex() ? b.toI32(firstBlock) : firstBlock;
+  return b.add(b.splat(first, cast<RankedTensorType>(numbers.getType())), numbers);
 }
 
 /// Block numbers and row blocks side by side, [rows, blocks].
@@ -133,6 +134,12 @@ Value completePast(TileBuilder &b, Value number, Value rowBlock, Value keys, Val
   Value isPast = b.compare(CmpIPredicate::slt, number, rowBlock);
   Value isComplete = b.compare(CmpIPredicate::slt, number, b.splatLike(complete, number));
   return arith::AndIOp::create(b, isPast, isComplete);
+}
+
+/// The first block that has an ordinary key: 1 where block 0 has nothing but its landmark (C6).
+Value firstCounted(TileBuilder &b, Value phase, Value blockSize) {
+  Value bare = b.compare(CmpIPredicate::eq, phase, b.sub(blockSize, b.index(1)));
+  return b.select(bare, b.i32(1), b.i32(0));
 }
 
 /// Whether a block is block 0 with nothing but its landmark (C6).
@@ -177,12 +184,15 @@ SmallVector<Value> expandTokens(ir::TokensOp op, TileBuilder &b) {
   Value start = b.mul(number, b.splat(b.toI32(op.getBlockSize()), byBlock)); // place of token 0
   Value keysEnd = b.splat(b.toI32(b.add(op.getKeys(), op.getPhase())), byBlock);
   high = b.min(b.min(high, ordinary), b.sub(keysEnd, start));
-  Value low = b.sub(b.splat(b.toI32(op.getPhase()), byBlock), start);
+  Value low = b.max(b.sub(b.splatLike(b.toI32(op.getPhase()), numbers), b.mul(numbers, b.splatLike(b.toI32(op.getBlockSize()), numbers))),
+                    b.splatLike(b.i32(0), numbers)); // of a block, [blocks]
 
-  Value token = b.broadcast(tokenNumbers(b, type.getDimSize(2), op.getFirstToken()), indices, {2});
-  Value belowHigh = b.compare(CmpIPredicate::slt, token, b.broadcast(high, indices, {0, 1}));
-  Value fromLow = b.compare(CmpIPredicate::sge, token, b.broadcast(low, indices, {0, 1}));
-  return {arith::AndIOp::create(b, belowHigh, fromLow)};
+  // One comparison: tokens below the first one are huge.
+  auto byToken = cast<RankedTensorType>(RankedTensorType::get(type.getShape().drop_front(), b.getI32Type()));
+  Value token = b.broadcast(tokenNumbers(b, type.getDimSize(2), op.getFirstToken()), byToken, {1});
+  Value place = b.broadcast(b.sub(token, b.broadcast(low, byToken, {0})), indices, {1, 2});
+  Value count = b.max(b.sub(high, b.broadcast(low, byBlock, {1})), b.splat(b.i32(0), byBlock));
+  return {b.compare(CmpIPredicate::ult, place, b.broadcast(count, indices, {0, 1}))};
 }
 
 /// Whether a column is one of a block's ordinary tokens, as a mask of the shape of `type`.
@@ -198,14 +208,17 @@ SmallVector<Value> expandOrdinary(ir::OrdinaryOp op, TileBuilder &b) {
 
 SmallVector<Value> expandGates(ir::GatesOp op, TileBuilder &b) {
   auto type = op.getResult().getType();
-  auto [number, rowBlock] = blocksByRow(b, op.getRowBlocks(), blockNumbers(b, op.getBlock(), type.getDimSize(1)));
-  Value past = completePast(b, number, rowBlock, op.getKeys(), op.getPhase(), op.getBlockSize());
-  Value counted = andNot(b, past, isBare(b, number, op.getPhase(), op.getBlockSize()));
+  Value bare = firstCounted(b, op.getPhase(), op.getBlockSize());
+  Value complete = b.toI32(b.divide(b.add(op.getKeys(), op.getPhase()), op.getBlockSize()));
+  Value end = b.min(op.getRowBlocks(), b.splatLike(complete, op.getRowBlocks()));
+  Value count = b.max(b.sub(end, b.splatLike(bare, end)), b.splatLike(b.i32(0), end));
+  auto [number, counted] = blocksByRow(b, count, blockNumbers(b, b.sub(b.toI32(op.getBlock()), bare), type.getDimSize(1)));
+  Value seen = b.compare(CmpIPredicate::ult, number, counted); // numbers below the first one are huge
   if (type.getRank() == 2)
-    return {counted};
+    return {seen};
   Value token = tokenNumbers(b, type.getDimSize(2), op.getFirstToken());
   Value landmark = b.compare(CmpIPredicate::eq, token, b.splatLike(b.toI32(b.sub(op.getBlockSize(), b.index(1))), token));
-  return {arith::AndIOp::create(b, b.broadcast(counted, type, {0, 1}), b.broadcast(landmark, type, {2}))};
+  return {arith::AndIOp::create(b, b.broadcast(seen, type, {0, 1}), b.broadcast(landmark, type, {2}))};
 }
 
 SmallVector<Value> expandPastGates(ir::PastGatesOp op, TileBuilder &b) {
@@ -292,11 +305,11 @@ SmallVector<Value> expandPastWeights(ir::PastWeightsOp op, TileBuilder &b) {
     return exact;
   }
   // As one operation, not to share its product with the other way, which would leave two here.
-  Value logits = seenLogits(b, seen, op.getLogits()), shift = arith::NegFOp::create(b, op.getLse());
-  Value inner = b.exp2(math::FmaOp::create(b, logits, b.splatLike(op.getFactor(), logits), b.broadcastLeading(shift, logits)));
+  Value logits = op.getLogits(), shift = arith::NegFOp::create(b, op.getLse());
+  Value all = b.exp2(math::FmaOp::create(b, logits, b.splatLike(op.getFactor(), logits), b.broadcastLeading(shift, logits)));
+  Value inner = b.select(seen, all, b.floatSplatLike(0.0f, all));
   Value sum = b.reduce(tile::ReductionKind::Sum, inner, {2});
-  Value gate = landmarkLogits(op, b);
-  Value weight = b.exp2(b.subf(b.mulf(gate, b.splatLike(op.getFactor(), gate)), b.broadcastLeading(op.getLse(), gate)));
+  Value weight = b.column(all, *getConstantIntValue(op.getBlockSize()) - 1); // the landmark's exponential is its gate
   Value factors = b.mulf(weight, b.reciprocal(b.maxf(sum, b.floatSplatLike(0x1p-126f, sum)))); // 0 of a weight of 0
   Value most = b.maxf(factors, sum);
   Value fit = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, most, b.floatSplatLike(0x1p60f, most));

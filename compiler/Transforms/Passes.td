@@ -132,7 +132,11 @@ def TileRoundEarly : Pass<"tile-round-early"> {
   let summary = "Round to 16 bits before a row's number is multiplied in, not behind";
   let description = [{
     `round(e * f)`, with `f` one number a row and block, becomes `round(e) * round(f)`: half of the multiplications, as one instruction multiplies two numbers of 16 bits.
+
+    With `scaled` the numbers are multiplied in before, for types whose range does not hold `e`: where branches hand on `e` and `f`, they scale and round, and hand on the
+    result, half of the registers.
   }];
+  let options = [Option<"scaled", "scaled", "bool", /*default=*/"false", "Scale in 32 bits, and round where branches compute what they hand on">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::landmark::tile::TileDialect"];
 }
 
@@ -144,7 +148,8 @@ def TileAssignLayouts : Pass<"tile-assign-layouts"> {
   }];
   let options = [Option<"warps", "warps", "int64_t", /*default=*/"4", "Warps of a thread block">,
                  Option<"unit", "unit", "std::string", /*default=*/"\"mma\"", "Instruction that multiplies: mma or wgmma">,
-                 Option<"slices", "slices", "bool", /*default=*/"false", "Every warp has all rows, and a part of a product's columns">];
+                 Option<"slices", "slices", "bool", /*default=*/"false", "Every warp has all rows, and a part of a product's columns">,
+                 Option<"deal", "deal", "bool", /*default=*/"false", "The lanes of a quad share out the numbers of rows and blocks, where those can be">];
 }
 
 def TileOverlapProducts : Pass<"tile-overlap-products"> {

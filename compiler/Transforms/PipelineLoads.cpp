@@ -163,8 +163,10 @@ void pipeline(LoopLoads &work, int64_t stages) {
     tile::WaitOp::create(b, 0);
     gpu::BarrierOp::create(b);
   }
-  for (auto [load, ring] : llvm::zip(work.loads, work.rings)) {
-    Value slot = tile::SlotOp::create(b, slotType(cast<tile::BufferType>(ring.getType())), ring, stage);
+  SmallVector<Value> slots; // all before a load goes, which may be the operation that they stand before
+  for (Value ring : work.rings)
+    slots.push_back(tile::SlotOp::create(b, slotType(cast<tile::BufferType>(ring.getType())), ring, stage));
+  for (auto [load, slot] : llvm::zip(work.loads, slots)) {
     load.replaceAllUsesWith(slot);
     load.erase();
   }

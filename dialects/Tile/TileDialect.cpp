@@ -62,7 +62,10 @@ void TileDialect::initialize() {
       >();
 }
 
-LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Role> roles, int64_t warps, int64_t split) {
+static constexpr Role rowsAndBlocks[] = {Role::Row, Role::Block};
+
+LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Role> roles, int64_t warps, int64_t split,
+                                   bool dealt) {
   // Strictly ascending.
   if (!llvm::is_sorted(roles, [](Role a, Role b) { return a <= b; }))
     return emitError() << "roles of a fragment must be distinct and in the order row, block, column";
@@ -74,7 +77,13 @@ LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "a split makes equal groups of the " << warps << " warps, got " << split;
   if (split > 1 && llvm::is_contained(roles, Role::Slice) && llvm::is_contained(roles, Role::Block))
     return emitError() << "groups of warps share the blocks of a fragment or its columns, not both";
+  if (dealt && roles != ArrayRef(rowsAndBlocks))
+    return emitError() << "what is dealt out to the lanes of a quad has rows and blocks";
   return success();
+}
+
+bool FragmentAttr::canDeal(ArrayRef<int64_t> shape, ArrayRef<Role> roles, int64_t warps) {
+  return roles == ArrayRef(rowsAndBlocks) && shape.size() == 2 && shape[0] * shape[1] % (4 * 8 * warps) == 0;
 }
 
 LogicalResult FragmentAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType, function_ref<InFlightDiagnostic()> emitError) const {
@@ -91,6 +100,8 @@ LogicalResult FragmentAttr::verifyEncoding(ArrayRef<int64_t> shape, Type element
   }
   if (elements > maxElements)
     return emitError() << "has a tile of which a thread holds " << elements << " elements, at most " << maxElements << " are allowed";
+  if (getDealt() && !canDeal(shape, getRoles(), getWarps()))
+    return emitError() << "deals out a tile of which a thread holds " << elements << " elements, which is no multiple of 4";
   return success();
 }
 

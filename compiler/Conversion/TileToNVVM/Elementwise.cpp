@@ -10,7 +10,7 @@
 using namespace mlir;
 
 namespace landmark {
-static Value combine(ThreadBuilder &b, tile::ReductionKind kind, Value left, Value right) {
+Value combine(ThreadBuilder &b, tile::ReductionKind kind, Value left, Value right) {
   bool isFloat = isa<FloatType>(left.getType());
   switch (kind) {
   case tile::ReductionKind::Max:
@@ -21,6 +21,10 @@ static Value combine(ThreadBuilder &b, tile::ReductionKind kind, Value left, Val
     break;
   }
   return isFloat ? Value(arith::AddFOp::create(b, left, right)) : b.add(left, right);
+}
+
+Value shuffle(ThreadBuilder &b, NVVM::ShflKind kind, Value value, int64_t operand, int64_t maskAndClamp) {
+  return NVVM::ShflOp::create(b, value.getType(), b.i32(-1), value, b.i32(operand), b.i32(maskAndClamp), kind, UnitAttr());
 }
 
 // Four chains, in which a product goes into its sum in one instruction, and a tree: enough side by side to keep the pipes busy.
@@ -137,6 +141,46 @@ struct LowerColumnCompare : OpConversionPattern<arith::CmpIOp> {
         moved = arith::SubIOp::create(b, bound, lanePart);
       int64_t constant = FragmentLayout::columnConstant(layout.placeOf(number).column);
       results.push_back(arith::CmpIOp::create(b, op.getPredicate(), b.i32(constant), moved));
+    }
+    rewriter.replaceOpWithMultiple(op, {ValueRange(results)});
+    return success();
+  }
+};
+
+/// Whether a tile is the same in all columns.
+bool isColumnless(Value tile) {
+  if (auto broadcast = tile.getDefiningOp<tile::BroadcastOp>())
+    return !layoutOf(broadcast.getSource().getType()).columns || isColumnless(broadcast.getSource());
+  return tile.getDefiningOp<tensor::SplatOp>();
+}
+
+/// Whether a tile holds column numbers, moved by what is the same in all columns.
+bool countsColumns(Value tile) {
+  if (auto broadcast = tile.getDefiningOp<tile::BroadcastOp>())
+    return countsColumns(broadcast.getSource());
+  if (auto iota = tile.getDefiningOp<tile::IotaOp>())
+    return layoutOf(iota.getResult().getType()).columns;
+  if (auto sum = tile.getDefiningOp<arith::AddIOp>())
+    return isColumnless(sum.getLhs()) && countsColumns(sum.getRhs());
+  auto difference = tile.getDefiningOp<arith::SubIOp>();
+  return difference && countsColumns(difference.getLhs()) && isColumnless(difference.getRhs());
+}
+
+/// A column's number in a range as the first one's, where the range begins, and a constant: for the same reason.
+struct LowerColumnRange : OpConversionPattern<arith::CmpIOp> {
+  LowerColumnRange(const TypeConverter &converter, MLIRContext *context) : OpConversionPattern(converter, context, /*benefit=*/2) {}
+
+  LogicalResult matchAndRewrite(arith::CmpIOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    bool isRange = isa<RankedTensorType>(op.getType()) && op.getPredicate() == arith::CmpIPredicate::ult && op.getRhs().getDefiningOp<tile::BroadcastOp>();
+    if (!isRange || !countsColumns(op.getLhs()))
+      return failure();
+    ThreadBuilder b(op.getLoc(), rewriter);
+    FragmentLayout layout = layoutOf(cast<RankedTensorType>(op.getLhs().getType()));
+    SmallVector<Value> results;
+    for (auto [number, bound] : llvm::enumerate(adaptor.getRhs())) {
+      int64_t column = layout.placeOf(number).column;
+      Value first = adaptor.getLhs()[number - column];
+      results.push_back(arith::CmpIOp::create(b, op.getPredicate(), b.add(first, b.i32(FragmentLayout::columnConstant(column))), bound));
     }
     rewriter.replaceOpWithMultiple(op, {ValueRange(results)});
     return success();
@@ -297,18 +341,14 @@ struct LowerBroadcast : TilePattern<tile::BroadcastOp> {
     if (isPaired(op.getResult().getType()))
       return op.emitOpError("of 16-bit elements is not lowered");
     FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
-    SmallVector<Value> values;
-    for (int64_t i = 0; i < to.registers(); ++i) {
+    SmallVector<Value> source = from.isDealt ? collectDealt(b, adaptor.getSource()) : llvm::to_vector(adaptor.getSource()), values;
+    for (int64_t i = 0; i < to.whole().registers(); ++i) {
       auto place = to.placeOf(i);
-      values.push_back(adaptor.getSource()[from.registerOf({from.rows ? place.row : 0, from.blocks ? place.block : 0, from.columns ? place.column : 0})]);
+      values.push_back(source[from.registerOf({from.rows ? place.row : 0, from.blocks ? place.block : 0, from.columns ? place.column : 0})]);
     }
-    return values;
+    return to.isDealt ? dealCopies(b, values) : values;
   }
 };
-
-Value shuffle(ThreadBuilder &b, NVVM::ShflKind kind, Value value, int64_t operand, int64_t maskAndClamp) {
-  return NVVM::ShflOp::create(b, value.getType(), b.i32(-1), value, b.i32(operand), b.i32(maskAndClamp), kind, UnitAttr());
-}
 
 struct LowerReduce : TilePattern<tile::ReduceOp> {
   using TilePattern::TilePattern;
@@ -321,15 +361,16 @@ struct LowerReduce : TilePattern<tile::ReduceOp> {
     bool crossesGroups = from.blocks && !to.blocks && from.split != 1;
     if ((dropsRows && from.warps != 1) || crossesGroups || !(element.isF32() || element.isInteger(32)))
       return op.emitOpError("lowers reductions of f32 and i32, along rows within one warp and along blocks within one group only");
-    SmallVector<SmallVector<Value>> parts(to.registers());
-    for (int64_t i = 0; i < from.registers(); ++i) {
+    SmallVector<Value> source = from.isDealt ? collectDealt(b, adaptor.getSource()) : llvm::to_vector(adaptor.getSource());
+    SmallVector<SmallVector<Value>> parts(to.whole().registers());
+    for (auto [i, value] : llvm::enumerate(source)) {
       auto place = from.placeOf(i);
-      parts[to.registerOf({to.rows ? place.row : 0, to.blocks ? place.block : 0, to.columns ? place.column : 0})].push_back(adaptor.getSource()[i]);
+      parts[to.registerOf({to.rows ? place.row : 0, to.blocks ? place.block : 0, to.columns ? place.column : 0})].push_back(value);
     }
     SmallVector<Value> values;
     for (SmallVector<Value> &part : parts) {
       Value value = combineAll(b, op.getKind(), part);
-      if (from.columns && !to.columns) // the other columns are in the other lanes of the quad
+      if (from.columns && !to.columns && !to.isDealt) // the other columns are in the other lanes of the quad
         for (int64_t distance : {1, 2})
           value = combine(b, op.getKind(), value, shuffle(b, NVVM::ShflKind::bfly, value, distance, 31));
       if (dropsRows) // and the other rows in the other quads
@@ -337,7 +378,7 @@ struct LowerReduce : TilePattern<tile::ReduceOp> {
           value = combine(b, op.getKind(), value, shuffle(b, NVVM::ShflKind::bfly, value, distance, 31));
       values.push_back(value);
     }
-    return values;
+    return to.isDealt ? dealCombined(b, op.getKind(), values) : values;
   }
 };
 
@@ -360,14 +401,16 @@ struct LowerColumn : TilePattern<tile::ColumnOp> {
     FragmentLayout from = layoutOf(op.getSource().getType()), to = layoutOf(op.getResult().getType());
     if (!from.columns || from.isSliced || !op.getSource().getType().getElementType().isF32())
       return op.emitOpError("lowers columns of f32 tiles that every warp has");
-    int64_t column = op.getColumn();
+    int64_t column = op.getColumn(), holder = FragmentLayout::columnLane(column);
     SmallVector<Value> values;
-    for (int64_t i = 0; i < to.registers(); ++i) {
+    for (int64_t i = 0; i < to.whole().registers(); ++i) {
       auto place = to.placeOf(i);
-      Value held = adaptor.getSource()[from.registerOf({place.row, place.block, FragmentLayout::columnRegister(column)})];
-      // Segments of four lanes: everyone reads the lane of its quad that holds the column.
-      values.push_back(shuffle(b, NVVM::ShflKind::idx, held, FragmentLayout::columnLane(column), 0x1c03));
+      values.push_back(adaptor.getSource()[from.registerOf({place.row, place.block, FragmentLayout::columnRegister(column)})]);
     }
+    if (to.isDealt)
+      return dealHeld(b, values, holder);
+    for (Value &value : values) // everyone reads the lane of its quad that holds the column
+      value = shuffle(b, NVVM::ShflKind::idx, value, holder, quads);
     return values;
   }
 };
@@ -378,8 +421,8 @@ void populateElementwisePatterns(RewritePatternSet &patterns, const FragmentType
   patterns.add<LowerApproximation<math::Exp2Op>>(converter, patterns.getContext(), "llvm.nvvm.ex2.approx.ftz.f32");
   patterns.add<LowerApproximation<math::Log2Op>>(converter, patterns.getContext(), "llvm.nvvm.lg2.approx.ftz.f");
   patterns.add<LowerFma, LowerMaximum, LowerDivision>(converter, patterns.getContext(), /*benefit=*/2);
-  patterns.add<LowerColumnCompare, LowerElementwise, LowerConstant, LowerSplat, LowerExtract, LowerIota, LowerCast, LowerBroadcast, LowerReduce, LowerAll, LowerColumn>(converter,
-                                                                                                                       patterns.getContext());
+  patterns.add<LowerColumnCompare, LowerColumnRange, LowerElementwise, LowerConstant, LowerSplat, LowerExtract, LowerIota, LowerCast, LowerBroadcast, LowerReduce,
+               LowerAll, LowerColumn>(converter, patterns.getContext());
 }
 
 } // namespace landmark

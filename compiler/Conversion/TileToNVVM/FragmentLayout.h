@@ -21,6 +21,7 @@ namespace landmark {
 struct FragmentLayout {
   int64_t rows = 0, blocks = 0, columns = 0, warps = 1, split = 1;
   bool isSliced = false; ///< warps, or with a split groups of them, have all rows and a part of the columns each; with a split there are no blocks
+  bool isDealt = false;  ///< lanes of a quad have a quarter of the elements each: lane t those whose number leaves the rest t by 4
 
   /// Whether the sizes fit: 16 rows for each warp, or 8 of one; 8 columns.
   static bool isLegal(int64_t rows, int64_t columns, int64_t warps) {
@@ -34,7 +35,13 @@ struct FragmentLayout {
   int64_t rowRegisters() const { return rows ? rows / (8 * rowWarps()) : 1; }
   int64_t blockRegisters() const { return blocks ? blocks / split : 1; }
   int64_t columnRegisters() const { return columns ? sliceColumns() / 4 : 1; }
-  int64_t registers() const { return rowRegisters() * blockRegisters() * columnRegisters(); }
+  int64_t registers() const { return rowRegisters() * blockRegisters() * columnRegisters() / (isDealt ? 4 : 1); }
+
+  FragmentLayout whole() const { ///< the same, not dealt out
+    FragmentLayout all = *this;
+    all.isDealt = false;
+    return all;
+  }
 
   struct Place {
     int64_t row, block, column; ///< numbers of the registers along each dimension

@@ -39,6 +39,7 @@ struct ThreadBuilder : mlir::ImplicitLocOpBuilder {
   }
   Value i64(int64_t value) { return mlir::arith::ConstantIntOp::create(*this, value, 64); }
   Value add(Value a, Value b) { return mlir::arith::AddIOp::create(*this, a, b); }
+  Value sub(Value a, Value b) { return mlir::arith::SubIOp::create(*this, a, b); }
   Value mul(Value a, Value b) { return mlir::arith::MulIOp::create(*this, a, b); }
   Value bitAnd(Value a, Value b) { return mlir::arith::AndIOp::create(*this, a, b); }
   Value bitXor(Value a, Value b) { return mlir::arith::XOrIOp::create(*this, a, b); }
@@ -116,6 +117,22 @@ mlir::Value sharedMemory(ThreadBuilder &b, int64_t offset);
 
 /// All values, one at least, combined into one.
 mlir::Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, mlir::SmallVector<mlir::Value> values);
+
+// Numbers of rows and blocks, dealt out to the lanes of a quad (FragmentLayout::isDealt). Every lane has `numbers`; the results are a lane's.
+/// All of them again, in all lanes.
+mlir::SmallVector<mlir::Value> collectDealt(ThreadBuilder &b, mlir::ValueRange dealt);
+/// A lane's of those that all lanes have.
+mlir::SmallVector<mlir::Value> dealCopies(ThreadBuilder &b, mlir::ValueRange numbers);
+/// A lane's of those that lane `holder` has.
+mlir::SmallVector<mlir::Value> dealHeld(ThreadBuilder &b, mlir::ValueRange numbers, int64_t holder);
+/// A lane's of what the four lanes' numbers combine to.
+mlir::SmallVector<mlir::Value> dealCombined(ThreadBuilder &b, tile::ReductionKind kind, mlir::ValueRange numbers);
+
+/// Clamp and mask of shuffles in segments of four lanes (PTX ISA, "shfl.sync").
+constexpr int64_t quads = 0x1c03;
+/// Two values combined.
+mlir::Value combine(ThreadBuilder &b, tile::ReductionKind kind, mlir::Value left, mlir::Value right);
+mlir::Value shuffle(ThreadBuilder &b, mlir::NVVM::ShflKind kind, mlir::Value value, int64_t operand, int64_t maskAndClamp);
 
 /// Bytes from a row to the next: of a panel, where the tile has panels.
 int64_t rowPitch(tile::BufferType type);

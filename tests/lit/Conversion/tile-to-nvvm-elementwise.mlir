@@ -208,3 +208,30 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Places of columns from a block's first token on: that of the thread's first column, and a constant. So no column's number is kept.
+// CHECK-LABEL: @column_range(
+// CHECK: %[[FIRST:.*]] = arith.subi %{{.*}}, %arg0 : i32
+// CHECK: %[[SECOND:.*]] = arith.addi %[[FIRST]], %c1_i32{{.*}} : i32
+// CHECK: arith.cmpi ult, %[[SECOND]], %arg1 : i32
+!t = tensor<8xi32, #tile.fragment<[column], 1>>
+!b = tensor<1xi32, #tile.fragment<[block], 1>>
+!bt = tensor<1x8xi32, #tile.fragment<[block, column], 1>>
+!rb = tensor<16x1xi32, #tile.fragment<[row, block], 1>>
+!s = tensor<16x1x8xi32, #tile.fragment<[row, block, column], 1>>
+gpu.module @kernels {
+  gpu.func @column_range(%low: i32, %count: i32) kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
+    %token = tile.iota : !t
+    %tokens = tile.broadcast %token to [1] : !t -> !bt
+    %l = tensor.splat %low : !b
+    %lows = tile.broadcast %l to [0] : !b -> !bt
+    %place = arith.subi %tokens, %lows : !bt
+    %places = tile.broadcast %place to [1, 2] : !bt -> !s
+    %c = tensor.splat %count : !rb
+    %counts = tile.broadcast %c to [0, 1] : !rb -> !s
+    %seen = arith.cmpi ult, %places, %counts : !s
+    gpu.return
+  }
+}

@@ -71,14 +71,17 @@ func.func @own_block(%blocks: tensor<64xi32>, %b: index) -> tensor<64xi1> {
 
 // -----
 
-// A token counts between a lower and an upper bound that its row and block give.
+// A token counts between a lower bound that its block gives and an upper one of its row and block: one comparison of places from the lower one on.
 // CHECK-LABEL: @tokens
-// CHECK: %[[TOKEN:.*]] = tile.broadcast %{{.*}} to [2] : tensor<8xi32> -> tensor<64x2x8xi32>
-// CHECK: %[[HIGH:.*]] = tile.broadcast %{{.*}} to [0, 1] : tensor<64x2xi32> -> tensor<64x2x8xi32>
-// CHECK: arith.cmpi slt, %[[TOKEN]], %[[HIGH]]
-// CHECK: %[[LOW:.*]] = tile.broadcast %{{.*}} to [0, 1] : tensor<64x2xi32> -> tensor<64x2x8xi32>
-// CHECK: arith.cmpi sge, %[[TOKEN]], %[[LOW]]
-// CHECK: arith.andi %{{.*}} : tensor<64x2x8xi1>
+// CHECK: %[[LOW:.*]] = arith.maxsi %{{.*}} : tensor<2xi32>
+// CHECK: %[[TOKEN:.*]] = tile.broadcast %{{.*}} to [1] : tensor<8xi32> -> tensor<2x8xi32>
+// CHECK: %[[LOWS:.*]] = tile.broadcast %[[LOW]] to [0] : tensor<2xi32> -> tensor<2x8xi32>
+// CHECK: %[[PLACE:.*]] = arith.subi %[[TOKEN]], %[[LOWS]]
+// CHECK: %[[PLACES:.*]] = tile.broadcast %[[PLACE]] to [1, 2] : tensor<2x8xi32> -> tensor<64x2x8xi32>
+// CHECK: %[[COUNT:.*]] = arith.maxsi %{{.*}} : tensor<64x2xi32>
+// CHECK: %[[COUNTS:.*]] = tile.broadcast %[[COUNT]] to [0, 1] : tensor<64x2xi32> -> tensor<64x2x8xi32>
+// CHECK: %[[SEEN:.*]] = arith.cmpi ult, %[[PLACES]], %[[COUNTS]]
+// CHECK: return %[[SEEN]]
 func.func @tokens(%blocks: tensor<64xi32>, %tokens: tensor<64xi32>, %b: index, %keys: index, %phase: index, %L: index) -> tensor<64x2x8xi1> {
   %seen = landmark.tokens rows(%blocks, %tokens) at %b keys(%keys) phase(%phase) block(%L) : tensor<64xi32>, tensor<64xi32> -> tensor<64x2x8xi1>
   return %seen : tensor<64x2x8xi1>
@@ -110,8 +113,7 @@ func.func @ordinary(%L: index) -> tensor<64x2x8xi1> {
 // -----
 
 // CHECK-LABEL: @gates
-// CHECK: arith.xori %{{.*}} : tensor<64x2xi1>
-// CHECK: %[[COUNTED:.*]] = arith.andi %{{.*}} : tensor<64x2xi1>
+// CHECK: %[[COUNTED:.*]] = arith.cmpi ult, %{{.*}} : tensor<64x2xi32>
 // CHECK: %[[LANDMARK:.*]] = arith.cmpi eq, %{{.*}} : tensor<8xi32>
 // CHECK-DAG: tile.broadcast %[[COUNTED]] to [0, 1] : tensor<64x2xi1> -> tensor<64x2x8xi1>
 // CHECK-DAG: tile.broadcast %[[LANDMARK]] to [2] : tensor<8xi1> -> tensor<64x2x8xi1>
@@ -123,13 +125,19 @@ func.func @gates(%blocks: tensor<64xi32>, %b: index, %keys: index, %phase: index
 
 // -----
 
-// Columns that are landmarks, and nothing else, need no comparison with the place of one.
+// Columns that are landmarks, and nothing else, need no comparison with the place of one: one comparison, of the blocks from the first counted one on with how many of
+// them are complete and past, none where that is less than nothing.
 // CHECK-LABEL: @row_gates
-// CHECK: %[[PAST:.*]] = arith.cmpi slt, %{{.*}} : tensor<64x16xi32>
-// CHECK: %[[COMPLETE:.*]] = arith.cmpi slt, %{{.*}} : tensor<64x16xi32>
-// CHECK: arith.andi %[[PAST]], %[[COMPLETE]]
-// CHECK: arith.xori %{{.*}} : tensor<64x16xi1>
-// CHECK: %[[COUNTED:.*]] = arith.andi
+// CHECK-SAME: %[[ROWS:[^:]*]]: tensor<64xi32>
+// CHECK: %[[BARE:.*]] = arith.cmpi eq, %{{.*}} : index
+// CHECK: %[[FIRST:.*]] = arith.select %[[BARE]], %c1_i32, %c0_i32
+// CHECK: %[[END:.*]] = arith.minsi %[[ROWS]], %{{.*}} : tensor<64xi32>
+// CHECK: %[[FIRSTS:.*]] = tensor.splat %[[FIRST]]
+// CHECK: %[[LEFT:.*]] = arith.subi %[[END]], %[[FIRSTS]]
+// CHECK: %[[COUNT:.*]] = arith.maxsi %[[LEFT]], %{{.*}} : tensor<64xi32>
+// CHECK: arith.subi %{{.*}}, %[[FIRST]] : i32
+// CHECK: %[[COUNTS:.*]] = tile.broadcast %[[COUNT]] to [0] : tensor<64xi32> -> tensor<64x16xi32>
+// CHECK: %[[COUNTED:.*]] = arith.cmpi ult, %{{.*}}, %[[COUNTS]] : tensor<64x16xi32>
 // CHECK: return %[[COUNTED]] : tensor<64x16xi1>
 func.func @row_gates(%blocks: tensor<64xi32>, %b: index, %keys: index, %phase: index, %L: index) -> tensor<64x16xi1> {
   %seen = landmark.gates rows(%blocks) at %b keys(%keys) phase(%phase) block(%L) : tensor<64xi32> -> tensor<64x16xi1>
@@ -216,24 +224,26 @@ func.func @weights(%s: tensor<64x2x8xf32>, %seen: tensor<64x2x8xi1>, %own: tenso
 
 // -----
 
-// Without a maximum: exponentials less the row's log-sum-exp, in one operation each, and whether sums and factors are in their range.
+// Without a maximum: exponentials less the row's log-sum-exp, in one operation each, of which the landmark's is the block's gate, and whether sums and factors are in
+// their range.
 // CHECK-LABEL: @past_weights
 // CHECK-SAME: %[[S:[^:]*]]: tensor<64x2x8xf32>, %[[LSE:[^:]*]]: tensor<64xf32>
 // CHECK-NOT: tile.reduce{{ +}}max
-// CHECK: %[[SEEN:.*]] = arith.select %{{.*}}, %[[S]], %{{.*}} : tensor<64x2x8xi1>, tensor<64x2x8xf32>
 // CHECK: %[[SHIFT:.*]] = arith.negf %[[LSE]]
 // CHECK: %[[SHIFTS:.*]] = tile.broadcast %[[SHIFT]] to [0]
-// CHECK: %[[EXPONENT:.*]] = math.fma %[[SEEN]], %{{.*}}, %[[SHIFTS]] : tensor<64x2x8xf32>
-// CHECK: %[[INNER:.*]] = math.exp2 %[[EXPONENT]]
+// CHECK: %[[EXPONENT:.*]] = math.fma %[[S]], %{{.*}}, %[[SHIFTS]] : tensor<64x2x8xf32>
+// CHECK: %[[ALL:.*]] = math.exp2 %[[EXPONENT]]
+// CHECK: %[[INNER:.*]] = arith.select %{{.*}}, %[[ALL]], %{{.*}} : tensor<64x2x8xi1>, tensor<64x2x8xf32>
 // CHECK: %[[SUM:.*]] = tile.reduce{{ +}}sum %[[INNER]] along [2]
-// CHECK: tile.column %[[S]] at 5 : tensor<64x2x8xf32> -> tensor<64x2xf32>
+// CHECK: %[[GATE:.*]] = tile.column %[[ALL]] at 5 : tensor<64x2x8xf32> -> tensor<64x2xf32>
+// CHECK-NOT: math.exp2
 // CHECK: %[[ABOVE:.*]] = arith.maxnumf %[[SUM]], %{{.*}} : tensor<64x2xf32>
 // CHECK: %[[SHARE:.*]] = arith.divf %{{.*}}, %[[ABOVE]] fastmath<afn>
-// CHECK: %[[FACTOR:.*]] = arith.mulf %{{.*}}, %[[SHARE]]
+// CHECK: %[[FACTOR:.*]] = arith.mulf %[[GATE]], %[[SHARE]]
 // CHECK: %[[MOST:.*]] = arith.maxnumf %[[FACTOR]], %[[SUM]]
 // CHECK: %[[FIT:.*]] = arith.cmpf ole, %[[MOST]], %{{.*}} : tensor<64x2xf32>
-// CHECK: %[[ALL:.*]] = tile.all %[[FIT]] : tensor<64x2xi1>
-// CHECK: return %[[INNER]], %[[FACTOR]], %[[ALL]]
+// CHECK: %[[FITS:.*]] = tile.all %[[FIT]] : tensor<64x2xi1>
+// CHECK: return %[[INNER]], %[[FACTOR]], %[[FITS]]
 func.func @past_weights(%s: tensor<64x2x8xf32>, %lse: tensor<64xf32>, %c: f32) -> (tensor<64x2x8xf32>, tensor<64x2xf32>, i1) {
   %L = arith.constant 6 : index
   %e, %f, %fits = landmark.past_weights %s lse %lse factor %c block(%L) : tensor<64x2x8xf32>, tensor<64xf32> -> tensor<64x2xf32>

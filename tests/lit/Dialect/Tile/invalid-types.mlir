@@ -147,3 +147,13 @@ func.func private @fragment_split_rows(tensor<32x2x64xf32, #tile.fragment<[row, 
 
 // expected-error @below {{groups of warps share the blocks of a fragment or its columns, not both}}
 func.func private @split_slices(tensor<64x2x64xf32, #tile.fragment<[row, block, slice], 8, split = 2>>)
+
+// -----
+
+// expected-error @below {{what is dealt out to the lanes of a quad has rows and blocks}}
+func.func private @dealt_columns(tensor<64x64xf32, #tile.fragment<[row, column], 4, dealt = true>>)
+
+// -----
+
+// expected-error @below {{deals out a tile of which a thread holds 2 elements, which is no multiple of 4}}
+func.func private @dealt_pairs(tensor<64x1xf32, #tile.fragment<[row, block], 4, dealt = true>>)
