@@ -182,13 +182,15 @@ Config defaultBackward(const Problem &problem, const Target &target, Loads most)
   std::vector<Config> candidates;
   if (problem.blockSize > 64 && problem.blockSize <= 128)
     candidates.push_back({128, 128, 8, 2});
+  if (isGated(problem.operation) && problem.blockSize > 64) // a part of the block does not do
+    candidates.push_back({64, 128, 4, 2});
   for (Config config : {Config{64, 64, 4, 2}, Config{32, 32, 2, 2}, Config{16, 16, 1, 1}})
     candidates.push_back(config);
   for (Config config : candidates) {
     int64_t room = config.warps == 8 ? target.maxSharedBytes() : target.sharedBytesPerMultiprocessor() / 2 - 1024;
     while (config.stages > 1 && sharedBytes(config, problem, target) > room)
       --config.stages;
-    if (validate(config, problem, target) && accumulatorRegisters(config, problem) <= 200)
+    if (validate(config, problem, target) && (isGated(problem.operation) || accumulatorRegisters(config, problem) <= 200))
       return config;
   }
   return candidates.back();

@@ -47,6 +47,8 @@ TEST_CASE("a gate threshold leaves out of gradients what the oracle leaves out",
   for (uint64_t seed = 1; seed <= 24; ++seed)
     for (float threshold : {1e-30f, 0.03f, 0.1f, 1.0f}) {
       RandomBackward random = landmark::test::randomGatedBackward(seed);
+      if (!validate(defaultConfig(random.problem, target, Loads::Async), random.problem, target))
+        continue; // a block of float32 that shared memory does not hold
       INFO(random.description << ", gate threshold " << threshold);
       GradientsOnDevice there(runtime.device(), random);
       REQUIRE_DONE(runtime.forward(there.forwardArguments()));
