@@ -285,7 +285,7 @@ private:
       schedule.overlap = config.overlap;
       schedule.pingPong = config.pingPong;
       if (tileTokens(problem, config) != problem.blockSize)
-        schedule.earlyRegisters = 0; // masks of columns take registers
+        schedule.postpones = false; // masks of columns take registers
       if (isBackward(problem.operation))
         schedule.maxResidentRegisters = 16; // queries and dO both want to stay, beside more accumulators
       if (isRetrieval(problem.operation))

@@ -153,19 +153,23 @@ int64_t backwardSharedBytes(const Config &config, const Problem &problem, const 
   if (addsQueryGradients(problem, config, target))
     queries = 0; // there is no kernel by queries
   int64_t rows = keyQueryTile(problem, config), staged = keyPasses(problem, config, target) == 1 ? 2 : 1; // tiles of rows and keys
-  // Smaller tiles of rows have more stages.
-  int64_t keys = 2 * (config.keyTile + config.stages * config.queryTile + statistics) * problem.headDim + staged * rows * config.keyTile;
-  int64_t barriers = config.loads == Loads::Tma ? 16 * (2 + 2 * config.stages * config.queryTile / rows) : 0;
-  return std::max(queries, keys) * byteSize(problem.dtype) + barriers;
+  // Smaller tiles of rows have more stages, where no tile of sums takes room.
+  bool handsOver = config.loads == Loads::Tma && addsQueryGradients(problem, config, target);
+  int64_t stages = handsOver ? config.stages : config.stages * config.queryTile / rows;
+  int64_t keys = 2 * (config.keyTile + stages * rows + statistics) * problem.headDim + staged * rows * config.keyTile;
+  int64_t barriers = config.loads == Loads::Tma ? 16 * (2 + 2 * stages) : 0, sums = handsOver ? 4 * rows * problem.headDim + 16 : 0;
+  return std::max(queries, keys) * byteSize(problem.dtype) + barriers + sums;
 }
 
 /// The first that fits of what wgmma and tensor maps can do; none where they do not serve.
 std::optional<Config> defaultBackwardWgmma(const Problem &problem, const Target &target) {
   for (int64_t warps : {8, 4})
-    for (int64_t stages : {3, 2, 1}) {
-      if (stages == 3 && (problem.headDim > 64 || !problem.deterministic))
-        continue; // measured at D = 64 only; a power of two makes the ring's stages cheaper to find
+    for (int64_t stages : {4, 3, 2, 1}) {
       Config config{16 * warps, 16 * warps, warps, stages, MatrixUnit::Wgmma, Loads::Tma, /*programs=*/1, /*overlap=*/true, /*pingPong=*/false};
+      // Measured at D = 64 and 128; of two and four the ring's stages are cheaper to find than of three.
+      int64_t most = addsQueryGradients(problem, config, target) ? (problem.headDim <= 64 ? 4 : 3) : problem.headDim <= 64 && problem.deterministic ? 3 : 2;
+      if (stages > most)
+        continue;
       if (validate(config, problem, target) && accumulatorRegisters(config, problem) <= 200)
         return config;
     }

@@ -64,7 +64,7 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   manager.addPass(createTileAssignLayouts({options.warps, options.unit, options.slices, options.deal}));
   if (options.overlap) {
     manager.addPass(createTileOverlapProducts());
-    manager.addPass(createTileAdvanceProducts({options.earlyRegisters}));
+    manager.addPass(createTileAdvanceProducts({options.postpones}));
     manager.addPass(createTileDeferWaits());
   }
   if (options.pingPong)

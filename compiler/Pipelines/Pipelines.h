@@ -34,8 +34,7 @@ struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptio
   Option<bool> launchAhead{*this, "launch-ahead", llvm::cl::desc("The target launches kernels before the ones before them have ended"),
                            llvm::cl::init(false)};
   Option<bool> overlap{*this, "overlap", llvm::cl::desc("Multiply the next tile's logits beside this one's values"), llvm::cl::init(false)};
-  Option<int64_t> earlyRegisters{*this, "early-registers", llvm::cl::desc("Accumulators of a thread with which products are begun early"),
-                                 llvm::cl::init(192)};
+  Option<bool> postpones{*this, "postpones", llvm::cl::desc("Products of weights are begun in the next iteration"), llvm::cl::init(true)};
   Option<bool> pingPong{*this, "ping-pong", llvm::cl::desc("Warp groups multiply in turns"), llvm::cl::init(false)};
 };
 

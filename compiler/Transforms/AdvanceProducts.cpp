@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A loop of five products, the last two of which are sums that only the next iteration goes on with,
+// A loop of five products, the last three of which multiply the weights that its work makes, and the last two are sums that only the next iteration goes on with,
 //
-//     for i:   S = first(i);   work(S, second(i));   barrier;   add third(i);   a += fourth(i);   b += fifth(i)
+//     for i:   S = first(i);   work(S, second(i));   barrier;   hand over third(i);   a += fourth(i);   b += fifth(i)
 //
-// has its first product, of a tile that comes through a ring and of one that stays, begun an iteration early, among the others:
+// has those three begun in the next iteration, among its own first two and under its work, as the assembler mixes products and work within an iteration and never across its end:
 //
-//     S = first(0)
-//     for i:   work(S, second(i));   barrier;   begin third(i);   begin S = first(i + 1);   begin a += fourth(i);   begin b += fifth(i);   add third(i)
+//     for i:   begin third(i - 1);   begin S = first(i);   hand over third(i - 1);   begin second(i);   begin a += fourth(i - 1);   begin b += fifth(i - 1);   work(S, second(i));   barrier
+//     hand over third(last);   a += fourth(last);   b += fifth(last)
 //
-// so that the next iteration finds it done, while the matrix units still have the sums to do. Where registers allow it products are moved where other units have work within an
-// iteration, as the assembler mixes the two there and never across its end: the first one is begun as soon as the iteration's own has been worked on, the sums are begun an iteration
-// late, and what the third one adds to memory is added an iteration late, so that nothing is waited for behind the barrier:
+// Where registers do not allow that only the first product moves, begun among the others behind the barrier, so that the next iteration finds it done:
 //
 //     S = first(0)
-//     for i:   work(S, second(i));   add third(i - 1);   S = first(i + 1);   a += fourth(i - 1);   b += fifth(i - 1);   more work;   barrier;   third(i)
-//     a += fourth(last);   b += fifth(last)
+//     for i:   work(S, second(i));   barrier;   begin third(i);   begin S = first(i + 1);   begin a += fourth(i);   begin b += fifth(i);   hand over third(i)
 //
 // Loops that follow one another hand all that on. The first product begun last multiplies whatever is in the ring, and nobody looks at it; the sums of the first iteration are of
 // zeros that stand where its operands will.
-//
-// In the first form what the work needs beside products, numbers of the tile's rows in registers, is loaded an iteration early as well, behind the barrier. In the second one that takes
-// the registers of addresses.
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
@@ -42,6 +36,11 @@ using namespace mlir;
 using namespace landmark;
 
 namespace {
+
+/// The slot again, of a buffer that has no other.
+Value onlySlot(OpBuilder &b, tile::SlotOp slot) {
+  return tile::SlotOp::create(b, slot.getLoc(), slot.getType(), slot.getBuffer(), arith::ConstantIndexOp::create(b, slot.getLoc(), 0));
+}
 
 /// An operand that is a tile of a ring: what finds its slot from the ring's turn, a number that the loop carries.
 struct RingOperand {
@@ -78,18 +77,16 @@ struct RingOperand {
     for (Operation *op : slots)
       b.clone(*op, mapping);
     // A sum's left operand stands in one place.
-    if (auto left = dot.getA().getDefiningOp<tile::SlotOp>(); left && !mapping.contains(left.getResult())) {
-      Value zero = arith::ConstantIndexOp::create(b, dot.getLoc(), 0);
-      mapping.map(left.getResult(), tile::SlotOp::create(b, dot.getLoc(), left.getType(), left.getBuffer(), zero).getResult());
-    }
+    if (auto left = dot.getA().getDefiningOp<tile::SlotOp>(); left && !mapping.contains(left.getResult()))
+      mapping.map(left.getResult(), onlySlot(b, left));
     return b.clone(*dot, mapping)->getResult(0);
   }
 };
 
 /// What loops that follow one another hand on beside what they carry.
 struct HandedOn {
-  Value product;         ///< the first one of the next tile
-  Value hasLast;         ///< where sums are postponed: whether there was a tile, whose sums are to be made
+  Value product;         ///< where it is begun early: the first one of the next tile
+  Value hasLast;         ///< where the others are postponed: whether there was a tile, whose products are to be made
   Value queries, values; ///< the same: its turns in the rings of the sums' right operands
 };
 
@@ -108,15 +105,6 @@ public:
 
   scf::ForOp getLoop() { return loop; }
 
-  /// Whether sums can be postponed: registers and the ring hold what is under way then, and the iteration's first product is no longer needed there.
-  bool canPostpone(int64_t earlyRegisters) {
-    Operation *place = behindSecond();
-    auto isDone = [&](Operation *user) {
-      return user->getBlock() == loop.getBody() && (user->isBeforeInBlock(place) || (isMemoryEffectFree(user) && user->getNumOperands() == 1));
-    };
-    return addition() && accumulators() <= earlyRegisters && await.getBarriers().getType().getStages() >= 3 && llvm::all_of(dots[0]->getUsers(), isDone);
-  }
-
   Value exists(ImplicitLocOpBuilder &b, Value iv) { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, iv, loop.getUpperBound()); }
 
   /// Whether `next` goes on with the rings where this loop leaves them.
@@ -125,14 +113,13 @@ public:
     return loop->getBlock() == next.loop->getBlock() && dots[0].getB() == next.dots[0].getB() && goesOn(left, next.left) && goesOn(values, next.values);
   }
 
-  /// What the first loop begins with; `comes` says whether there is a tile at all. Where sums are postponed zeros stand for the operands of those that never were.
+  /// What the first loop begins with; `comes` says whether there is a tile at all. Where products are postponed zeros stand for the operands of those that never were.
   HandedOn begin(ImplicitLocOpBuilder &b, Value comes, bool postpones) {
     Value queriesTurn = loop.getInitArgs()[left.turn];
-    HandedOn given{multiplyFirst(b, queriesTurn, comes), Value(), Value(), Value()};
     if (!postpones)
-      return given;
+      return {multiplyFirst(b, queriesTurn, comes), Value(), Value(), Value()};
     clearSumOperands();
-    return {given.product, arith::ConstantIntOp::create(b, 0, 1), queriesTurn, loop.getInitArgs()[values.turn]};
+    return {Value(), arith::ConstantIntOp::create(b, 0, 1), queriesTurn, loop.getInitArgs()[values.turn]};
   }
 
   /// Has the loop take its first product and hand on the next one; `comesLater` says whether a tile comes after it.
@@ -141,29 +128,29 @@ public:
       return {beginNext(dots[2]->getNextNode(), carried[0], comesLater)};
     };
     replaceLoop({given.product}, body);
+    dots[0].erase();
+    await.erase();
     return {loop.getResults().back(), Value(), Value(), Value()};
   }
 
-  /// The same, and the sums and the addition as well, all of it behind the first use of the second product.
-  HandedOn rotate(const HandedOn &given, Value comesLater) {
-    Operation *place = behindSecond(), *before = place->getPrevNode();
-    for (Operation *user : dots[0]->getUsers())
-      if (!user->isBeforeInBlock(place))
-        user->moveBefore(place);
-    tile::WriteFragmentsOp add = addition();
+  /// Has the loop multiply the weights of the last tile, under its own work.
+  HandedOn postpone(const HandedOn &given) {
     auto body = [&](OpBuilder &, Location, ArrayRef<BlockArgument> carried) -> SmallVector<Value> {
-      before = place->getPrevNode();
-      Value next = beginNext(place, carried[0], comesLater);
-      postponeSums(carried, place);
-      return {next, constantTrue(place), turnOf(left), turnOf(values)};
+      ImplicitLocOpBuilder b(loop.getLoc(), &loop.getBody()->front());
+      Value third = multiplyThird(b);
+      b.setInsertionPointAfter(dots[0]);
+      auto branch = scf::IfOp::create(b, carried[0]);
+      ImplicitLocOpBuilder inside = ImplicitLocOpBuilder::atBlockBegin(loop.getLoc(), branch.thenBlock());
+      handOverLast(inside, third, addition().getTurn());
+      postponeSums(carried, firstUse(dots[0])->getNextNode());
+      return {constantTrue(loop.getBody()->getTerminator()), turnOf(left), turnOf(values)};
     };
-    replaceLoop({given.product, given.hasLast, given.queries, given.values}, body);
-    unsigned first = loop.getNumResults() - 4;
-    loop = postponeAddition(add, loop, before->getNextNode());
-    return {loop.getResult(first), loop.getResult(first + 1), loop.getResult(first + 2), loop.getResult(first + 3)};
+    replaceLoop({given.hasLast, given.queries, given.values}, body);
+    unsigned first = loop.getNumResults() - 3;
+    return {Value(), loop.getResult(first), loop.getResult(first + 1), loop.getResult(first + 2)};
   }
 
-  /// The sums of the last tile, if there was one.
+  /// What is left of the last tile, if there was one.
   void finish(const HandedOn &last) {
     ImplicitLocOpBuilder b(loop.getLoc(), loop->getNextNode());
     SmallVector<Value> sums = {loop.getResult(sumNumbers[0]), loop.getResult(sumNumbers[1])};
@@ -171,94 +158,25 @@ public:
     for (auto [sum, result] : llvm::zip(sums, branch.getResults()))
       sum.replaceAllUsesWith(result);
     ImplicitLocOpBuilder inside = ImplicitLocOpBuilder::atBlockEnd(loop.getLoc(), branch.thenBlock());
+    handOverLast(inside, multiplyThird(inside), loop.getResult(cast<BlockArgument>(addition().getTurn()).getArgNumber() - 1));
     SmallVector<Value> made = multiplySums(inside, last.queries, last.values, sums);
     releaseLast(inside, last.queries, last.values);
     scf::YieldOp::create(inside, made);
     inside.setInsertionPointToEnd(branch.elseBlock());
     scf::YieldOp::create(inside, sums);
-    eraseSums();
   }
 
-  /// What postponed sums stand for.
-  void eraseSums() {
+  /// What postponed products stand for.
+  void erase() {
+    addition().erase();
+    dots[2].erase();
     for (tile::DotOp sum : {dots[3], dots[4]})
       sum.erase();
     for (tile::ReleaseOp release : releases)
       release.erase();
   }
 
-  /// Has what is loaded into registers for a tile asked for behind the barrier of the iteration before: memory is further away than the work in between is long.
-  void loadAhead() {
-    SmallVector<tile::LoadOp> loads(loop.getBody()->getOps<tile::LoadOp>());
-    if (loads.empty() || !llvm::all_of(loads, [&](tile::LoadOp load) { return canLoadAhead(load); }))
-      return;
-    ImplicitLocOpBuilder before(loop.getLoc(), loop);
-    SmallVector<Value> inits, first;
-    for (Value init : loop.getInitArgs())
-      inits.push_back(init);
-    for (tile::LoadOp load : loads)
-      first.push_back(loadAt(before, load, loop.getLowerBound(), inits));
-    Operation *place = dots[2];
-    auto body = [&](OpBuilder &, Location, ArrayRef<BlockArgument> carried) {
-      ImplicitLocOpBuilder b(loop.getLoc(), place);
-      SmallVector<Value> yielded, next;
-      for (Value value : loop.getYieldedValues())
-        yielded.push_back(isa<RankedTensorType>(value.getType()) ? value : cloneHere(b, value));
-      Value iv = arith::AddIOp::create(b, loop.getInductionVar(), loop.getStep());
-      for (auto [load, argument] : llvm::zip(loads, carried)) {
-        next.push_back(loadAt(b, load, iv, yielded));
-        load.getResult().replaceAllUsesWith(argument);
-      }
-      return next;
-    };
-    IRRewriter rewriter(loop.getContext());
-    rewriter.setInsertionPoint(loop);
-    loop = cast<scf::ForOp>(*loop.replaceWithAdditionalYields(rewriter, first, /*replaceInitOperandUsesInLoop=*/false, body));
-    for (tile::LoadOp load : loads)
-      load.erase();
-  }
-
 private:
-  /// What the loop's body computes `value` from, in order.
-  llvm::SetVector<Operation *> sliceOf(Value value) {
-    llvm::SetVector<Operation *> slice;
-    BackwardSliceOptions options;
-    options.inclusive = true;
-    options.filter = [&](Operation *op) { return op->getBlock() == loop.getBody(); };
-    if (Operation *definition = value.getDefiningOp(); definition && definition->getBlock() == loop.getBody())
-      (void)getBackwardSlice(definition, &slice, options);
-    return slice;
-  }
-
-  Value cloneHere(ImplicitLocOpBuilder &b, Value value) {
-    IRMapping mapping;
-    for (Operation *op : sliceOf(value))
-      b.clone(*op, mapping);
-    return mapping.lookupOrDefault(value);
-  }
-
-  bool canLoadAhead(tile::LoadOp load) {
-    auto isFree = [&](Value value) { return llvm::all_of(sliceOf(value), [](Operation *op) { return isMemoryEffectFree(op) && op->getNumRegions() == 0; }); };
-    return llvm::all_of(load->getOperands(), isFree) &&
-           llvm::all_of(loop.getYieldedValues(), [&](Value value) { return isa<RankedTensorType>(value.getType()) || isFree(value); });
-  }
-
-  /// The load of iteration `iv`, of zeros if there is none.
-  Value loadAt(ImplicitLocOpBuilder &b, tile::LoadOp load, Value iv, ValueRange carried) {
-    IRMapping mapping;
-    mapping.map(loop.getInductionVar(), iv);
-    mapping.map(loop.getRegionIterArgs(), carried);
-    llvm::SetVector<Operation *> slice = sliceOf(load.getResult());
-    slice.remove(load);
-    for (Operation *op : slice)
-      b.clone(*op, mapping);
-    Value none = arith::ConstantIndexOp::create(b, 0);
-    Value high = arith::SelectOp::create(b, exists(b, iv), mapping.lookupOrDefault(load.getHigh()), none);
-    auto clone = cast<tile::LoadOp>(b.clone(*load, mapping));
-    clone.getHighMutable().assign(high);
-    return clone.getResult();
-  }
-
   /// The next first product, begun at `place`; the loop's own is what it carries.
   Value beginNext(Operation *place, Value carried, Value comesLater) {
     ImplicitLocOpBuilder b(loop.getLoc(), place);
@@ -272,8 +190,29 @@ private:
     IRRewriter rewriter(loop.getContext());
     rewriter.setInsertionPoint(loop);
     loop = cast<scf::ForOp>(*loop.replaceWithAdditionalYields(rewriter, inits, /*replaceInitOperandUsesInLoop=*/false, body));
-    dots[0].erase();
-    await.erase();
+  }
+
+  /// Hands the third product of the last tile over, in the turn before this one.
+  void handOverLast(ImplicitLocOpBuilder &b, Value third, Value turn) {
+    Value last = arith::SubIOp::create(b, turn, arith::ConstantIntOp::create(b, 1, 32));
+    tile::HandOverOp add = addition();
+    tile::HandOverOp::create(b, cast<TypedValue<RankedTensorType>>(third), add.getSlot(), add.getBarriers(), last);
+  }
+
+  /// The third product with the weights that stand in shared memory.
+  Value multiplyThird(ImplicitLocOpBuilder &b) {
+    IRMapping mapping;
+    mapping.map(dots[2].getA(), onlySlot(b, dots[2].getA().getDefiningOp<tile::SlotOp>()));
+    return b.clone(*dots[2], mapping)->getResult(0);
+  }
+
+  /// What uses the product first in the iteration, or its end.
+  Operation *firstUse(tile::DotOp dot) {
+    Operation *first = loop.getBody()->getTerminator();
+    for (Operation *user : dot->getUsers())
+      if (Operation *here = loop.getBody()->findAncestorOpInBlock(*user); here->isBeforeInBlock(first))
+        first = here;
+    return first;
   }
 
   Value constantTrue(Operation *place) {
@@ -294,7 +233,7 @@ private:
     // The third product's weights stand in shared memory, as the sums' do: registers are read while it runs.
     if (!await || !leftFound || !valuesFound || !queriesFound || await.getTurn() != turnOf(*leftFound) || queriesFound->turn != leftFound->turn ||
         !dots[0].getTranspose() || !isOutside(dots[0].getB()) || !isOutside(dots[0].getAcc()) || await.getBarriers().getType().getStages() < 2 ||
-        isa<RankedTensorType>(dots[2].getA().getType()) || accumulators() > 256 || !behindSecond())
+        isa<RankedTensorType>(dots[2].getA().getType()) || accumulators() > 256 || !addition())
       return false;
     left = *leftFound;
     values = *valuesFound;
@@ -348,8 +287,8 @@ private:
   /// Begins the sums of the last iteration at `place`, and gives their operands back behind the first barrier.
   void postponeSums(ArrayRef<BlockArgument> carried, Operation *place) {
     ImplicitLocOpBuilder b(loop.getLoc(), place);
-    Value hasLast = carried[1];
-    Value queriesTurn = arith::SelectOp::create(b, hasLast, carried[2], turnOf(left)), valuesTurn = arith::SelectOp::create(b, hasLast, carried[3], turnOf(values));
+    Value hasLast = carried[0];
+    Value queriesTurn = arith::SelectOp::create(b, hasLast, carried[1], turnOf(left)), valuesTurn = arith::SelectOp::create(b, hasLast, carried[2], turnOf(values));
     SmallVector<Value> made = multiplySums(b, queriesTurn, valuesTurn, {dots[3].getAcc(), dots[4].getAcc()});
     auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
     yield.setOperand(sumNumbers[0], made[0]);
@@ -358,7 +297,7 @@ private:
     b.setInsertionPointAfter(barrier);
     auto branch = scf::IfOp::create(b, hasLast);
     OpBuilder body = OpBuilder::atBlockBegin(branch.thenBlock());
-    releaseLast(body, carried[2], carried[3]);
+    releaseLast(body, carried[1], carried[2]);
   }
 
   /// Registers of a thread for a tile that is spread over all threads.
@@ -367,7 +306,7 @@ private:
     return type.getNumElements() / (32 * cast<tile::FragmentAttr>(type.getEncoding()).getWarps());
   }
 
-  /// Accumulators of a thread, if the first product is begun before the third is done: the product, weights, the second product, the third, and sums.
+  /// Accumulators of a thread, if all it can hold were held at once: the first product, weights, the second product, the third, and sums.
   int64_t accumulators() {
     int64_t registers = 3 * registersOf(dots[0].getResult()) + registersOf(dots[2].getResult());
     for (Value carried : loop.getRegionIterArgs())
@@ -376,46 +315,10 @@ private:
     return registers;
   }
 
-  /// What adds the third product to memory, in this iteration.
-  tile::WriteFragmentsOp addition() {
-    auto add = dots[2]->hasOneUse() ? dyn_cast<tile::WriteFragmentsOp>(*dots[2]->user_begin()) : tile::WriteFragmentsOp();
-    return add && add.getAdd() && add->getBlock() == loop.getBody() ? add : tile::WriteFragmentsOp();
-  }
-
-  /// Behind the first use of the second product, where nothing is under way: the sum of products with it, and what else needs the first one. Null if there is none.
-  Operation *behindSecond() {
-    Operation *place = loop.getBody()->getTerminator();
-    for (Operation *user : dots[1]->getUsers())
-      if (Operation *here = loop.getBody()->findAncestorOpInBlock(*user); here->isBeforeInBlock(place))
-        place = here;
-    if (place == loop.getBody()->getTerminator())
-      return nullptr;
-    do
-      place = place->getNextNode();
-    while (isa<tile::ReduceOp>(place) || llvm::is_contained(dots[0]->getUsers(), place));
-    return place->isBeforeInBlock(dots[2]) ? place : nullptr;
-  }
-
-  /// Adds the third product in the next iteration, and the last one's behind the loop.
-  scf::ForOp postponeAddition(tile::WriteFragmentsOp add, scf::ForOp inside, Operation *place) {
-    ImplicitLocOpBuilder b(add.getLoc(), inside);
-    Value index = arith::ConstantIndexOp::create(b, 0);
-    SmallVector<Value> none = {dots[2].getAcc(), index, index, index}, next = {add.getValue(), add.getBatch(), add.getHead(), add.getRow()};
-    IRRewriter rewriter(inside.getContext());
-    rewriter.setInsertionPoint(inside);
-    auto yield = [&](OpBuilder &, Location, ArrayRef<BlockArgument>) { return next; };
-    inside = cast<scf::ForOp>(*inside.replaceWithAdditionalYields(rewriter, none, /*replaceInitOperandUsesInLoop=*/false, yield));
-    auto addIf = [&](ImplicitLocOpBuilder &b, arith::CmpIPredicate predicate, Value left, Value right, ValueRange last) {
-      auto branch = scf::IfOp::create(b, arith::CmpIOp::create(b, predicate, left, right));
-      OpBuilder body = OpBuilder::atBlockBegin(branch.thenBlock());
-      tile::WriteFragmentsOp::create(body, add.getLoc(), last[0], add.getView(), last[1], last[2], last[3], true);
-    };
-    b.setInsertionPoint(place);
-    addIf(b, arith::CmpIPredicate::ne, inside.getInductionVar(), inside.getLowerBound(), inside.getRegionIterArgs().take_back(4));
-    b.setInsertionPointAfter(inside);
-    addIf(b, arith::CmpIPredicate::slt, inside.getLowerBound(), inside.getUpperBound(), inside.getResults().take_back(4));
-    add.erase();
-    return inside;
+  /// What hands the third product over to be added to memory, in this iteration.
+  tile::HandOverOp addition() {
+    auto add = dots[2]->hasOneUse() ? dyn_cast<tile::HandOverOp>(*dots[2]->user_begin()) : tile::HandOverOp();
+    return add && add->getBlock() == loop.getBody() ? add : tile::HandOverOp();
   }
 
   scf::ForOp loop;
@@ -438,26 +341,20 @@ struct AdvanceProducts : landmark::impl::TileAdvanceProductsBase<AdvanceProducts
   using Base::Base;
 
   /// Loops that follow one another, whose bounds are known before the first.
-  void rotate(MutableArrayRef<Candidate> chain) {
+  void move(MutableArrayRef<Candidate> chain) {
     scf::ForOp first = chain.front().getLoop();
     ImplicitLocOpBuilder b(first.getLoc(), first);
     SmallVector<Value> comes = {arith::ConstantIntOp::create(b, 0, 1)}; // whether a tile comes in a loop or behind it
     for (Candidate &candidate : llvm::reverse(chain))
       comes.push_back(arith::OrIOp::create(b, candidate.exists(b, candidate.getLoop().getLowerBound()), comes.back()));
-    bool postpones = llvm::all_of(chain, [&](Candidate &candidate) { return candidate.canPostpone(earlyRegisters); });
     HandedOn handed = chain.front().begin(b, comes.back(), postpones);
-    for (auto [number, candidate] : llvm::enumerate(chain)) {
-      Value comesLater = comes[chain.size() - 1 - number];
-      handed = postpones ? candidate.rotate(handed, comesLater) : candidate.advance(handed, comesLater);
-    }
-    if (postpones) {
-      chain.back().finish(handed);
-      for (Candidate &candidate : chain.drop_back())
-        candidate.eraseSums();
-    } else if (earlyRegisters > 0) {
-      for (Candidate &candidate : chain)
-        candidate.loadAhead();
-    }
+    for (auto [number, candidate] : llvm::enumerate(chain))
+      handed = postpones ? candidate.postpone(handed) : candidate.advance(handed, comes[chain.size() - 1 - number]);
+    if (!postpones)
+      return;
+    chain.back().finish(handed);
+    for (Candidate &candidate : chain)
+      candidate.erase();
   }
 
   void runOnOperation() override {
@@ -470,7 +367,7 @@ struct AdvanceProducts : landmark::impl::TileAdvanceProductsBase<AdvanceProducts
       for (next = first + 1; next < candidates.size(); ++next)
         if (!candidates[next - 1].leadsTo(candidates[next]) || !isKnownBefore(candidates[next].getLoop(), candidates[first].getLoop()))
           break;
-      rotate(MutableArrayRef(candidates).slice(first, next - first));
+      move(MutableArrayRef(candidates).slice(first, next - first));
     }
   }
 };

@@ -109,6 +109,8 @@ private:
       return visitStore(store);
     if (auto write = dyn_cast<tile::WriteFragmentsOp>(op))
       return visitRows(op, write.getValue());
+    if (auto over = dyn_cast<tile::HandOverOp>(op))
+      return visitRows(op, over.getValue());
     if (auto read = dyn_cast<tile::ReadFragmentsOp>(op))
       return setByRows(op, read.getResult(), matrix);
     if (auto read = dyn_cast<tile::ReadRowsOp>(op))

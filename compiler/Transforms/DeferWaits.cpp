@@ -67,9 +67,7 @@ Operation *barrierBeforeWrite(tile::DotOp dot) {
 /// What needs the product, in its block: its first use, or the block's end.
 Operation *firstUse(tile::DotOp dot) {
   Block *block = dot->getBlock();
-  if (Operation *barrier = barrierBeforeWrite(dot))
-    return barrier;
-  Operation *behind = nextBehindBarrier(dot), *first = behind ? behind : block->getTerminator();
+  Operation *barrier = barrierBeforeWrite(dot), *behind = nextBehindBarrier(dot), *first = barrier ? barrier : behind ? behind : block->getTerminator();
   for (Operation *user : dot->getUsers())
     if (Operation *here = block->findAncestorOpInBlock(*user); here && here->isBeforeInBlock(first))
       first = here;
@@ -122,10 +120,10 @@ public:
   }
 
 private:
-  /// Whether nothing is begun behind the wait.
+  /// Whether nothing is begun behind the wait, nor a barrier passed on what it waits for.
   static bool isLast(tile::DotWaitOp wait) {
     for (Operation *op = wait->getNextNode(); op; op = op->getNextNode())
-      if (isa<tile::DotOp>(op))
+      if (isa<tile::DotOp, tile::BarrierOp>(op))
         return false;
     return true;
   }

@@ -358,48 +358,63 @@ SmallVector<Value> expandPartWeights(ir::PartWeightsOp op, TileBuilder &b) {
 
 //===-- Gradients ---------------------------------------------------------------------------------------------------===//
 
-/// What the gradients of a row's logits in a block need, each one number a row and block.
-struct BlockGradient {
-  Value weight;   ///< of the exponentials: P = inner * weight
-  Value center;   ///< ds = P * (a - center)
-  Value landmark; ///< ds of the landmark
+/// What the weights of a row's keys in a block need, each one number a row and block. 0 where nothing was seen.
+struct BlockWeight {
+  Value unseen, share, gate;
+  Value weight; ///< of the exponentials: P = inner * weight
+
+  /// `ownWeight` is that in a row's own block.
+  BlockWeight(TileBuilder &b, Value maximum, Value sum, Value own, Value ownWeight, Value gateLogit, Value lse, Value factor) {
+    Value zero = b.floatSplatLike(0.0f, maximum);
+    unseen = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
+    share = b.select(unseen, zero, b.reciprocal(sum));
+    gate = b.exp2(b.subf(b.mulf(gateLogit, b.splatLike(factor, gateLogit)), lse));
+    weight = b.select(own, ownWeight, b.select(unseen, zero, b.mulf(gate, share)));
+  }
+
+  Value weigh(TileBuilder &b, Value inner) const { return b.mulf(inner, b.broadcastLeading(weight, inner)); }
 };
 
-/// `ownWeight` is that of the exponentials in a row's own block. 0 where nothing was seen.
-BlockGradient blockGradient(TileBuilder &b, Value maximum, Value sum, Value total, Value own, Value ownWeight, Value gateLogit, Value lse, Value delta,
-                            Value factor) {
-  Value zero = b.floatSplatLike(0.0f, maximum);
-  Value unseen = b.equals(maximum, b.floatSplatLike(-INFINITY, maximum));
-  Value share = b.select(unseen, zero, b.reciprocal(sum));
-  Value gate = b.exp2(b.subf(b.mulf(gateLogit, b.splatLike(factor, gateLogit)), lse));
-  Value mean = b.mulf(total, share);
-  Value landmark = b.mulf(gate, b.subf(mean, delta));
-  return {b.select(own, ownWeight, b.select(unseen, zero, b.mulf(gate, share))), b.select(own, delta, mean),
-          b.select(arith::OrIOp::create(b, own, unseen), zero, landmark)};
-}
+/// And the gradients of their logits.
+struct BlockGradient {
+  Value center;   ///< ds = P * (a - center)
+  Value landmark; ///< ds of the landmark
 
-/// P and ds of a tile, ds with that of the landmark in its column.
-SmallVector<Value> gradients(TileBuilder &b, Value inner, Value products, const BlockGradient &block, Value blockSize, Value firstToken, bool usesWeights) {
+  BlockGradient(TileBuilder &b, const BlockWeight &block, Value total, Value own, Value delta) {
+    Value mean = b.mulf(total, block.share), past = b.mulf(block.gate, b.subf(mean, delta));
+    center = b.select(own, delta, mean);
+    landmark = b.select(arith::OrIOp::create(b, own, block.unseen), b.floatSplatLike(0.0f, total), past);
+  }
+};
+
+/// Whether a thread has registers for its exponentials beside P: not for those of rows of a long block.
+bool isKept(Value inner) { return cast<RankedTensorType>(inner.getType()).getDimSize(2) <= 64; }
+
+/// ds of a tile with that of the landmark in its column: made of the exponentials, so that P is rounded before the products come, or, where both take too many registers, of P.
+Value gradients(TileBuilder &b, Value inner, Value weights, Value products, const BlockWeight &block, const BlockGradient &gradient, Value blockSize,
+                Value firstToken) {
   auto type = cast<RankedTensorType>(inner.getType());
-  Value weight = b.broadcastLeading(block.weight, inner), weights = b.mulf(inner, weight), result;
-  if (usesWeights) // where P is multiplied too
-    result = b.mulf(weights, b.subf(products, b.broadcastLeading(block.center, inner)));
-  else // an operation less
-    result = b.mulf(inner, b.subf(b.mulf(products, weight), b.broadcastLeading(b.mulf(block.center, block.weight), inner)));
+  auto everywhere = [&](Value number) { return b.broadcastLeading(number, inner); };
+  Value result = isKept(inner) ? b.mulf(inner, b.subf(block.weigh(b, products), everywhere(b.mulf(gradient.center, block.weight))))
+                               : b.mulf(weights, b.subf(products, everywhere(gradient.center)));
   Value token = tokenNumbers(b, type.getDimSize(2), firstToken);
   Value isLandmark = b.compare(CmpIPredicate::eq, token, b.splatLike(b.toI32(b.sub(blockSize, b.index(1))), token));
-  return {weights, b.select(b.broadcast(isLandmark, type, {2}), b.broadcastLeading(block.landmark, inner), result)};
+  return b.select(b.broadcast(isLandmark, type, {2}), everywhere(gradient.landmark), result);
 }
 
+/// P of a tile, and ds. What makes P stands first, as it needs no products with dO: they run meanwhile.
 SmallVector<Value> expandGradients(ir::GradientsOp op, TileBuilder &b) {
   int64_t landmark = *getConstantIntValue(op.getBlockSize()) - 1;
   BlockSoftmax softmax(b, op.getSeen(), op.getLogits(), op.getFactor());
-  Value total = b.reduce(tile::ReductionKind::Sum, b.mulf(softmax.inner, op.getProducts()), {2});
   Value lse = b.broadcastLeading(finite(b, op.getLse()), softmax.maximum), delta = b.broadcastLeading(op.getDelta(), softmax.maximum);
   Value ownWeight = b.exp2(b.subf(softmax.offset, lse));
-  BlockGradient block = blockGradient(b, softmax.maximum, softmax.sum, total, op.getOwn(), ownWeight, b.column(op.getLogits(), landmark), lse, delta,
-                                      op.getFactor());
-  return gradients(b, softmax.inner, op.getProducts(), block, op.getBlockSize(), Value(), !op->getResult(0).use_empty());
+  BlockWeight block(b, softmax.maximum, softmax.sum, op.getOwn(), ownWeight, b.column(op.getLogits(), landmark), lse, op.getFactor());
+  Value weights = isKept(softmax.inner) ? block.weigh(b, softmax.inner) : Value();
+  Value total = b.reduce(tile::ReductionKind::Sum, b.mulf(softmax.inner, op.getProducts()), {2});
+  if (!weights)
+    weights = block.weigh(b, softmax.inner);
+  BlockGradient gradient(b, block, total, op.getOwn(), delta);
+  return {weights, gradients(b, softmax.inner, weights, op.getProducts(), block, gradient, op.getBlockSize(), Value())};
 }
 
 SmallVector<Value> expandProductStats(ir::ProductStatsOp op, TileBuilder &b) {
@@ -412,9 +427,10 @@ SmallVector<Value> expandPartGradients(ir::PartGradientsOp op, TileBuilder &b) {
   Value shift = finite(b, op.getMax()), lse = finite(b, op.getLse());
   Value offset = b.select(op.getOwn(), lse, b.mulf(shift, b.splatLike(op.getFactor(), shift)));
   Value inner = exponentials(b, seenLogits(b, op.getSeen(), op.getLogits()), offset, op.getFactor());
-  BlockGradient block = blockGradient(b, op.getMax(), op.getSum(), op.getTotal(), op.getOwn(), b.floatSplatLike(1.0f, lse), op.getGate(), lse,
-                                      op.getDelta(), op.getFactor());
-  return gradients(b, inner, op.getProducts(), block, op.getBlockSize(), op.getFirstToken(), !op->getResult(0).use_empty());
+  BlockWeight block(b, op.getMax(), op.getSum(), op.getOwn(), b.floatSplatLike(1.0f, lse), op.getGate(), lse, op.getFactor());
+  BlockGradient gradient(b, block, op.getTotal(), op.getOwn(), op.getDelta());
+  Value weights = block.weigh(b, inner);
+  return {weights, gradients(b, inner, weights, op.getProducts(), block, gradient, op.getBlockSize(), op.getFirstToken())};
 }
 
 /// Columns are fixed when code is made, so the block size that names one must be a constant.

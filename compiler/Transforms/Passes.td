@@ -162,18 +162,16 @@ def TileOverlapProducts : Pass<"tile-overlap-products"> {
 }
 
 def TileAdvanceProducts : Pass<"tile-advance-products"> {
-  let summary = "Begin a loop's first product an iteration early";
+  let summary = "Begin a loop's products in another iteration, where they run under work";
   let description = [{
-    In loops of five `wgmma` products that tile-specialize-warps made, the first, whose left operand comes through a ring and whose right one stays, is begun in the iteration before, behind the
-    third one: the next iteration finds it done while those behind it still run. Loops that follow one another hand it on. Other loops stay as they are.
+    In loops of five `wgmma` products that tile-specialize-warps made, the last three multiply weights that stand in shared memory: they are begun in the next iteration, among the first two, and
+    what the third one adds to memory (`tile.hand_over`) is handed over there, before the second is begun. The last tile's are made behind the loops. Loops that follow one another hand them on.
+    Other loops stay as they are.
 
-    Where a thread's accumulators that are then held at once are at most `early-registers`, it is begun as soon as the iteration's own was worked on; the last two products, sums of transposed
-    weights, are begun an iteration late, where nothing else is under way; and what the third one adds to memory (`tile.write_fragments`) is added an iteration late. Where accumulators are more
-    than 256 nothing is moved.
-
-    What a loop loads into registers (`tile.load`) is asked for an iteration early, behind the barrier, where sums are not begun late and `early-registers` is not 0.
+    Without `postpones` the first product, whose left operand comes through a ring and whose right one stays, is begun behind the third one of the iteration before instead, and nothing else is
+    moved. Where a thread's accumulators are more than 256 nothing is.
   }];
-  let options = [Option<"earlyRegisters", "early-registers", "int64_t", /*default=*/"192", "Accumulators of a thread with which products are begun early">];
+  let options = [Option<"postpones", "postpones", "bool", /*default=*/"true", "Products of weights are begun in the next iteration">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }
 

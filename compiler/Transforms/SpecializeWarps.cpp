@@ -8,6 +8,11 @@
 // Both sides run the same loops over the same turns n of every ring. The producer's side is what addresses and loop bounds are computed from, numbers read from
 // memory among it; nothing else of the program is left in it. Loads of one view share a ring, whatever the shapes of their tiles, but for those whose products take zeros where no
 // box writes.
+//
+// What the loops add to memory goes the other way, to another warp, which has the copy engine add it: an addition of the consumers' own would have every fence of theirs wait for it.
+//
+//     if adder:   for iv:   await sums[m];   add sums[m] -> memory;   release sums[m];   m = m + 1
+//     else:       for iv:   hand over tile(iv) -> sums[m];   m = m + 1
 #include "compiler/Transforms/DotUses.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Reads.h"
@@ -91,7 +96,7 @@ public:
     ImplicitLocOpBuilder b = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), &body);
     setUp(b);
     auto zero = arith::ConstantIntOp::create(b, 0, 32);
-    SmallVector<Value> turns(rings.size(), zero);
+    SmallVector<Value> turns(rings.size() + 1, zero); // and that of sums
     threadTurns(body, turns);
     for (Operation *op = zero->getNextNode(); op != body.getTerminator(); op = op->getNextNode())
       program.insert(op);
@@ -156,6 +161,10 @@ private:
   }
 
   LogicalResult collect() {
+    kernel.walk([&](tile::WriteFragmentsOp write) {
+      if (write.getAdd() && write->getParentOfType<scf::ForOp>())
+        additions.push_back(write);
+    });
     SmallVector<tile::LoadOp> loads;
     kernel.walk([&](tile::LoadOp load) { loads.push_back(load); });
     llvm::for_each(loads, separateUses);
@@ -172,8 +181,10 @@ private:
                          }).wasInterrupted());
   }
 
-  /// How many tiles of the load there are in one of 16 rows a consumer: a left operand of fewer rows, which groups share, has more stages.
+  /// How many tiles of the load there are in one of 16 rows a consumer: a left operand of fewer rows, which groups share, has more stages, where sums leave room for them.
   int64_t share(tile::LoadOp load) const {
+    if (!additions.empty())
+      return 1;
     bool isLeft = llvm::any_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 0; });
     return isLeft ? std::max<int64_t>(1, 16 * consumers / load.getResult().getType().getDimSize(0)) : 1;
   }
@@ -211,10 +222,14 @@ private:
       ring.buffer = tile::AllocOp::create(b, ring.type, IntegerAttr());
       ring.barriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), ring.type.getStages()), IntegerAttr());
     }
+    if (!additions.empty())
+      setUpSums(b);
     Value thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
     firstThread = scf::IfOp::create(b, compare(b, arith::CmpIPredicate::eq, thread, 0), [&](OpBuilder &builder, Location loc) {
       for (Ring &ring : rings)
-        tile::InitBarriersOp::create(builder, loc, ring.barriers, consumers);
+        tile::InitBarriersOp::create(builder, loc, ring.barriers, 1, consumers);
+      if (sumBarriers)
+        tile::InitBarriersOp::create(builder, loc, sumBarriers, consumers, 1);
       scf::YieldOp::create(builder, loc);
     });
     llvm::SmallDenseSet<unsigned> cleared;
@@ -224,6 +239,15 @@ private:
     }
     tile::FenceOp::create(b);
     gpu::BarrierOp::create(b);
+  }
+
+  /// One place for all additions: it is read long before the next is made.
+  void setUpSums(ImplicitLocOpBuilder &b) {
+    RankedTensorType tile = additions.front().getValue().getType();
+    auto type = tile::BufferType::get(b.getContext(), 1, tile.getShape(), tile.getElementType(), tile::SwizzleAttr::get(b.getContext(), 0, 0, 0));
+    Value buffer = tile::AllocOp::create(b, type, IntegerAttr());
+    sumBarriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), 1), IntegerAttr());
+    sums = tile::SlotOp::create(b, tile::SlotType::get(b.getContext(), type), buffer, arith::ConstantIndexOp::create(b, 0));
   }
 
   /// Brings the maps near while the producer still computes addresses: the first fetch would wait for its own.
@@ -248,20 +272,26 @@ private:
            llvm::any_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 1 && !cast<tile::DotOp>(use.getOwner()).getTranspose(); });
   }
 
-  /// Gives every load the turn of its ring, as a value that loops carry.
+  /// The ring that a load comes through, or, behind the last of those, the place that an addition goes through.
+  std::optional<unsigned> ringNumber(Operation *op) const {
+    if (auto load = dyn_cast<tile::LoadOp>(op); load && ringOf.contains(load))
+      return ringOf.lookup(load);
+    return llvm::is_contained(additions, op) ? std::optional<unsigned>(rings.size()) : std::nullopt;
+  }
+
+  /// Gives every load and addition the turn of its ring, as a value that loops carry.
   void threadTurns(Block &block, SmallVectorImpl<Value> &turns) {
     IRRewriter rewriter(block.getParentOp()->getContext());
     for (Operation &op : llvm::make_early_inc_range(block)) {
-      if (auto load = dyn_cast<tile::LoadOp>(op); load && ringOf.contains(load)) {
-        ImplicitLocOpBuilder b(load.getLoc(), load);
-        unsigned ring = ringOf.lookup(load);
-        turnOf[load] = turns[ring];
-        turns[ring] = arith::AddIOp::create(b, turns[ring], arith::ConstantIntOp::create(b, 1, 32));
+      if (std::optional<unsigned> ring = ringNumber(&op)) {
+        ImplicitLocOpBuilder b(op.getLoc(), &op);
+        turnOf[&op] = turns[*ring];
+        turns[*ring] = arith::AddIOp::create(b, turns[*ring], arith::ConstantIntOp::create(b, 1, 32));
       } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
         llvm::SetVector<unsigned> used;
-        loop.walk([&](tile::LoadOp load) {
-          if (ringOf.contains(load))
-            used.insert(ringOf.lookup(load));
+        loop.walk([&](Operation *inside) {
+          if (std::optional<unsigned> ring = ringNumber(inside))
+            used.insert(*ring);
         });
         if (used.empty())
           continue;
@@ -289,10 +319,19 @@ private:
 
   LogicalResult emitProducer(ImplicitLocOpBuilder &b, Value thread) {
     setRegisters(b, NVVM::SetMaxRegisterAction::decrease, producerRegisters);
-    auto one = scf::IfOp::create(b, compare(b, arith::CmpIPredicate::eq, thread, 32 * consumers));
+    if (failed(emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, 32 * consumers), [&](Operation *op) { return isa<tile::LoadOp>(op); })))
+      return failure();
+    return additions.empty() ? success()
+                             : emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, 32 * (consumers + 1)), [&](Operation *op) { return isa<tile::WriteFragmentsOp>(op); });
+  }
+
+  /// What one thread of a warp does for the operations of the program that are `its`.
+  LogicalResult emitWarp(ImplicitLocOpBuilder &b, Value isThread, llvm::function_ref<bool(Operation *)> its) {
+    auto one = scf::IfOp::create(b, isThread);
     ImplicitLocOpBuilder inner(kernel.getLoc(), kernel.getContext());
     inner.setInsertionPointToStart(one.thenBlock());
     IRMapping mapping;
+    isIts = [=, this](Operation *op) { return its(op) && ringNumber(op); };
     for (Operation *op : program)
       if (failed(produce(*op, inner, mapping)))
         return failure();
@@ -308,12 +347,12 @@ private:
   }
 
   LogicalResult produce(Operation &op, ImplicitLocOpBuilder &b, IRMapping &mapping) {
-    if (auto load = dyn_cast<tile::LoadOp>(op); load && ringOf.contains(load))
-      return fetch(load, b, mapping);
-    bool loads = op.walk([&](tile::LoadOp load) { return ringOf.contains(load) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
-    if (auto loop = dyn_cast<scf::ForOp>(op); loop && loads)
+    if (isIts(&op))
+      return isa<tile::LoadOp>(op) ? fetch(cast<tile::LoadOp>(op), b, mapping) : add(cast<tile::WriteFragmentsOp>(op), b, mapping);
+    bool holdsIts = op.walk([&](Operation *inside) { return isIts(inside) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
+    if (auto loop = dyn_cast<scf::ForOp>(op); loop && holdsIts)
       return produceLoop(loop, b, mapping);
-    if (loads)
+    if (holdsIts)
       return op.emitOpError("holds a load that no loop of the producer can follow");
     auto isTile = [](Type type) { return isa<TensorType>(type); };
     bool isSlice = op.getNumRegions() == 0 && isTimeless(&op, kernel) && llvm::none_of(op.getResultTypes(), isTile) &&
@@ -377,6 +416,19 @@ private:
     return success();
   }
 
+  LogicalResult add(tile::WriteFragmentsOp write, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+    for (Value operand : {Value(write.getBatch()), Value(write.getHead()), Value(write.getRow()), turnOf.lookup(write)})
+      if (!isThere(operand, mapping))
+        return write.emitOpError("has an address that the adder cannot compute");
+    auto at = [&](Value value) { return mapping.lookupOrDefault(value); };
+    Value turn = at(turnOf.lookup(write));
+    tile::AwaitOp::create(b, sumBarriers, turn);
+    tile::AddFragmentsOp::create(b, sums, write.getView(), at(write.getBatch()), at(write.getHead()), at(write.getRow()));
+    tile::BulkWaitOp::create(b);
+    tile::ReleaseOp::create(b, sumBarriers, turn);
+    return success();
+  }
+
   /// The slot that a load's turn goes through.
   Value slotOf(ImplicitLocOpBuilder &b, tile::LoadOp load, Value turn) {
     Ring &ring = rings[ringOf.lookup(load)];
@@ -403,8 +455,13 @@ private:
 
   //===-- Consumers -------------------------------------------------------------------------------------------------===//
 
-  /// Loads become slots, waited for before their first use and given back after their last.
+  /// Loads become slots, waited for before their first use and given back after their last; what is added is handed over.
   void consume() {
+    for (tile::WriteFragmentsOp write : additions) {
+      ImplicitLocOpBuilder b(write.getLoc(), write);
+      tile::HandOverOp::create(b, write.getValue(), sums, sumBarriers, turnOf.lookup(write));
+      write.erase();
+    }
     for (auto &[load, number] : ringOf) {
       Ring &ring = rings[number];
       Block *block = load->getBlock();
@@ -429,7 +486,10 @@ private:
   int64_t stages, consumers;
   SmallVector<Ring> rings;
   llvm::MapVector<tile::LoadOp, unsigned> ringOf;
-  llvm::DenseMap<tile::LoadOp, Value> turnOf;
+  SmallVector<tile::WriteFragmentsOp> additions; ///< by loops
+  Value sums, sumBarriers;                       ///< what they go through
+  llvm::DenseMap<Operation *, Value> turnOf;
+  std::function<bool(Operation *)> isIts; ///< whether the warp that is being made sees to the operation
   llvm::SetVector<Operation *> program; ///< the kernel's operations but for the set-up
   Maps &maps;
   unsigned ownArguments;

@@ -20,14 +20,14 @@ def Tile_AllocBarriersOp : Tile_Op<"alloc_barriers", [MemoryEffects<[MemAlloc]>]
 }
 
 def Tile_InitBarriersOp : Tile_Op<"init_barriers", [MemoryEffects<[MemWrite]>]> {
-  let summary = "make the barriers of a ring whose stages are empty and which `consumers` warps read";
+  let summary = "make the barriers of a ring whose stages are empty, which `producers` warps write and `consumers` warps read";
   let description = [{
     For one thread. The others know of it after a barrier of the thread block. Follows PTX ISA, "mbarrier.init".
 
     Example: `tile.init_barriers %barriers consumers 8 : !tile.barriers<2>`
   }];
-  let arguments = (ins Tile_BarriersType:$barriers, I64Attr:$consumers);
-  let assemblyFormat = "$barriers `consumers` $consumers attr-dict `:` type($barriers)";
+  let arguments = (ins Tile_BarriersType:$barriers, DefaultValuedOptionalAttr<I64Attr, "1">:$producers, I64Attr:$consumers);
+  let assemblyFormat = "$barriers (`producers` $producers^)? `consumers` $consumers attr-dict `:` type($barriers)";
   let hasVerifier = 1;
 }
 
@@ -117,6 +117,32 @@ def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemRead, MemWrite]>]> {
   }];
   let arguments = (ins Tile_BarriersType:$barriers, I32:$turn);
   let assemblyFormat = "$barriers `[` $turn `]` attr-dict `:` type($barriers)";
+}
+
+def Tile_HandOverOp : Tile_Op<"hand_over", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "write a tile of rows to the slot of a turn once it is empty, and say that this warp's part is there";
+  let description = [{
+    For all warps that produce. The slot holds the tile in the order of `tile.write_fragments`, for copies past the ordinary path of loads and stores: it is fenced. When all warps have come
+    here the stage of `turn` is full.
+
+    Example: `tile.hand_over %dq to %slot full %barriers[%turn] : tensor<64x128xf32>, !tile.slot<...>, !tile.barriers<1>`
+  }];
+  let arguments = (ins Tile_Tile:$value, Tile_SlotType:$slot, Tile_BarriersType:$barriers, I32:$turn);
+  let assemblyFormat = "$value `to` $slot `full` $barriers `[` $turn `]` attr-dict `:` type($value) `,` type($slot) `,` type($barriers)";
+  let hasVerifier = 1;
+}
+
+def Tile_AddFragmentsOp : Tile_Op<"add_fragments", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "start adding a slot's rows to those of a view of fragments";
+  let description = [{
+    For one thread. The slot was written by `tile.hand_over`; rows that the view has not are left out. As with `tile.write_fragments add` the order of additions is open. Follows PTX ISA,
+    "cp.reduce.async.bulk".
+
+    Example: `tile.add_fragments %slot, %SUM[%batch, %head, %row] : !tile.slot<...>, memref<?x?x?x128xf32, strided<[?, ?, 128, 1]>>`
+  }];
+  let arguments = (ins Tile_SlotType:$slot, MemRefRankOf<[F32], [4]>:$view, Index:$batch, Index:$head, Index:$row);
+  let assemblyFormat = "$slot `,` $view `[` $batch `,` $head `,` $row `]` attr-dict `:` type($slot) `,` type($view)";
+  let hasVerifier = 1;
 }
 
 def Tile_BarrierOp : Tile_Op<"barrier", [MemoryEffects<[MemRead, MemWrite]>]> {

@@ -140,16 +140,36 @@ LogicalResult ReadRowsOp::verify() {
   return verifyRegisterRows(*this, getView().getType(), getResult().getType(), "reads a tile of rank 1 or 2 from");
 }
 
-/// Rows in pieces of 16 rows and 8 columns, the rows of a view lying one after the other.
-static LogicalResult verifyFragments(Operation *op, MemRefType view, RankedTensorType type) {
-  int64_t offset;
-  SmallVector<int64_t> strides;
+/// Rows in pieces of 16 rows and 8 columns.
+static LogicalResult verifyFragmentTile(Operation *op, RankedTensorType type) {
   if (type.getRank() != 2 || !type.getElementType().isF32() || type.getDimSize(0) % 16 != 0 || type.getDimSize(1) % 8 != 0)
     return op->emitOpError("moves tiles of f32 of 16 rows or a multiple, 8 columns or a multiple, got ") << type;
+  return verifyMatrixLayout(op, type);
+}
+
+/// And the rows of a view that lie one after the other.
+static LogicalResult verifyFragments(Operation *op, MemRefType view, RankedTensorType type) {
+  if (failed(verifyFragmentTile(op, type)))
+    return failure();
+  int64_t offset;
+  SmallVector<int64_t> strides;
   if (view.getShape().back() != type.getDimSize(1) || failed(view.getStridesAndOffset(strides, offset)) || strides[3] != 1 ||
       strides[2] != type.getDimSize(1))
     return op->emitOpError("needs a view of rows of the tile's ") << type.getDimSize(1) << " columns that lie one after the other, got " << view;
-  return verifyMatrixLayout(op, type);
+  return success();
+}
+
+LogicalResult HandOverOp::verify() {
+  RankedTensorType type = getValue().getType();
+  BufferType tile = getSlot().getType().getBuffer();
+  if (tile.getShape() != type.getShape() || tile.getElementType() != type.getElementType())
+    return emitOpError("needs a slot of the tile's shape and elements, got ") << type << " and " << tile;
+  return verifyFragmentTile(*this, type);
+}
+
+LogicalResult AddFragmentsOp::verify() {
+  BufferType tile = getSlot().getType().getBuffer();
+  return verifyFragments(*this, getView().getType(), RankedTensorType::get(tile.getShape(), tile.getElementType()));
 }
 
 LogicalResult WriteFragmentsOp::verify() { return verifyFragments(*this, getView().getType(), getValue().getType()); }
@@ -415,6 +435,8 @@ LogicalResult AllocBarriersOp::verify() { return verifyOffset(*this, getOffset()
 LogicalResult InitBarriersOp::verify() {
   if (getConsumers() < 1 || getConsumers() > 32)
     return emitOpError("takes 1 to 32 consumers, got ") << static_cast<int64_t>(getConsumers());
+  if (getProducers() < 1 || getProducers() > 32)
+    return emitOpError("takes 1 to 32 producers, got ") << static_cast<int64_t>(getProducers());
   return success();
 }
 

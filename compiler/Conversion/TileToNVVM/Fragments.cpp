@@ -2,6 +2,7 @@
 //
 // Views of fragments: what kernels keep for themselves lies in global memory as their registers hold it, so that a warp moves 512 bytes in one piece and nothing is
 // exchanged between lanes.
+#include "compiler/Conversion/TileToNVVM/Barriers.h"
 #include "compiler/Conversion/TileToNVVM/GlobalRows.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -11,6 +12,25 @@ using namespace mlir;
 
 namespace landmark {
 namespace {
+
+constexpr int64_t pieceFloats = 128, pieceBytes = 4 * pieceFloats;
+
+/// The registers of a piece in the order of its four numbers.
+SmallVector<int64_t> registersOf(const FragmentLayout &layout, int64_t rowTile, int64_t piece) {
+  SmallVector<int64_t> numbers;
+  for (int64_t h = 0; h < 2; ++h)
+    for (int64_t e = 0; e < 2; ++e)
+      numbers.push_back(layout.registerOf({2 * rowTile + h, 0, 2 * piece + e}));
+  return numbers;
+}
+
+/// A piece's numbers as they are stored.
+Value pieceOf(ThreadBuilder &b, const FragmentLayout &layout, ValueRange registers, int64_t rowTile, int64_t piece) {
+  SmallVector<Value> numbers;
+  for (int64_t number : registersOf(layout, rowTile, piece))
+    numbers.push_back(registers[number]);
+  return vector::FromElementsOp::create(b, VectorType::get({4}, b.getF32Type()), numbers);
+}
 
 /// Pieces of 16 rows and 8 columns between a warp's registers and a view of fragments, 16 bytes a lane.
 class FragmentPieces {
@@ -25,21 +45,11 @@ public:
 
   Value isThere(int64_t rowTile) { return b.less(b.add(row, b.i32(16 * rowTile)), high); }
   Value pointer(ThreadBuilder &b, int64_t rowTile, int64_t piece) {
-    int64_t bytes = (rowTile * perRow + piece) * pieceFloats * 4;
+    int64_t bytes = (rowTile * perRow + piece) * pieceBytes;
     return LLVM::GEPOp::create(b, first.getType(), b.getI8Type(), first, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)});
   }
   int64_t pieces() const { return layout.columnRegisters() / 2; }
-  /// The registers of a piece in the order of its four numbers.
-  SmallVector<int64_t> registersOf(int64_t rowTile, int64_t piece) const {
-    SmallVector<int64_t> numbers;
-    for (int64_t h = 0; h < 2; ++h)
-      for (int64_t e = 0; e < 2; ++e)
-        numbers.push_back(layout.registerOf({2 * rowTile + h, 0, 2 * piece + e}));
-    return numbers;
-  }
-
 private:
-  static constexpr int64_t pieceFloats = 128;
   ThreadBuilder &b;
   FragmentLayout layout;
   GlobalRows rows;
@@ -59,13 +69,10 @@ struct LowerWriteFragments : OpConversionPattern<tile::WriteFragmentsOp> {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
       for (int64_t piece = 0; piece < pieces.pieces(); ++piece) {
-        SmallVector<Value> numbers;
-        for (int64_t number : pieces.registersOf(i, piece))
-          numbers.push_back(adaptor.getValue()[number]);
         if (op.getAdd())
-          add(b, pieces.pointer(b, i, piece), numbers);
+          add(b, pieces.pointer(b, i, piece), llvm::map_to_vector(registersOf(layout, i, piece), [&](int64_t number) { return adaptor.getValue()[number]; }));
         else
-          LLVM::StoreOp::create(b, vector::FromElementsOp::create(b, VectorType::get({4}, b.getF32Type()), numbers), pieces.pointer(b, i, piece), 16);
+          LLVM::StoreOp::create(b, pieceOf(b, layout, adaptor.getValue(), i, piece), pieces.pointer(b, i, piece), 16);
       }
     }
     rewriter.eraseOp(op);
@@ -112,10 +119,57 @@ struct LowerReadFragments : OpConversionPattern<tile::ReadFragmentsOp> {
       };
       auto branch = scf::IfOp::create(b, pieces.isThere(i), read, skip);
       for (int64_t piece = 0; piece < pieces.pieces(); ++piece)
-        for (auto [place, number] : llvm::enumerate(pieces.registersOf(i, piece)))
+        for (auto [place, number] : llvm::enumerate(registersOf(layout, i, piece)))
           values[number] = branch.getResult(4 * piece + place);
     }
     rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
+    return success();
+  }
+};
+
+/// Behind the fence of every lane, and when all of them are past theirs, the first one speaks for the warp.
+struct LowerHandOver : OpConversionPattern<tile::HandOverOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(tile::HandOverOp op, OneToNOpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    FragmentLayout layout = layoutOf(op.getValue().getType());
+    TurnBarriers barriers(b, adaptor.getBarriers().front(), adaptor.getTurn().front(), op.getBarriers().getType().getStages());
+    barriers.wait(b, Barrier::Empty);
+    int64_t pieces = layout.columnRegisters() / 2, rowBytes = op.getSlot().getType().getBuffer().getRowBytes();
+    Value first = b.warpRows(adaptor.getSlot().front(), layout, rowBytes), lane = b.shiftLeft(b.lane(), 4);
+    Value part = b.sharedOffset(first, layout.isSliced ? b.add(b.mul(b.slice(layout), b.i32(pieces * pieceBytes)), lane) : lane);
+    for (int64_t i = 0; i < layout.rowTiles(); ++i)
+      for (int64_t piece = 0; piece < pieces; ++piece)
+        LLVM::StoreOp::create(b, pieceOf(b, layout, adaptor.getValue(), i, piece), b.sharedOffset(part, b.i32(16 * i * rowBytes + piece * pieceBytes)), 16);
+    NVVM::FenceProxyOp::create(b, NVVM::ProxyKindAttr::get(b.getContext(), NVVM::ProxyKind::async_shared),
+                               NVVM::SharedSpaceAttr::get(b.getContext(), NVVM::SharedSpace::shared_cta));
+    NVVM::SyncWarpOp::create(b, b.i32(-1));
+    barriers.arrive(b, Barrier::Full);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// Tiles of rows lie in one piece, in the slot as in the view.
+struct LowerAddFragments : OpConversionPattern<tile::AddFragmentsOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(tile::AddFragmentsOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    tile::BufferType tile = op.getSlot().getType().getBuffer();
+    GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
+    Value row = b.toI32(op.getRow()), high = b.toI32(memref::DimOp::create(b, op.getView(), int64_t(2)));
+    auto branch = scf::IfOp::create(b, b.less(row, high));
+    ThreadBuilder inner(op.getLoc(), branch.getThenBodyBuilder());
+    Value left = arith::SubIOp::create(inner, high, row), there = inner.bitAnd(inner.add(left, inner.i32(15)), inner.i32(-16)); // pieces are whole
+    Value bytes = inner.mul(arith::MinSIOp::create(inner, there, inner.i32(tile.getRows())), inner.i32(tile.getRowBytes()));
+    Value from = LLVM::PtrToIntOp::create(inner, inner.getI32Type(), adaptor.getSlot());
+    LLVM::InlineAsmOp::create(inner, TypeRange(), {rows.pointer(inner, row, inner.i32(0)), from, bytes},
+                              "cp.reduce.async.bulk.global.shared::cta.bulk_group.add.f32 [$0], [$1], $2;", "l,r,r,~{memory}", /*has_side_effects=*/true,
+                              /*is_align_stack=*/false, LLVM::TailCallKind::None, LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
+    NVVM::CpAsyncBulkCommitGroupOp::create(inner);
+    rewriter.eraseOp(op);
     return success();
   }
 };
@@ -124,7 +178,7 @@ struct LowerReadFragments : OpConversionPattern<tile::ReadFragmentsOp> {
 
 void populateFragmentPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter, bool vectorAdds) {
   patterns.add<LowerWriteFragments>(converter, patterns.getContext(), vectorAdds);
-  patterns.add<LowerReadFragments>(converter, patterns.getContext());
+  patterns.add<LowerReadFragments, LowerHandOver, LowerAddFragments>(converter, patterns.getContext());
 }
 
 } // namespace landmark

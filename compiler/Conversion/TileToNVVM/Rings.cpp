@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What producer and consumers of a ring do: barriers in shared memory, and copies by tensor maps.
-#include "compiler/Conversion/TileToNVVM/Lowering.h"
+#include "compiler/Conversion/TileToNVVM/Barriers.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -10,23 +10,6 @@ using namespace mlir;
 
 namespace landmark {
 namespace {
-
-enum class Barrier { Full, Empty };
-
-Value barrierOf(ThreadBuilder &b, Value barriers, Value stage, Barrier which) {
-  Value bytes = b.shiftLeft(stage, 4);
-  return b.sharedOffset(barriers, which == Barrier::Full ? bytes : b.add(bytes, b.i32(8)));
-}
-
-/// Where a turn is: its stage, and whether it is an even or an odd phase of that stage.
-struct Turn {
-  Value stage, parity;
-  Turn(ThreadBuilder &b, Value number, int64_t stages)
-      : stage(b.remainder(number, stages)), parity(b.bitAnd(b.divide(number, stages), b.i32(1))) {}
-};
-
-/// Waits until the phase of that parity is over. Threads sleep meanwhile, for so many nanoseconds before they look again.
-void waitFor(ThreadBuilder &b, Value barrier, Value parity) { NVVM::MBarrierTryWaitParityOp::create(b, barrier, parity, b.i32(10'000'000)); }
 
 /// An operation without results: what replaces it goes where it stood.
 template <typename Op> struct Lowering : OpConversionPattern<Op> {
@@ -47,10 +30,9 @@ template <typename Op> struct Lowering : OpConversionPattern<Op> {
 struct LowerInitBarriers : Lowering<tile::InitBarriersOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::InitBarriersOp op, Adaptor adaptor, ThreadBuilder &b) const override {
-    for (int64_t stage = 0; stage < op.getBarriers().getType().getStages(); ++stage) {
-      NVVM::MBarrierInitOp::create(b, barrierOf(b, adaptor.getBarriers(), b.i32(stage), Barrier::Full), b.i32(1), Value());
-      NVVM::MBarrierInitOp::create(b, barrierOf(b, adaptor.getBarriers(), b.i32(stage), Barrier::Empty), b.i32(op.getConsumers()), Value());
-    }
+    for (int64_t stage = 0; stage < op.getBarriers().getType().getStages(); ++stage)
+      for (auto [which, warps] : {std::pair(Barrier::Full, op.getProducers()), std::pair(Barrier::Empty, op.getConsumers())})
+        NVVM::MBarrierInitOp::create(b, TurnBarriers::at(b, adaptor.getBarriers(), b.i32(stage), which), b.i32(warps), Value());
     return success();
   }
 };
@@ -78,12 +60,15 @@ struct LowerClear : Lowering<tile::ClearOp> {
   }
 };
 
+/// The barriers that an operation names.
+template <typename Op> TurnBarriers barriersOf(ThreadBuilder &b, Op op, typename Op::Adaptor adaptor) {
+  return TurnBarriers(b, adaptor.getBarriers(), adaptor.getTurn(), op.getBarriers().getType().getStages());
+}
+
 struct LowerAcquire : Lowering<tile::AcquireOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::AcquireOp op, Adaptor adaptor, ThreadBuilder &b) const override {
-    Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
-    // Empty to begin with: the phase before the first counts as over.
-    waitFor(b, barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Empty), b.bitXor(turn.parity, b.i32(1)));
+    barriersOf(b, op, adaptor).wait(b, Barrier::Empty);
     return success();
   }
 };
@@ -91,22 +76,15 @@ struct LowerAcquire : Lowering<tile::AcquireOp> {
 struct LowerAwait : Lowering<tile::AwaitOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::AwaitOp op, Adaptor adaptor, ThreadBuilder &b) const override {
-    Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
-    waitFor(b, barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Full), turn.parity);
+    barriersOf(b, op, adaptor).wait(b, Barrier::Full);
     return success();
   }
 };
 
-/// Without a branch: behind one that lanes take differently the assembler keeps nothing in uniform registers, and a loop over programs computes every descriptor in those
-/// of the threads.
 struct LowerRelease : Lowering<tile::ReleaseOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::ReleaseOp op, Adaptor adaptor, ThreadBuilder &b) const override {
-    Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
-    Value barrier = barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Empty);
-    LLVM::InlineAsmOp::create(b, TypeRange(), {b.lane(), LLVM::PtrToIntOp::create(b, b.getI32Type(), barrier)},
-                              "{ .reg .pred first; setp.eq.u32 first, $0, 0; @first mbarrier.arrive.shared::cta.b64 _, [$1]; }", "r,r,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
-                              LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
+    barriersOf(b, op, adaptor).arrive(b, Barrier::Empty);
     return success();
   }
 };
@@ -115,8 +93,7 @@ struct LowerFetch : Lowering<tile::FetchOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::FetchOp op, Adaptor adaptor, ThreadBuilder &b) const override {
     tile::BufferType tile = op.getSlot().getType().getBuffer();
-    Turn turn(b, adaptor.getTurn(), op.getBarriers().getType().getStages());
-    Value full = barrierOf(b, adaptor.getBarriers(), turn.stage, Barrier::Full);
+    Value full = barriersOf(b, op, adaptor).at(b, Barrier::Full);
     int64_t boxes = op.getBoxes(), part = tile.getRows() / boxes, panelBytes = 16 * tile.getSwizzle().getPanel();
     int64_t panelColumns = panelBytes * 8 / tile.getElementType().getIntOrFloatBitWidth();
     // What is outside of the view is counted as if it were copied.
@@ -135,7 +112,7 @@ struct LowerFetch : Lowering<tile::FetchOp> {
   }
 };
 
-/// By the first thread of each group, without a branch (see LowerRelease).
+/// By the first thread of each group, without a branch (see TurnBarriers::arrive).
 struct LowerBulkStore : Lowering<tile::BulkStoreOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::BulkStoreOp op, Adaptor adaptor, ThreadBuilder &b) const override {

@@ -74,3 +74,47 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+!place = !tile.buffer<1, [64, 16], f32, <bits = 0, shift = 0>>
+!tile = tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+
+// Four warps, each of which waits for the place to be empty, writes its two pieces, makes them known to the copy engine and speaks for its lanes; one thread waits for all four, and has
+// the rows that the view has added, whole pieces of 16.
+// CHECK-LABEL: gpu.func @through
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[FOUR:[a-z0-9_]+]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[ONE:[a-z0-9_]+]]
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<3>
+// CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<3>
+// CHECK-NOT: llvm.store
+// CHECK: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
+// CHECK: nvvm.bar.warp.sync
+// CHECK: mbarrier.arrive.shared::cta
+// CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: %[[ROWS:.*]] = memref.dim
+// CHECK: %[[HIGH:.*]] = arith.index_cast %[[ROWS]] : index to i32
+// CHECK: %[[THERE:.*]] = arith.cmpi slt, %[[ROW:.*]], %[[HIGH]] : i32
+// CHECK: scf.if %[[THERE]] {
+// CHECK:   %[[LEFT:.*]] = arith.subi %[[HIGH]], %[[ROW]]
+// CHECK:   arith.addi %[[LEFT]], %{{.*}}
+// CHECK:   %[[ADDED:.*]] = arith.minsi
+// CHECK:   %[[BYTES:.*]] = arith.muli %[[ADDED]], %{{.*}}
+// CHECK:   "cp.reduce.async.bulk.global.shared::cta.bulk_group.add.f32 [$0], [$1], $2;", "l,r,r,~{memory}" %{{.*}}, %{{.*}}, %[[BYTES]]
+// CHECK:   nvvm.cp.async.bulk.commit.group
+// CHECK: }
+gpu.module @kernels {
+  gpu.func @through(%SUM: memref<?x?x?x16xf32, strided<[?, ?, 16, 1]>>, %i: index, %turn: i32) kernel {
+    %zero = arith.constant 0 : index
+    %x = arith.constant dense<1.0> : !tile
+    %buffer = tile.alloc {offset = 0 : i64} : !place
+    %slot = tile.slot %buffer[%zero] : !place -> !tile.slot<!place>
+    %barriers = tile.alloc_barriers {offset = 4096 : i64} : !tile.barriers<1>
+    tile.init_barriers %barriers producers 4 consumers 1 : !tile.barriers<1>
+    tile.hand_over %x to %slot full %barriers[%turn] : !tile, !tile.slot<!place>, !tile.barriers<1>
+    tile.await %barriers[%turn] : !tile.barriers<1>
+    tile.add_fragments %slot, %SUM[%i, %i, %i] : !tile.slot<!place>, memref<?x?x?x16xf32, strided<[?, ?, 16, 1]>>
+    gpu.return
+  }
+}

@@ -30,19 +30,28 @@ func.func @row_range(%b: index, %step: index, %nq: index, %offset: index, %nk: i
 
 // -----
 
-// Three reductions of the block, and one number a row and block to subtract: D in a row's own block, the mean of a in a past one. The landmark's column is the last.
+// Three reductions of the block, and one number a row and block to subtract: D in a row's own block, the mean of a in a past one. P is made before anything needs the products a, and ds
+// without P. The landmark's column is the last.
 // CHECK-LABEL: @gradients
 // CHECK-SAME: %[[S:[^:]*]]: tensor<16x1x8xf32>, %[[A:[^:]*]]: tensor<16x1x8xf32>, %[[SEEN:[^:]*]]: tensor<16x1x8xi1>, %[[OWN:[^:]*]]: tensor<16x1xi1>
 // CHECK: tile.reduce max
 // CHECK: %[[INNER:.*]] = math.exp2
 // CHECK: tile.reduce sum %[[INNER]]
+// CHECK-NOT: %[[A]]
+// CHECK: tile.column %[[S]] at 6
+// CHECK-NOT: %[[A]]
+// CHECK: %[[WEIGHT:.*]] = arith.select %[[OWN]], {{.*}} : tensor<16x1xi1>, tensor<16x1xf32>
+// CHECK: %[[WEIGHTS:.*]] = tile.broadcast %[[WEIGHT]]
+// CHECK: %[[P:.*]] = arith.mulf %[[INNER]], %[[WEIGHTS]]
 // CHECK: %[[WEIGHED:.*]] = arith.mulf %[[INNER]], %[[A]]
 // CHECK: %[[TOTAL:.*]] = tile.reduce sum %[[WEIGHED]]
-// CHECK: tile.column %[[S]] at 6
 // CHECK: %[[MEAN:.*]] = arith.mulf %[[TOTAL]], %{{.*}} : tensor<16x1xf32>
-// CHECK: arith.select %[[OWN]], %{{.*}}, %[[MEAN]]
-// CHECK: %[[P:.*]] = arith.mulf %[[INNER]],
-// CHECK: arith.subf %[[A]],
+// CHECK: %[[CENTER:.*]] = arith.select %[[OWN]], %{{.*}}, %[[MEAN]]
+// CHECK: %[[OFFSET:.*]] = arith.mulf %[[CENTER]], %[[WEIGHT]]
+// CHECK: %[[OFFSETS:.*]] = tile.broadcast %[[OFFSET]]
+// CHECK: %[[SCALED:.*]] = arith.mulf %[[A]],
+// CHECK: %[[APART:.*]] = arith.subf %[[SCALED]], %[[OFFSETS]]
+// CHECK: arith.mulf %[[INNER]], %[[APART]]
 // CHECK: arith.cmpi eq
 // CHECK: %[[DS:.*]] = arith.select
 // CHECK: return %[[P]], %[[DS]]

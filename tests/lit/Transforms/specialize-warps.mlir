@@ -384,3 +384,50 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// What a loop adds to memory goes through one place, written by all consumers and read by another thread than the producer's, which follows the same loop. Tiles of fewer rows have no more
+// stages there.
+// CHECK-LABEL: gpu.func @adds(
+// CHECK: %[[RING:.*]] = tile.alloc : <3, [64, 64], bf16,
+// CHECK: %[[BUFFER:.*]] = tile.alloc : <1, [64, 64], f32,
+// CHECK: %[[SUMS:.*]] = tile.alloc_barriers : <1>
+// CHECK: %[[PLACE:.*]] = tile.slot %[[BUFFER]]
+// CHECK: tile.init_barriers %{{.*}} consumers 8 : <3>
+// CHECK: tile.init_barriers %[[SUMS]] producers 8 consumers 1 : <1>
+// CHECK: nvvm.setmaxregister decrease
+// CHECK: arith.constant 256 : index
+// CHECK: scf.for
+// CHECK-NOT: tile.add_fragments
+// CHECK:   tile.fetch
+// CHECK-NOT: tile.add_fragments
+// CHECK: %[[SECOND:.*]] = arith.constant 288 : index
+// CHECK: %[[ADDER:.*]] = arith.cmpi eq, %{{.*}}, %[[SECOND]]
+// CHECK: scf.if %[[ADDER]] {
+// CHECK:   scf.for %[[ROW:[a-z0-9]+]] = {{.*}} iter_args({{.*}}, %[[TURN:[a-z0-9]+]] = %{{[a-z0-9_]+}}) -> (i32, i32) {
+// CHECK-NOT: tile.fetch
+// CHECK:     tile.await %[[SUMS]][%[[TURN]]]
+// CHECK:     tile.add_fragments %[[PLACE]], %{{.*}}[%{{.*}}, %{{.*}}, %[[ROW]]]
+// CHECK:     tile.bulk_wait
+// CHECK:     tile.release %[[SUMS]][%[[TURN]]]
+// CHECK: nvvm.setmaxregister increase
+// CHECK: scf.for {{.*}} iter_args({{.*}}%[[MINE:[a-z0-9]+]] = %{{[a-z0-9_]+}}) -> (tensor
+// CHECK-NOT: write_fragments
+// CHECK:   tile.hand_over %{{.*}} to %[[PLACE]] full %[[SUMS]][%[[MINE]]]
+!q_view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
+!sum_view = memref<?x?x?x64xf32, strided<[?, ?, 64, 1]>>
+gpu.module @kernels {
+  gpu.func @adds(%Q: !q_view, %SUM: !sum_view, %n: index, %k: tensor<64x64xbf16>) kernel {
+    %zero = arith.constant 0 : index
+    %step = arith.constant 64 : index
+    %s0 = arith.constant dense<0.0> : tensor<64x64xf32>
+    %last = scf.for %row = %zero to %n step %step iter_args(%acc = %s0) -> tensor<64x64xf32> {
+      %q = tile.load %Q[%zero, %zero, %row] in [%zero, %n) : !q_view -> tensor<64x64xbf16>
+      %s = tile.dot %q, %k into %s0 : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
+      tile.write_fragments add %s, %SUM[%zero, %zero, %row] : tensor<64x64xf32>, !sum_view
+      scf.yield %s : tensor<64x64xf32>
+    }
+    gpu.return
+  }
+}
