@@ -47,7 +47,7 @@ TEST_CASE("a gate threshold leaves out of gradients what the oracle leaves out",
   for (uint64_t seed = 1; seed <= 24; ++seed)
     for (float threshold : {1e-30f, 0.03f, 0.1f, 1.0f}) {
       RandomBackward random = landmark::test::randomGatedBackward(seed);
-      if (!validate(defaultConfig(random.problem, target, Loads::Async), random.problem, target))
+      if (!validate(defaultConfig(random.problem, target, LengthClass::Any, Loads::Async), random.problem, target))
         continue; // a block of float32 that shared memory does not hold
       INFO(random.description << ", gate threshold " << threshold);
       GradientsOnDevice there(runtime.device(), random);
@@ -69,7 +69,7 @@ TEST_CASE("a gate threshold leaves out of gradients what the oracle leaves out",
       REQUIRE_DONE(kernel);
       Config config = kernel->kernel().config;
       if (auto prepared = kernel->prepare(arguments); !prepared && prepared.error().code == ErrorCode::Unsupported)
-        config = defaultConfig(problemOf(arguments), target, Loads::Async);
+        config = defaultConfig(problemOf(arguments), target, LengthClass::Any, Loads::Async);
       there.download(random);
       landmark::test::GatedGradients reference = landmark::test::gatedReference(random, threshold, config, addsQueryGradients(random.problem, config, target));
       CHECK(random.landmarksAreZero());
