@@ -192,6 +192,8 @@ RandomForward randomForward(uint64_t seed, const RandomLimits &limits) {
   result.problem.dtype = pick(random, {DType::BF16, DType::F16, DType::F32});
   result.problem.blockSize = drawBlockSize(random, limits.maxBlockSize);
   result.problem.headDim = drawHeadDim(random, limits.maxHeadDim);
+  if (limits.problem)
+    result.problem = *limits.problem;
   int64_t headDim = result.problem.headDim;
   int64_t batches = random.integer(1, limits.maxBatch), kvHeads = random.integer(1, limits.maxKvHeads);
   int64_t heads = kvHeads * random.integer(1, limits.maxGroup);

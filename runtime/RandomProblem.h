@@ -24,6 +24,7 @@ struct RandomLimits {
   int64_t maxKeys = 400;
   int64_t maxBlockSize = 256;
   int64_t maxHeadDim = 256;
+  std::optional<Problem> problem = std::nullopt; ///< the block size, head dimension and type, in place of random ones
 };
 
 /// Host memory that a view lies in. Every element that no row owns is a NaN whose bytes are all 0xff: before the first
