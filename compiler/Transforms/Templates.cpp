@@ -35,9 +35,9 @@ Expected<Template> readTemplate(const std::filesystem::path &path) {
 /// Blocks side by side in a key tile; 1 for a part of a long block.
 int64_t tileBlocks(const Problem &problem, const Config &config) { return config.keyTile / tileTokens(problem, config); }
 
-/// Landmarks in a tile of them: no more than a sequence of some thousand tokens has.
+/// Landmarks in a tile of them: few, as what is beyond a row's last block is computed for nothing, half a tile a program.
 int64_t tileLandmarks(const Problem &problem, const Config &config) {
-  return marksTiles(problem.operation) ? markedBlocks : std::min<int64_t>(config.keyTile, 64);
+  return marksTiles(problem.operation) ? markedBlocks : std::min<int64_t>(config.keyTile, 32);
 }
 
 } // namespace

@@ -18,7 +18,7 @@
 // CHECK: "test.use"
 // CHECK: "test.tile"() : () -> tensor<64x32xf16>
 // CHECK: "test.tile"() : () -> tensor<3x16x32xf16>
-// CHECK: "test.tile"() : () -> tensor<48x32xf16>
+// CHECK: "test.tile"() : () -> tensor<32x32xf16>
 // CHECK: "test.tile"() : () -> tensor<64x3x16xf32>
 // CHECK: "test.tile"() : () -> tensor<64x3xi1>
 // CHECK: "test.tile"() : () -> tensor<64xi32>
