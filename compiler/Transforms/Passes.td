@@ -131,7 +131,7 @@ def TileShareProducts : Pass<"tile-share-products"> {
 def TileRoundEarly : Pass<"tile-round-early"> {
   let summary = "Round to 16 bits before a row's number is multiplied in, not behind";
   let description = [{
-    `round(e * f)`, with `f` one number a row and block, becomes `round(e) * round(f)`: half of the multiplications, as one instruction multiplies two numbers of 16 bits.
+    `round(e * f)`, with `f` one number a row and block, becomes `round(e) * round(f)` where a branch hands on `e`: half of the multiplications, as one instruction multiplies two numbers of 16 bits.
 
     With `scaled` the numbers are multiplied in before, for types whose range does not hold `e`: where branches hand on `e` and `f`, they scale and round, and hand on the
     result, half of the registers.

@@ -3,16 +3,11 @@
 !s = tensor<64x2x64xf32>
 !p = tensor<64x2x64xbf16>
 
-// One number a row and block: both are rounded, then multiplied.
-// CHECK-LABEL: func @block_factor(
-// CHECK-SAME: %[[E:[^:]*]]: tensor<64x2x64xf32>, %[[F:[^:]*]]: tensor<64x2xf32>
-// CHECK: %[[ALL:.*]] = tile.broadcast %[[F]] to [0, 1]
-// CHECK-DAG: %[[ROUNDED:.*]] = tile.cast %[[E]] : tensor<64x2x64xf32> -> tensor<64x2x64xbf16>
-// CHECK-DAG: %[[FACTOR:.*]] = tile.cast %[[ALL]] : tensor<64x2x64xf32> -> tensor<64x2x64xbf16>
-// CHECK: %[[P:.*]] = arith.mulf %[[ROUNDED]], %[[FACTOR]] : tensor<64x2x64xbf16>
-// CHECK-NOT: tile.cast
-// CHECK: return %[[P]]
-func.func @block_factor(%e: !s, %f: tensor<64x2xf32>) -> !p {
+// An edge, without a branch, is rounded once.
+// CHECK-LABEL: func @edge(
+// CHECK: %[[W:.*]] = arith.mulf %{{.*}} : tensor<64x2x64xf32>
+// CHECK: tile.cast %[[W]]
+func.func @edge(%e: !s, %f: tensor<64x2xf32>) -> !p {
   %all = tile.broadcast %f to [0, 1] : tensor<64x2xf32> -> !s
   %w = arith.mulf %e, %all : !s
   %p = tile.cast %w : !s -> !p
@@ -23,7 +18,13 @@ func.func @block_factor(%e: !s, %f: tensor<64x2xf32>) -> !p {
 // CHECK-LABEL: func @column_factor(
 // CHECK: %[[W:.*]] = arith.mulf %{{.*}} : tensor<64x2x64xf32>
 // CHECK: tile.cast %[[W]]
-func.func @column_factor(%e: !s, %f: tensor<64xf32>) -> !p {
+func.func @column_factor(%quick: !s, %f: tensor<64xf32>, %fits: i1) -> !p {
+  %e = scf.if %fits -> !s {
+    scf.yield %quick : !s
+  } else {
+    %other = math.absf %quick : !s
+    scf.yield %other : !s
+  }
   %all = tile.broadcast %f to [2] : tensor<64xf32> -> !s
   %w = arith.mulf %e, %all : !s
   %p = tile.cast %w : !s -> !p
@@ -34,7 +35,13 @@ func.func @column_factor(%e: !s, %f: tensor<64xf32>) -> !p {
 // CHECK-LABEL: func @used_twice(
 // CHECK: %[[W:.*]] = arith.mulf %{{.*}} : tensor<64x2x64xf32>
 // CHECK: tile.cast %[[W]]
-func.func @used_twice(%e: !s, %f: tensor<64x2xf32>) -> (!p, !s) {
+func.func @used_twice(%quick: !s, %f: tensor<64x2xf32>, %fits: i1) -> (!p, !s) {
+  %e = scf.if %fits -> !s {
+    scf.yield %quick : !s
+  } else {
+    %other = math.absf %quick : !s
+    scf.yield %other : !s
+  }
   %all = tile.broadcast %f to [0, 1] : tensor<64x2xf32> -> !s
   %w = arith.mulf %e, %all : !s
   %p = tile.cast %w : !s -> !p
@@ -45,7 +52,13 @@ func.func @used_twice(%e: !s, %f: tensor<64x2xf32>) -> (!p, !s) {
 // CHECK-LABEL: func @tiles(
 // CHECK: %[[W:.*]] = arith.mulf %{{.*}} : tensor<64x2x64xf32>
 // CHECK: tile.cast %[[W]]
-func.func @tiles(%e: !s, %f: !s) -> !p {
+func.func @tiles(%quick: !s, %f: !s, %fits: i1) -> !p {
+  %e = scf.if %fits -> !s {
+    scf.yield %quick : !s
+  } else {
+    %other = math.absf %quick : !s
+    scf.yield %other : !s
+  }
   %w = arith.mulf %e, %f : !s
   %p = tile.cast %w : !s -> !p
   return %p : !p
