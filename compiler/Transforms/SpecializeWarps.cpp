@@ -26,6 +26,8 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
+#include <functional>
+
 namespace landmark {
 #define GEN_PASS_DEF_TILESPECIALIZEWARPS
 #include "compiler/Transforms/Passes.h.inc"
