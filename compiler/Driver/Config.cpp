@@ -145,6 +145,11 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
   return std::nullopt;
 }
 
+/// Whether consumers hand sums of dq over to another warp: those that share rows.
+bool handsOver(const Config &config, const Problem &problem, const Target &target) {
+  return config.loads == Loads::Tma && addsQueryGradients(problem, config, target) && keyQueryTile(problem, config) < config.queryTile;
+}
+
 /// Of the two kernels the one that takes more: Q and dO, K and V, one pair resident and the other in rings, and where keys are resident the weights and the
 /// gradients of logits that are multiplied transposed.
 int64_t backwardSharedBytes(const Config &config, const Problem &problem, const Target &target) {
@@ -154,10 +159,10 @@ int64_t backwardSharedBytes(const Config &config, const Problem &problem, const 
     queries = 0; // there is no kernel by queries
   int64_t rows = keyQueryTile(problem, config), staged = keyPasses(problem, config, target) == 1 ? 2 : 1; // tiles of rows and keys
   // Smaller tiles of rows have more stages, where no tile of sums takes room.
-  bool handsOver = config.loads == Loads::Tma && addsQueryGradients(problem, config, target);
-  int64_t stages = handsOver ? config.stages : config.stages * config.queryTile / rows;
+  bool sumsPass = handsOver(config, problem, target);
+  int64_t stages = sumsPass ? config.stages : config.stages * config.queryTile / rows;
   int64_t keys = 2 * (config.keyTile + stages * rows + statistics) * problem.headDim + staged * rows * config.keyTile;
-  int64_t barriers = config.loads == Loads::Tma ? 16 * (2 + 2 * stages) : 0, sums = handsOver ? 4 * rows * problem.headDim + 16 : 0;
+  int64_t barriers = config.loads == Loads::Tma ? 16 * (2 + 2 * stages) : 0, sums = sumsPass ? 4 * rows * problem.headDim + 16 : 0;
   return std::max(queries, keys) * byteSize(problem.dtype) + barriers + sums;
 }
 
@@ -167,7 +172,7 @@ std::optional<Config> defaultBackwardWgmma(const Problem &problem, const Target 
     for (int64_t stages : {4, 3, 2, 1}) {
       Config config{16 * warps, 16 * warps, warps, stages, MatrixUnit::Wgmma, Loads::Tma, /*programs=*/1, /*overlap=*/true, /*pingPong=*/false};
       // Measured at D = 64 and 128; of two and four the ring's stages are cheaper to find than of three.
-      int64_t most = addsQueryGradients(problem, config, target) ? (problem.headDim <= 64 ? 4 : 3) : problem.headDim <= 64 && problem.deterministic ? 3 : 2;
+      int64_t most = handsOver(config, problem, target) ? (problem.headDim <= 64 ? 4 : 3) : problem.headDim <= 64 && problem.deterministic ? 3 : 2;
       if (stages > most)
         continue;
       if (validate(config, problem, target) && accumulatorRegisters(config, problem) <= 200)

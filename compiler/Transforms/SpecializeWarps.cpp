@@ -26,6 +26,8 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
+#include <functional>
+
 namespace landmark {
 #define GEN_PASS_DEF_TILESPECIALIZEWARPS
 #include "compiler/Transforms/Passes.h.inc"
@@ -162,7 +164,8 @@ private:
 
   LogicalResult collect() {
     kernel.walk([&](tile::WriteFragmentsOp write) {
-      if (write.getAdd() && write->getParentOfType<scf::ForOp>())
+      bool isShared = write.getValue().getType().getDimSize(0) < 16 * consumers; // warps with rows of their own have twice as many numbers, and registers run out
+      if (write.getAdd() && isShared && write->getParentOfType<scf::ForOp>())
         additions.push_back(write);
     });
     SmallVector<tile::LoadOp> loads;
