@@ -2,6 +2,7 @@
 //
 // The backward on a GPU against the oracle.
 #include "../common/GatedReference.h"
+#include "../common/RequireDone.h"
 #include "OnDevice.h"
 #include "Options.h"
 
@@ -13,13 +14,6 @@ using namespace landmark;
 using landmark::test::GradientsOnDevice;
 
 namespace {
-
-#define REQUIRE_DONE(...)                                                                                              \
-  do {                                                                                                                 \
-    auto done = __VA_ARGS__;                                                                                           \
-    INFO((done ? std::string() : done.error().message));                                                               \
-    REQUIRE(done);                                                                                                     \
-  } while (false)
 
 void run(Runtime &runtime, RandomBackward &random) {
   GradientsOnDevice there(runtime.device(), random);

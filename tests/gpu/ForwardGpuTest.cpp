@@ -2,6 +2,7 @@
 //
 // The forward on a GPU against the oracle.
 #include "../common/GatedReference.h"
+#include "../common/RequireDone.h"
 #include "OnDevice.h"
 #include "Options.h"
 #include "Random.h"
@@ -18,13 +19,6 @@ using landmark::test::OnDevice;
 namespace {
 
 Device gpu() { return *Device::cuda(0); }
-
-#define REQUIRE_DONE(...)                                                                                              \
-  do {                                                                                                                 \
-    auto done = __VA_ARGS__;                                                                                           \
-    INFO((done ? std::string() : done.error().message));                                                               \
-    REQUIRE(done);                                                                                                     \
-  } while (false)
 
 /// Normal numbers, dense, one value a line apart from the next: [1, 1, rows, columns].
 HostTensor randomTensor(DType dtype, int64_t rows, int64_t columns, uint64_t seed) {

@@ -2,6 +2,7 @@
 //
 // A forward with a gate threshold on the host: what is left out, how much of it is reported, and what is refused.
 #include "tests/common/GatedReference.h"
+#include "tests/common/GatedSweep.h"
 
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -70,23 +71,7 @@ struct Call {
 
 TEST_CASE("a gate threshold leaves out what the oracle leaves out", "[sweep]") {
   Runtime runtime(Device::host());
-  int64_t decided = 0, some = 0;
-  GatedTiles total;
-  for (uint64_t seed = 1; seed <= 50; ++seed)
-    for (float threshold : {1e-30f, 0.03f, 0.1f, 0.3f, 1.0f}) {
-      auto tiles = check(runtime, randomGated(seed), threshold);
-      if (!tiles)
-        continue;
-      ++decided;
-      some += tiles->skipped > 0 && tiles->skipped < tiles->all;
-      total.skipped += tiles->skipped;
-      total.all += tiles->all;
-      if (threshold == 1.0f)
-        CHECK(tiles->skipped == tiles->all);
-    }
-  CHECK(decided > 200);
-  CHECK(some > 10);
-  CHECK(total.skipped < total.all);
+  sweepThresholds(50, 200, 10, [&](uint64_t seed, float threshold) { return check(runtime, randomGated(seed), threshold); });
 }
 
 TEST_CASE("without a threshold the kernel is that of every forward") {

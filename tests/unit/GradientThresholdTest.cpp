@@ -2,6 +2,8 @@
 //
 // A backward with a gate threshold on the host: what is left out, how much of it is reported, and what is refused.
 #include "tests/common/GatedReference.h"
+#include "tests/common/GatedSweep.h"
+#include "tests/common/RequireDone.h"
 
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -12,13 +14,6 @@ using namespace landmark::test;
 namespace {
 
 using Catch::Matchers::Contains;
-
-#define REQUIRE_DONE(...)                                                                                              \
-  do {                                                                                                                 \
-    auto done = __VA_ARGS__;                                                                                           \
-    INFO((done ? std::string() : done.error().message));                                                               \
-    REQUIRE(done);                                                                                                     \
-  } while (false)
 
 /// A random problem with room for what its threshold takes, poisoned as the outputs are.
 struct Call {
@@ -72,23 +67,7 @@ std::optional<GatedTiles> check(Runtime &runtime, uint64_t seed, float threshold
 
 TEST_CASE("a gate threshold leaves out of gradients what the oracle leaves out", "[sweep]") {
   Runtime runtime(Device::host());
-  int64_t decided = 0, some = 0;
-  GatedTiles total;
-  for (uint64_t seed = 1; seed <= 15; ++seed)
-    for (float threshold : {1e-30f, 0.03f, 0.1f, 0.3f, 1.0f}) {
-      auto tiles = check(runtime, seed, threshold);
-      if (!tiles)
-        continue;
-      ++decided;
-      some += tiles->skipped > 0 && tiles->skipped < tiles->all;
-      total.skipped += tiles->skipped;
-      total.all += tiles->all;
-      if (threshold == 1.0f)
-        CHECK(tiles->skipped == tiles->all);
-    }
-  CHECK(decided > 60);
-  CHECK(some > 3);
-  CHECK(total.skipped < total.all);
+  sweepThresholds(15, 60, 3, [&](uint64_t seed, float threshold) { return check(runtime, seed, threshold); });
 }
 
 TEST_CASE("without a threshold the backward is every backward") {

@@ -3,6 +3,7 @@
 // Random problems of the backward on the host target against the oracle, through the public interface.
 #include "RandomProblem.h"
 #include "landmark/Runtime.h"
+#include "tests/common/RequireDone.h"
 
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -10,13 +11,6 @@
 using namespace landmark;
 
 namespace {
-
-#define REQUIRE_DONE(...)                                                                                              \
-  do {                                                                                                                 \
-    auto done = __VA_ARGS__;                                                                                           \
-    INFO((done ? std::string() : done.error().message));                                                               \
-    REQUIRE(done);                                                                                                     \
-  } while (false)
 
 ForwardArguments forwardArguments(const RandomForward &random) {
   return {random.q, random.k, random.v, random.o, random.lse, random.problem.blockSize, random.semantics.phase, float(random.semantics.scale),
