@@ -62,8 +62,6 @@ void LandmarkCache::State::forget(int32_t page) {
     hot.drop(page * options.kvHeads + head);
 }
 
-Expected<void> LandmarkCache::State::forkFills(void *stream) { return fills.fork(stream); }
-
 void LandmarkCache::State::giveUp(int64_t slot, std::vector<int64_t> &changed) {
   for (int64_t place : places[size_t(slot)])
     if (numbers[size_t(place)] == firstHot + slot) {

@@ -90,8 +90,6 @@ struct LandmarkCache::State {
     int64_t slot, block, head;
     auto operator<=>(const BlockOfHead &) const = default;
   };
-  /// What `fills` is given from here on comes behind what `stream` was given so far, and waits for nothing later.
-  Expected<void> forkFills(void *stream);
   /// Orders the copies that make these blocks hot, which are distinct and complete, on `fills`: how many changes of the
   /// table are to follow them there before `fills` is joined. Does nothing while those of an earlier call are under way.
   Expected<int64_t> promote(const std::vector<BlockOfHead> &blocks);

@@ -513,11 +513,11 @@ Expected<void> Retrieval::attend(const TensorView &q, const TensorView &o, const
     return captured.error();
   if (*captured)
     return state->run(q, o, lse, /*usesPool=*/false, stream);
-  if (auto forked = cache.forkFills(stream); !forked)
+  if (auto forked = cache.fills.fork(stream); !forked)
     return forked;
   if (auto done = state->run(q, o, lse, /*usesPool=*/true, stream); !done)
     return done;
-  if (auto forked = cache.forkFills(stream); !forked)
+  if (auto forked = cache.fills.fork(stream); !forked)
     return forked;
   return state->recent.note(cache, state->sequences, selection(), state->plan.window, cache.fills.handle());
 }

@@ -37,12 +37,19 @@ bool narrows(tile::CastOp op) {
   return op.getResult().getType().getElementTypeBitWidth() == 16 && op.getSource().getType().getElementType().isF32();
 }
 
+/// The product that is narrowed, of what a branch hands on and one number a row and block; null if it is none, or needed in 32 bits besides.
+arith::MulFOp scaledByRow(tile::CastOp op) {
+  auto scaled = op.getSource().getDefiningOp<arith::MulFOp>();
+  bool fits = scaled && narrows(op) && scaled->hasOneUse() && isOneNumberARow(scaled.getRhs()) && scaled.getLhs().getDefiningOp<scf::IfOp>();
+  return fits ? scaled : arith::MulFOp();
+}
+
 struct RoundBeforeScaling : OpRewritePattern<tile::CastOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(tile::CastOp op, PatternRewriter &rewriter) const override {
-    auto scaled = op.getSource().getDefiningOp<arith::MulFOp>();
-    if (!scaled || !narrows(op) || !scaled->hasOneUse() || !isOneNumberARow(scaled.getRhs()) || !scaled.getLhs().getDefiningOp<scf::IfOp>())
+    arith::MulFOp scaled = scaledByRow(op);
+    if (!scaled)
       return failure();
     auto round = [&](Value tile) -> Value { return tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), tile); };
     rewriter.replaceOpWithNewOp<arith::MulFOp>(op, round(scaled.getLhs()), round(scaled.getRhs()));
@@ -75,12 +82,12 @@ struct ScaleInBranches : OpRewritePattern<tile::CastOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(tile::CastOp op, PatternRewriter &rewriter) const override {
-    auto scaled = op.getSource().getDefiningOp<arith::MulFOp>();
-    if (!scaled || !narrows(op) || !scaled->hasOneUse() || !isOneNumberARow(scaled.getRhs()))
+    arith::MulFOp scaled = scaledByRow(op);
+    if (!scaled)
       return failure();
     auto broadcast = scaled.getRhs().getDefiningOp<tile::BroadcastOp>();
     auto branch = scaled.getLhs().getDefiningOp<scf::IfOp>();
-    if (!branch || !scaled.getLhs().hasOneUse() || broadcast.getSource().getDefiningOp() != branch)
+    if (!scaled.getLhs().hasOneUse() || broadcast.getSource().getDefiningOp() != branch)
       return failure();
     auto result = cast<OpResult>(scaled.getLhs());
     int64_t number = result.getResultNumber(), factor = cast<OpResult>(broadcast.getSource()).getResultNumber();
