@@ -11,20 +11,28 @@
 //   !key_q_tile, !key_s_tile, ...                       the same in the second kernel, whose tiles may have fewer rows
 //   !dq_tile [rows, D]  !dkv_tile [keys, D]                                                  in the type of the gradients
 // "tokens" is at least L; what is beyond L reads as zero and is seen by no row. "keys" is blocks * tokens.
+//
+// With a gate threshold ("listed") programs take the tiles of lists alone: of keys those that the second kernel of forward_gates.mlir lists in LISTS and COUNTS, of rows those that
+// backward_gates.mlir lists (KEY_LISTS and KEY_COUNTS are its LISTS and COUNTS). What is left out lacks in dq, or in dk and dv, and nowhere else. Without one the kernels have no lists.
 
 gpu.module @kernels {
   gpu.func @landmark_backward_queries(%Q: !view, %K: !view, %V: !view, %O: !view, %LSE: !rows_view, %DO: !view, %DLSE: !rows_view, %DELTA: !rows_view,
                                       %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view,
+                                      %LISTS: !lists {tile.when = "listed"}, %COUNTS: !lists {tile.when = "listed"},
+                                      %KEY_LISTS: !lists {tile.when = "listed"}, %KEY_COUNTS: !lists {tile.when = "listed"},
                                       %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %L = tile.param "block_size" : index
     %tile = tile.param "query_tile" : index
     %ordinary = tile.param "ordinary_tokens" : index // L - 1: a landmark's value is never read
     %step = tile.param "tile_blocks" : index        // blocks of a key tile
+    %has_lists = tile.param "listed" : index        // whether lists say which tiles a program takes
     %log2e = arith.constant 1.44269504 : f32
     %c = arith.mulf %scale, %log2e : f32            // exponentials are powers of 2
     %zero = arith.constant 0 : index
     %one = arith.constant 1 : index
+    %two = arith.constant 2 : index
     %dim = arith.constant 2 : index
+    %listed = arith.cmpi eq, %has_lists, %one : index
 
     // The rows of this program, their positions, and the blocks that they see.
     %batch, %head, %kv_head, %row = landmark.program %Q, %K tile %tile section %section : !view, !view
@@ -36,7 +44,21 @@ gpu.module @kernels {
     %end_position = arith.addi %rows_end, %q_offset : index
     %last = arith.subi %end_position, %one : index
     %row_block, %row_token = landmark.locate %first phase %phase block %L : !row_index, !row_index
-    %begin, %past, %end = landmark.block_range rows(%first, %last) keys(%keys) phase(%phase) block(%L) step(%step)
+
+    %program = arith.divui %row, %tile : index
+    // Turns of the loop: from the first block to the last, or those of a list: edges, tiles that need no masks, edges.
+    %begin, %past, %end, %stride = scf.if %listed -> (index, index, index, index) {
+      %listed_number = memref.load %COUNTS[%batch, %head, %program, %zero] : !lists
+      %from_number = memref.load %COUNTS[%batch, %head, %program, %one] : !lists
+      %to_number = memref.load %COUNTS[%batch, %head, %program, %two] : !lists
+      %all = arith.index_cast %listed_number : i32 to index
+      %from = arith.index_cast %from_number : i32 to index
+      %to = arith.index_cast %to_number : i32 to index
+      scf.yield %from, %to, %all, %one : index, index, index, index
+    } else {
+      %from, %to, %all = landmark.block_range rows(%first, %last) keys(%keys) phase(%phase) block(%L) step(%step)
+      scf.yield %from, %to, %all, %step : index, index, index, index
+    }
 
     // D of every row. Without a gradient of the log-sum-exp its view has no rows, and all of them read as zero.
     %o_in = tile.load %O[%batch, %head, %row] in [%zero, %queries) : !view -> !q_tile
@@ -58,8 +80,15 @@ gpu.module @kernels {
     %s0 = arith.constant dense<0.0> : !s_tile
     %dq0 = arith.constant dense<0.0> : !o_tile
 
-    %dq = scf.for %b = %zero to %end step %step iter_args(%acc = %dq0) -> !o_tile {
-      %edge = tile.edge %b interior(%begin, %past)
+    %dq = scf.for %i = %zero to %end step %stride iter_args(%acc = %dq0) -> !o_tile {
+      %edge = tile.edge %i interior(%begin, %past)
+      %b = scf.if %listed -> index {
+        %block = memref.load %LISTS[%batch, %head, %program, %i] : !lists
+        %listed_block = arith.index_cast %block : i32 to index
+        scf.yield %listed_block : index
+      } else {
+        scf.yield %i : index
+      }
       %block_row = arith.muli %b, %L : index
       %key = arith.subi %block_row, %phase : index
       %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
@@ -90,6 +119,8 @@ gpu.module @kernels {
 
   gpu.func @landmark_backward_keys(%Q: !view, %K: !view, %V: !view, %O: !view, %LSE: !rows_view, %DO: !view, %DLSE: !rows_view, %DELTA: !rows_view,
                                    %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view,
+                                   %LISTS: !lists {tile.when = "listed"}, %COUNTS: !lists {tile.when = "listed"},
+                                   %KEY_LISTS: !lists {tile.when = "listed"}, %KEY_COUNTS: !lists {tile.when = "listed"},
                                    %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %L = tile.param "block_size" : index
     %tile = tile.param "key_query_tile" : index
@@ -97,14 +128,17 @@ gpu.module @kernels {
     %step = tile.param "tile_blocks" : index
     %block_rows = tile.param "tile_tokens" : index
     %passes = tile.param "passes" : index           // 1: dk and dv together; 2: one after the other, where registers do not hold both
+    %has_lists = tile.param "listed" : index
     %log2e = arith.constant 1.44269504 : f32
     %c = arith.mulf %scale, %log2e : f32
     %zero = arith.constant 0 : index
     %one = arith.constant 1 : index
+    %two = arith.constant 2 : index
     %dim = arith.constant 2 : index
+    %listed = arith.cmpi eq, %has_lists, %one : index
     %is_one_pass = arith.cmpi eq, %passes, %one : index
 
-    // The blocks of this program, and the rows of all heads that read them: first the tiles of rows that need masks, those of all heads, then the others.
+    // The blocks of this program, and the rows of all heads that read them: first the tiles of rows that need masks, those of all heads, then the others. So are lists.
     %queries = memref.dim %Q, %dim : !view
     %keys = memref.dim %K, %dim : !view
     %places = arith.addi %keys, %phase : index
@@ -120,8 +154,17 @@ gpu.module @kernels {
     %inner_tiles = arith.subi %row_tiles, %edges : index
     %edge_rows = arith.muli %edges, %tile : index
     %inner_first = arith.addi %first, %edge_rows : index
-    %begin = arith.muli %heads, %edges : index
-    %end = arith.muli %heads, %row_tiles : index
+    %begin, %end = scf.if %listed -> (index, index) {
+      %edges_number = memref.load %KEY_COUNTS[%batch, %kv_head, %key_tile, %one] : !lists
+      %listed_number = memref.load %KEY_COUNTS[%batch, %kv_head, %key_tile, %zero] : !lists
+      %listed_edges = arith.index_cast %edges_number : i32 to index
+      %listed_tiles = arith.index_cast %listed_number : i32 to index
+      scf.yield %listed_edges, %listed_tiles : index, index
+    } else {
+      %all_edges = arith.muli %heads, %edges : index
+      %all_tiles = arith.muli %heads, %row_tiles : index
+      scf.yield %all_edges, %all_tiles : index, index
+    }
 
     %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
     %v = tile.load %V[%batch, %kv_head, %key] stride %L count %ordinary in [%zero, %keys) : !view -> !kv_tile
@@ -131,13 +174,24 @@ gpu.module @kernels {
 
     %dv, %dk1 = scf.for %t = %zero to %end step %one iter_args(%dv_acc = %d0, %dk_acc = %d0) -> (!d_tile, !d_tile) {
       %edge = tile.edge %t interior(%begin, %end)
-      %h, %row = scf.if %edge -> (index, index) {
-        %edge_head, %edge_row = landmark.group_tile %t heads(%head) first(%first) tiles(%edges) tile(%tile)
-        scf.yield %edge_head, %edge_row : index, index
+      %h, %row = scf.if %listed -> (index, index) {
+        %head_place = arith.muli %t, %two : index
+        %row_place = arith.addi %head_place, %one : index
+        %head_number = memref.load %KEY_LISTS[%batch, %kv_head, %key_tile, %head_place] : !lists
+        %row_number = memref.load %KEY_LISTS[%batch, %kv_head, %key_tile, %row_place] : !lists
+        %listed_head = arith.index_cast %head_number : i32 to index
+        %listed_row = arith.index_cast %row_number : i32 to index
+        scf.yield %listed_head, %listed_row : index, index
       } else {
-        %u = arith.subi %t, %begin : index
-        %inner_head, %inner_row = landmark.group_tile %u heads(%head) first(%inner_first) tiles(%inner_tiles) tile(%tile)
-        scf.yield %inner_head, %inner_row : index, index
+        %edge_or_inner:2 = scf.if %edge -> (index, index) {
+          %edge_head, %edge_row = landmark.group_tile %t heads(%head) first(%first) tiles(%edges) tile(%tile)
+          scf.yield %edge_head, %edge_row : index, index
+        } else {
+          %u = arith.subi %t, %begin : index
+          %inner_head, %inner_row = landmark.group_tile %u heads(%head) first(%inner_first) tiles(%inner_tiles) tile(%tile)
+          scf.yield %inner_head, %inner_row : index, index
+        }
+        scf.yield %edge_or_inner#0, %edge_or_inner#1 : index, index
       }
       %q = tile.load %Q[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile
       %do = tile.load %DO[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile
@@ -177,13 +231,24 @@ gpu.module @kernels {
     %end2 = arith.select %is_one_pass, %zero, %end : index
     %dk = scf.for %t = %zero to %end2 step %one iter_args(%dk_acc = %dk1) -> !d_tile {
       %edge = tile.edge %t interior(%begin2, %end2)
-      %h, %row = scf.if %edge -> (index, index) {
-        %edge_head, %edge_row = landmark.group_tile %t heads(%head) first(%first) tiles(%edges) tile(%tile)
-        scf.yield %edge_head, %edge_row : index, index
+      %h, %row = scf.if %listed -> (index, index) {
+        %head_place = arith.muli %t, %two : index
+        %row_place = arith.addi %head_place, %one : index
+        %head_number = memref.load %KEY_LISTS[%batch, %kv_head, %key_tile, %head_place] : !lists
+        %row_number = memref.load %KEY_LISTS[%batch, %kv_head, %key_tile, %row_place] : !lists
+        %listed_head = arith.index_cast %head_number : i32 to index
+        %listed_row = arith.index_cast %row_number : i32 to index
+        scf.yield %listed_head, %listed_row : index, index
       } else {
-        %u = arith.subi %t, %begin2 : index
-        %inner_head, %inner_row = landmark.group_tile %u heads(%head) first(%inner_first) tiles(%inner_tiles) tile(%tile)
-        scf.yield %inner_head, %inner_row : index, index
+        %edge_or_inner:2 = scf.if %edge -> (index, index) {
+          %edge_head, %edge_row = landmark.group_tile %t heads(%head) first(%first) tiles(%edges) tile(%tile)
+          scf.yield %edge_head, %edge_row : index, index
+        } else {
+          %u = arith.subi %t, %begin2 : index
+          %inner_head, %inner_row = landmark.group_tile %u heads(%head) first(%inner_first) tiles(%inner_tiles) tile(%tile)
+          scf.yield %inner_head, %inner_row : index, index
+        }
+        scf.yield %edge_or_inner#0, %edge_or_inner#1 : index, index
       }
       %q = tile.load %Q[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile
       %do = tile.load %DO[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile

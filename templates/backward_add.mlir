@@ -8,10 +8,14 @@
 //   !sum_view   global memory, [batch, head, row, D] in float32, rows in the order of fragments (tile.write_fragments)
 //   !packed_rows  global memory, [batch, head, row], rows side by side
 //   !key_o_tile [rows, D]
+//
+// With a gate threshold ("listed") the second takes the tiles of rows that backward_gates.mlir lists (KEY_LISTS and KEY_COUNTS are its LISTS and COUNTS). What is left out lacks in
+// dq, dk and dv and nowhere else. Without one the kernels have no lists.
 
 gpu.module @kernels {
   gpu.func @landmark_backward_prepare(%Q: !view, %K: !view, %V: !view, %O: !view, %LSE: !rows_view, %DO: !view, %DLSE: !rows_view, %DELTA: !rows_view,
                                       %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view, %SUM: !sum_view, %ROW_LSE: !packed_rows, %ROW_DELTA: !packed_rows,
+                                      %KEY_LISTS: !lists {tile.when = "listed"}, %KEY_COUNTS: !lists {tile.when = "listed"},
                                       %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %tile = tile.param "query_tile" : index
     %zero = arith.constant 0 : index
@@ -43,19 +47,23 @@ gpu.module @kernels {
 
   gpu.func @landmark_backward_keys(%Q: !view, %K: !view, %V: !view, %O: !view, %LSE: !rows_view, %DO: !view, %DLSE: !rows_view, %DELTA: !rows_view,
                                    %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view, %SUM: !sum_view, %ROW_LSE: !packed_rows, %ROW_DELTA: !packed_rows,
+                                   %KEY_LISTS: !lists {tile.when = "listed"}, %KEY_COUNTS: !lists {tile.when = "listed"},
                                    %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %L = tile.param "block_size" : index
     %tile = tile.param "key_query_tile" : index
     %ordinary = tile.param "ordinary_tokens" : index
     %step = tile.param "tile_blocks" : index
     %block_rows = tile.param "tile_tokens" : index
+    %has_lists = tile.param "listed" : index
     %log2e = arith.constant 1.44269504 : f32
     %c = arith.mulf %scale, %log2e : f32
     %zero = arith.constant 0 : index
     %one = arith.constant 1 : index
+    %two = arith.constant 2 : index
     %dim = arith.constant 2 : index
+    %listed = arith.cmpi eq, %has_lists, %one : index
 
-    // The blocks of this program, and the rows of all heads that read them: first the tiles of rows that need masks, those of all heads, then the others.
+    // The blocks of this program, and the rows of all heads that read them: first the tiles of rows that need masks, those of all heads, then the others. So are lists.
     %queries = memref.dim %Q, %dim : !view
     %keys = memref.dim %K, %dim : !view
     %places = arith.addi %keys, %phase : index
@@ -71,8 +79,17 @@ gpu.module @kernels {
     %inner_tiles = arith.subi %row_tiles, %edges : index
     %edge_rows = arith.muli %edges, %tile : index
     %inner_first = arith.addi %first, %edge_rows : index
-    %begin = arith.muli %heads, %edges : index
-    %end = arith.muli %heads, %row_tiles : index
+    %begin, %end = scf.if %listed -> (index, index) {
+      %edges_number = memref.load %KEY_COUNTS[%batch, %kv_head, %key_tile, %one] : !lists
+      %listed_number = memref.load %KEY_COUNTS[%batch, %kv_head, %key_tile, %zero] : !lists
+      %listed_edges = arith.index_cast %edges_number : i32 to index
+      %listed_tiles = arith.index_cast %listed_number : i32 to index
+      scf.yield %listed_edges, %listed_tiles : index, index
+    } else {
+      %all_edges = arith.muli %heads, %edges : index
+      %all_tiles = arith.muli %heads, %row_tiles : index
+      scf.yield %all_edges, %all_tiles : index, index
+    }
 
     %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
     %v = tile.load %V[%batch, %kv_head, %key] stride %L count %ordinary in [%zero, %keys) : !view -> !kv_tile
@@ -83,13 +100,24 @@ gpu.module @kernels {
 
     %dv, %dk = scf.for %t = %zero to %end step %one iter_args(%dv_acc = %d0, %dk_acc = %d0) -> (!d_tile, !d_tile) {
       %edge = tile.edge %t interior(%begin, %end)
-      %h, %row = scf.if %edge -> (index, index) {
-        %edge_head, %edge_row = landmark.group_tile %t heads(%head) first(%first) tiles(%edges) tile(%tile)
-        scf.yield %edge_head, %edge_row : index, index
+      %h, %row = scf.if %listed -> (index, index) {
+        %head_place = arith.muli %t, %two : index
+        %row_place = arith.addi %head_place, %one : index
+        %head_number = memref.load %KEY_LISTS[%batch, %kv_head, %key_tile, %head_place] : !lists
+        %row_number = memref.load %KEY_LISTS[%batch, %kv_head, %key_tile, %row_place] : !lists
+        %listed_head = arith.index_cast %head_number : i32 to index
+        %listed_row = arith.index_cast %row_number : i32 to index
+        scf.yield %listed_head, %listed_row : index, index
       } else {
-        %u = arith.subi %t, %begin : index
-        %inner_head, %inner_row = landmark.group_tile %u heads(%head) first(%inner_first) tiles(%inner_tiles) tile(%tile)
-        scf.yield %inner_head, %inner_row : index, index
+        %edge_or_inner:2 = scf.if %edge -> (index, index) {
+          %edge_head, %edge_row = landmark.group_tile %t heads(%head) first(%first) tiles(%edges) tile(%tile)
+          scf.yield %edge_head, %edge_row : index, index
+        } else {
+          %u = arith.subi %t, %begin : index
+          %inner_head, %inner_row = landmark.group_tile %u heads(%head) first(%inner_first) tiles(%inner_tiles) tile(%tile)
+          scf.yield %inner_head, %inner_row : index, index
+        }
+        scf.yield %edge_or_inner#0, %edge_or_inner#1 : index, index
       }
       %q = tile.load %Q[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile
       %do = tile.load %DO[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile
@@ -129,6 +157,7 @@ gpu.module @kernels {
 
   gpu.func @landmark_backward_finish(%Q: !view, %K: !view, %V: !view, %O: !view, %LSE: !rows_view, %DO: !view, %DLSE: !rows_view, %DELTA: !rows_view,
                                       %DQ: !grad_view, %DK: !grad_view, %DV: !grad_view, %SUM: !sum_view, %ROW_LSE: !packed_rows, %ROW_DELTA: !packed_rows,
+                                      %KEY_LISTS: !lists {tile.when = "listed"}, %KEY_COUNTS: !lists {tile.when = "listed"},
                                       %phase: index, %q_offset: index, %scale: f32, %section: index) kernel {
     %tile = tile.param "query_tile" : index
     %zero = arith.constant 0 : index

@@ -1,7 +1,7 @@
 // Landmark attention, backward with a gate threshold, step 1: which tiles of rows matter to a tile of keys.       (SPEC: docs/spec.md, section 3)
 //
 // Two kernels, launched one after the other. The first goes by tiles of query rows and marks blocks as that of forward_gates.mlir does, with the log-sum-exp that the backward is given. The
-// second goes by the programs of backward_listed.mlir that go by keys, and lists the tiles of rows of all heads that each of them takes: those at the edges, which need masks, and of the
+// second goes by the programs of backward.mlir or backward_add.mlir that go by keys, and lists the tiles of rows of all heads that each of them takes: those at the edges, which need masks, and of the
 // others those in which some row's gate of one of its blocks is marked. Tiles of rows begin where marks do.
 //
 //   MASKS  as in forward_gates.mlir
@@ -97,7 +97,7 @@ gpu.module @kernels {
     %no_bits = arith.constant 0 : i32
     %one_bit = arith.constant 1 : i32
 
-    // The program of backward_listed.mlir with this number, and the tiles of rows that see its keys.
+    // The program of the next step with this number, and the tiles of rows that see its keys.
     %queries = memref.dim %Q, %dim : !view
     %keys = memref.dim %K, %dim : !view
     %places = arith.addi %keys, %phase : index

@@ -6,11 +6,13 @@
 #include "compiler/Transforms/RetrievalTemplates.h"
 #include "compiler/Transforms/Templates.h"
 #include "dialects/Landmark/Landmark.h"
+#include "dialects/Tile/Tile.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
@@ -147,6 +149,47 @@ LogicalResult bindParameters(ModuleOp module, const Request &request) {
   return failure(result.wasInterrupted());
 }
 
+/// Takes the way that a parameter chose at every branch on one.
+void takeBranches(ModuleOp module) {
+  IRRewriter rewriter(module.getContext());
+  module.walk([&](arith::CmpIOp comparison) {
+    SmallVector<Value> folded;
+    rewriter.setInsertionPoint(comparison);
+    if (succeeded(rewriter.tryFold(comparison, folded)))
+      rewriter.replaceOp(comparison, folded);
+  });
+  module.walk([&](scf::IfOp branch) {
+    std::optional<int64_t> chosen = getConstantIntValue(branch.getCondition());
+    if (!chosen)
+      return;
+    Block *taken = *chosen ? branch.thenBlock() : branch.elseBlock();
+    if (!taken)
+      return rewriter.eraseOp(branch);
+    mlir::Operation *yield = taken->getTerminator();
+    rewriter.inlineBlockBefore(taken, branch);
+    rewriter.replaceOp(branch, yield->getOperands());
+    rewriter.eraseOp(yield);
+  });
+}
+
+/// Drops the arguments that are there for a parameter (`tile.when`) which is 0.
+LogicalResult dropArguments(gpu::GPUFuncOp kernel, const Request &request) {
+  llvm::BitVector dropped(kernel.getNumArguments());
+  for (unsigned number = 0; number < kernel.getNumArguments(); ++number) {
+    auto when = kernel.getArgAttrOfType<StringAttr>(number, tile::whenName);
+    if (!when)
+      continue;
+    Expected<int64_t> value = parameter(when.str(), request.problem, request.config, request.tiling);
+    if (!value)
+      return kernel.emitError(value.error().message);
+    if (*value == 0 && !kernel.getArgument(number).use_empty())
+      return kernel.emitError("argument ") << number << " is used where '" << when.getValue() << "', which it is there for, is 0";
+    dropped[number] = *value == 0;
+    kernel.removeArgAttr(number, tile::whenName);
+  }
+  return kernel.eraseArguments(dropped);
+}
+
 struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
   using Base::Base;
 
@@ -190,12 +233,15 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
     std::vector<std::string> names = request.kernels();
     if (kernels.size() != names.size())
       return bound->emitError("a template holds ") << (names.size() == 1 ? std::string("one kernel") : (request.adds ? "the three kernels of a " : "the two kernels of a ") + std::string(landmark::name(request.problem.operation))) << ", this one " << kernels.size();
+    if (failed(bindParameters(*bound, request)))
+      return failure();
+    takeBranches(*bound);
     for (auto [kernel, name] : llvm::zip_equal(kernels, names)) {
-      if (failed(verifySignature(kernel, request)))
+      if (failed(dropArguments(kernel, request)) || failed(verifySignature(kernel, request)))
         return failure();
       kernel.setName(name);
     }
-    if (failed(bindParameters(*bound, request)) || failed(checkDims(*bound)))
+    if (failed(checkDims(*bound)))
       return failure();
     for (mlir::Operation &op : llvm::make_early_inc_range(*bound->getBody()))
       op.moveBefore(request.op);

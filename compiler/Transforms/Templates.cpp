@@ -58,7 +58,8 @@ std::string templateName(const Problem &problem, const Config &config, bool adds
   if (isRetrieval(problem.operation))
     return fmt::format("{}.mlir", name(isAttention(problem.operation) ? Operation::Attend : problem.operation));
   bool isWide = problem.operation == Operation::Forward && !keepsBlockOutput(problem, config);
-  return fmt::format("{}{}.mlir", name(problem.operation), isLongBlock(problem, config) ? (isWide ? "_long_wide" : "_long") : adds ? "_add" : "");
+  Operation operation = problem.operation == Operation::BackwardListed ? Operation::Backward : problem.operation; // one template serves both
+  return fmt::format("{}{}.mlir", name(operation), isLongBlock(problem, config) ? (isWide ? "_long_wide" : "_long") : adds ? "_add" : "");
 }
 
 Expected<Template> findTemplate(const std::string &name, const std::string &file, const std::string &dir) {
@@ -151,6 +152,7 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"top_k", problem.topK},
       {"holds_list", holdsList(config)},
       {"rotates", problem.rotates},
+      {"listed", problem.operation == Operation::ForwardListed || problem.operation == Operation::BackwardListed},
       {"joins", problem.operation == Operation::AttendJoin},
   };
   auto found = values.find(name);

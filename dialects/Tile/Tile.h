@@ -22,6 +22,8 @@ bool isTile(mlir::Type type);
 /// Attribute of a kernel: the tensor maps that are its last arguments, in order.
 constexpr llvm::StringLiteral tensorMapsName = "tile.tensor_maps";
 constexpr int64_t tensorMapBytes = 128;
+/// Attribute of a template's argument: the parameter without which, where it is 0, the kernel does not have the argument.
+constexpr llvm::StringLiteral whenName = "tile.when";
 } // namespace landmark::tile
 
 #include "dialects/Tile/TileDialect.h.inc"

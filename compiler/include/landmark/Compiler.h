@@ -72,7 +72,7 @@ struct TensorMap {
 ///   steps of a forward with a gate threshold and the first of a backward with one (templates/forward_gates.mlir, backward_gates.mlir):
 ///     MASKS        view of rank 3, int32
 ///     LISTS, COUNTS views of rank 4, int32
-///   the second step of a backward with a gate threshold (templates/backward_listed.mlir):
+///   the second step of a backward with a gate threshold (what the templates of a backward have where `listed`):
 ///     LISTS, COUNTS of the kernel that goes by queries, where there is one, and KEY_LISTS, KEY_COUNTS: views of rank 4, int32
 ///   all:
 ///     phase        int64   tokens of the first block that precede key 0

@@ -242,7 +242,7 @@ public:
 
   /// The kernel for a problem of the operation, compiled if this is the first request for it. Template files are read at that time only.
   /// Where `options` names no template directory, that of the environment variable LANDMARK_TEMPLATE_DIR holds. A problem of Operation::ForwardListed or BackwardListed is that of
-  /// a forward or backward with a gate threshold; config and template file are then those of its last step, forward_listed.mlir or backward_listed.mlir.
+  /// a forward or backward with a gate threshold; config and template file are then those of its last step, forward_listed.mlir or that of a backward without one.
   Expected<ForwardKernel> forward(const Problem &problem, const CompileOptions &options = {});
   Expected<BackwardKernel> backward(const Problem &problem, const CompileOptions &options = {});
 

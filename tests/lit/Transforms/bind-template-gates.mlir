@@ -52,3 +52,14 @@ landmark.backward @repeat step "listed" block_size 11 head_dim 32 type f16 gradi
 // CHECK: tile.write_fragments add
 // CHECK: gpu.func @add_finish(
 landmark.backward @add step "listed" block_size 11 head_dim 32 type f16 gradient f16 passes 1 adds config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
+
+// -----
+
+// Without a threshold neither has lists, nor a branch on them.
+// CHECK: gpu.func @whole_queries(
+// CHECK-NOT: xi32, strided
+// CHECK-NOT: memref.load
+// CHECK: gpu.func @whole_keys(
+// CHECK-NOT: xi32, strided
+// CHECK-NOT: memref.load
+landmark.backward @whole block_size 11 head_dim 32 type f16 gradient f16 passes 1 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>
