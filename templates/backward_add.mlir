@@ -23,6 +23,7 @@ gpu.module @kernels {
     %batch, %head, %kv_head, %row = landmark.program %Q, %K tile %tile section %section : !view, !view
     %queries = memref.dim %Q, %dim : !view
 
+    tile.grid_wait // for who wrote the inputs, and for the last call, whose sums lie where these will
     %dq0 = arith.constant dense<0.0> : !o_tile
     tile.write_fragments %dq0, %SUM[%batch, %head, %row] : !o_tile, !sum_view
 
@@ -98,6 +99,7 @@ gpu.module @kernels {
     %q0 = arith.constant dense<0.0> : !key_o_tile
     %rows = memref.dim %ROW_LSE, %dim : !packed_rows
 
+    tile.grid_wait // what is fetched until here, the kernel before does not write
     %dv, %dk = scf.for %t = %zero to %end step %one iter_args(%dv_acc = %d0, %dk_acc = %d0) -> (!d_tile, !d_tile) {
       %edge = tile.edge %t interior(%begin, %end)
       %h, %row = scf.if %listed -> (index, index) {
@@ -165,6 +167,7 @@ gpu.module @kernels {
     %batch, %head, %kv_head, %row = landmark.program %Q, %K tile %tile section %section : !view, !view
     %queries = memref.dim %Q, %dim : !view
 
+    tile.grid_wait
     %dq = tile.read_fragments %SUM[%batch, %head, %row] : !sum_view -> !o_tile
     %scales = tensor.splat %scale : !o_tile
     %dq_scaled = arith.mulf %dq, %scales : !o_tile

@@ -57,12 +57,12 @@ LogicalResult EdgeOp::verify() {
 }
 
 LogicalResult GridWaitOp::verify() {
-  auto kernel = dyn_cast_if_present<FunctionOpInterface>((*this)->getParentOp());
-  if (!kernel)
-    return emitOpError("must stand in the kernel's own block");
-  if (llvm::count_if((*this)->getBlock()->getOperations(), llvm::IsaPred<GridWaitOp>) > 1)
-    return emitOpError("stands once in a kernel");
-  return success();
+  auto kernel = (*this)->getParentOfType<FunctionOpInterface>();
+  if (!kernel || (*this)->getParentOfType<LoopLikeOpInterface>())
+    return emitOpError("must stand in a kernel, outside of loops");
+  int64_t waits = 0;
+  kernel->walk([&](GridWaitOp) { ++waits; });
+  return waits > 1 ? emitOpError("stands once in a kernel") : success();
 }
 
 /// Checks that a tile's rows can be found in a view: strides, and columns side by side where a row has several.

@@ -56,7 +56,7 @@ def Tile_GridWaitOp : Tile_Op<"grid_wait", [AttrSizedOperandSegments, MemoryEffe
   let summary = "wait until the kernel before this one has ended, and let the next one begin";
   let description = [{
     A kernel that says this may be launched before the one before it in its stream has ended. What that one writes may be read, and what it reads be written, from here on; what
-    earlier ones wrote may be read before, as all of them wait here before they let the next one begin. Stands once, in the kernel's own block. Where kernels of a stream run one after the other (the host, and GPUs before
+    earlier ones wrote may be read before, as all of them wait here before they let the next one begin. Stands once, outside of loops. Where kernels of a stream run one after the other (the host, and GPUs before
     `sm_90`) it does nothing. Follows PTX ISA, "griddepcontrol".
 
     Numbers named `behind`, which are not negative, are known before the kernel waits: an assembler may move arithmetic behind the wait otherwise, where it takes time that it need not.

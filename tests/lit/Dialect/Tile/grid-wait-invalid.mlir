@@ -1,9 +1,9 @@
 // RUN: landmark-opt %s --split-input-file --verify-diagnostics
 
 gpu.module @kernels {
-  gpu.func @nested(%c: i1) kernel {
-    scf.if %c {
-      // expected-error @below {{must stand in the kernel's own block}}
+  gpu.func @nested(%a: index, %b: index) kernel {
+    scf.for %i = %a to %b step %b {
+      // expected-error @below {{must stand in a kernel, outside of loops}}
       tile.grid_wait
     }
     gpu.return
