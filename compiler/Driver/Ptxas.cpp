@@ -73,7 +73,8 @@ Expected<std::string> run(const std::string &program, llvm::ArrayRef<std::string
   argv.append(arguments.begin(), arguments.end());
   std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), (*output)->path.str(), (*output)->path.str()};
   std::string message;
-  int code = llvm::sys::ExecuteAndWait(program, argv, environmentWithHugePages(), redirects, /*SecondsToWait=*/300, 0, &message);
+  // Without a limit: LLVM keeps one by the process's alarm, which is the program's, and this may run in the background.
+  int code = llvm::sys::ExecuteAndWait(program, argv, environmentWithHugePages(), redirects, /*SecondsToWait=*/0, 0, &message);
   std::string text = (*output)->read();
   if (code == 0)
     return text;
