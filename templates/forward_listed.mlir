@@ -50,6 +50,7 @@ gpu.module @kernels {
       %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
       %v = tile.load %V[%batch, %kv_head, %key] stride %L count %ordinary in [%zero, %keys) : !view -> !kv_tile
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
+      // Each branch rounds its weights itself: past ones may be rounded before they are scaled.
       %p = scf.if %edge -> !p_tile {
         %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !row_index, !row_index -> !seen
         %own_block = landmark.own %row_block at %b : !row_index -> !own

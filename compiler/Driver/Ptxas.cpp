@@ -106,10 +106,14 @@ std::vector<ResourceUse> parseUse(const std::string &log) {
 
 } // namespace
 
+static std::string findPtxas(const std::string &program) { return findTool(program.empty() ? "ptxas" : llvm::StringRef(program)); }
+
+bool hasPtxas(const std::string &program) { return program != "off" && !findPtxas(program).empty(); }
+
 Expected<Assembled> assemble(const std::string &ptx, const std::string &chip, const std::string &program) {
   if (program == "off")
     return Error{ErrorCode::NotFound, "ptxas: switched off"};
-  std::string ptxas = findTool(program.empty() ? "ptxas" : llvm::StringRef(program));
+  std::string ptxas = findPtxas(program);
   if (ptxas.empty() && !program.empty())
     return Error{ErrorCode::NotFound, fmt::format("ptxas: '{}' is no program", program)};
   if (ptxas.empty())
