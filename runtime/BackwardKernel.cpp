@@ -110,7 +110,8 @@ Expected<void> addMaps(PackedBackwardArguments &packed, const LoadedKernel &kern
 
 } // namespace
 
-const Kernel &BackwardKernel::kernel() const { return shared->kernel; }
+const Kernel &BackwardKernel::kernel() const { return shared->current(); }
+Expected<void> BackwardKernel::settle() const { return shared->settle(); }
 const Device &BackwardKernel::device() const { return shared->device; }
 
 Expected<int64_t> BackwardKernel::scratchBytes(const BackwardArguments &arguments) const {

@@ -163,6 +163,8 @@ Expected<RuntimeOptions> runtimeOptionsOf(const landmark_runtime_options *from) 
     options.bundle = whole->bundle;
   if (whole->strict >= 0)
     options.strict = whole->strict != 0;
+  if (whole->tiers >= 0)
+    options.tiers = whole->tiers != 0;
   if (whole->tune > LANDMARK_TUNE_ON)
     return refuse("options.tune: got {}; allowed are -1 and the values of landmark_tune_mode", whole->tune);
   if (whole->tune >= 0)
@@ -249,7 +251,7 @@ landmark_error *landmark_buffer_fill(landmark_buffer *buffer, uint8_t value) {
 }
 
 void landmark_runtime_options_init(landmark_runtime_options *options, size_t size) {
-  initialise(options, size, {0, nullptr, -1, nullptr, -1, -1});
+  initialise(options, size, {0, nullptr, -1, nullptr, -1, -1, -1});
 }
 
 landmark_error *landmark_runtime_create(const landmark_device *device, const landmark_runtime_options *options,
@@ -265,6 +267,12 @@ landmark_error *landmark_runtime_create(const landmark_device *device, const lan
   });
 }
 void landmark_runtime_free(landmark_runtime *runtime) { delete runtime; }
+landmark_error *landmark_runtime_settle(landmark_runtime *runtime) {
+  return guarded([&]() -> Expected<void> {
+    auto complete = given({{"runtime", runtime}});
+    return complete ? runtime->runtime.settle() : complete;
+  });
+}
 landmark_error *landmark_runtime_device(const landmark_runtime *runtime, landmark_device **device) {
   return guarded([&]() -> Expected<void> {
     if (auto complete = given({{"runtime", runtime}, {"device", device}}); !complete)

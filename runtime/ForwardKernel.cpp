@@ -90,7 +90,8 @@ Expected<GatedTiles> ForwardKernel::gatedTiles(const ForwardArguments &arguments
   return landmark::gatedTiles(shared->device, arguments.gateScratch, *scratch);
 }
 
-const Kernel &ForwardKernel::kernel() const { return shared->kernel; }
+const Kernel &ForwardKernel::kernel() const { return shared->current(); }
+Expected<void> ForwardKernel::settle() const { return shared->settle(); }
 const Device &ForwardKernel::device() const { return shared->device; }
 
 Expected<void> ForwardKernel::launch(const ForwardArguments &arguments, void *stream) const {

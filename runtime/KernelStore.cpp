@@ -41,28 +41,51 @@ public:
   }
 
   Expected<Kernel> run() {
+    if (request.options.tier == Tier::Baseline)
+      return runBaseline();
     if (auto opened = openFolders(); !opened)
       return opened.error();
-    std::optional<Kernel> kernel = bundle ? read(*bundle, KernelAccount::Source::Bundle) : std::nullopt;
-    bool mayRead = disk && request.options.dumpDir.empty() && knobs.dumpDir.empty();
-    if (!(kernel && isComplete(*kernel)) && mayRead)
-      kernel = read(*disk, KernelAccount::Source::Disk);
+    std::optional<Kernel> kernel = find();
     if (kernel && isComplete(*kernel))
       return std::move(*kernel);
     if (knobs.strict)
       return refuse(kernel.has_value());
     if (disk && explain)
-      account.miss = mayRead ? disk->explainMiss(key) : "stages are dumped, so the kernel is compiled";
+      account.miss = mayRead() ? disk->explainMiss(key) : "stages are dumped, so the kernel is compiled";
     auto lock = disk ? disk->lock(key) : nullptr;
     // Another process may have been faster.
-    if (mayRead && !kernel)
+    if (mayRead() && !kernel)
       kernel = read(*disk, KernelAccount::Source::Disk);
     if (kernel && isComplete(*kernel))
       return std::move(*kernel);
     return make(std::move(kernel), lock != nullptr);
   }
 
+  /// What the bundle or the cache has, where it is complete.
+  std::optional<Kernel> runWithoutCompiling() {
+    std::optional<Kernel> kernel = openFolders() ? find() : std::nullopt;
+    return kernel && isComplete(*kernel) ? std::move(kernel) : std::nullopt;
+  }
+
 private:
+  /// Used until the optimized kernel is there, which is the one that is kept.
+  Expected<Kernel> runBaseline() {
+    if (knobs.strict)
+      return Error{ErrorCode::NotFound, fmt::format("'{}' for {}: LANDMARK_STRICT forbids to compile a baseline", describe(request.problem),
+                                                    request.target.chip)};
+    account.miss = account.notStored = "a baseline is not kept";
+    return make(std::nullopt, /*locked=*/false);
+  }
+
+  bool mayRead() const { return disk && request.options.dumpDir.empty() && knobs.dumpDir.empty(); }
+
+  std::optional<Kernel> find() {
+    std::optional<Kernel> kernel = bundle ? read(*bundle, KernelAccount::Source::Bundle) : std::nullopt;
+    if (!(kernel && isComplete(*kernel)) && mayRead())
+      kernel = read(*disk, KernelAccount::Source::Disk);
+    return kernel;
+  }
+
   /// What is left to do of a kernel, then stores it.
   Expected<Kernel> make(std::optional<Kernel> kernel, bool locked) {
     bool isNew = !kernel;
@@ -175,7 +198,8 @@ void log(const KernelRequest &request, const KernelAccount &account, const Expec
   if (!Log::get().on())
     return;
   nlohmann::ordered_json line = {{"problem", describe(request.problem)}, {"target", request.target.chip},
-                                 {"config", describe(request.config)},   {"key", account.digest},
+                                 {"config", describe(request.config)},   {"tier", name(request.options.tier)},
+                                 {"key", account.digest},
                                  {"source", name(account.source)},       {"milliseconds", account.milliseconds}};
   for (auto [member, text] : {std::pair{"miss", &account.miss}, {"not_stored", &account.notStored}})
     if (!text->empty())
@@ -203,6 +227,19 @@ Expected<Kernel> KernelStore::get(const KernelRequest &request, KernelAccount *a
   auto kernel = Retrieval(knobs, request, std::move(*key), told, account || Log::get().on()).run();
   told.milliseconds = millisecondsSince(start);
   log(request, told, kernel);
+  return kernel;
+}
+
+std::optional<Kernel> KernelStore::find(const KernelRequest &request) const {
+  auto start = std::chrono::steady_clock::now();
+  auto key = cache::keyOf(request.problem, request.config, request.target, request.options);
+  if (!key || !validate(request.config, request.problem, request.target))
+    return std::nullopt;
+  KernelAccount account;
+  auto kernel = Retrieval(knobs, request, std::move(*key), account, /*explain=*/false).runWithoutCompiling();
+  account.milliseconds = millisecondsSince(start);
+  if (kernel)
+    log(request, account, *kernel);
   return kernel;
 }
 

@@ -53,6 +53,9 @@ public:
   /// linked. `account` may be null.
   Expected<Kernel> get(const KernelRequest &request, KernelAccount *account = nullptr) const;
 
+  /// What the bundle or the cache has; nothing where something is left to do.
+  std::optional<Kernel> find(const KernelRequest &request) const;
+
 private:
   class Retrieval;
   Knobs knobs;

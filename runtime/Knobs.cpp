@@ -27,6 +27,9 @@ constexpr KnobInfo knobs[] = {
      "Kernels compiled ahead of time (landmark compile --all-configs), asked before the cache."},
     {"LANDMARK_STRICT", "on, off", "off", false,
      "Compile nothing: a kernel that neither the bundle nor the cache holds is an error."},
+    {"LANDMARK_TIERS", "on, off", "on", false,
+     "Run a forward that nobody has kept as its baseline, which is compiled sooner, until the optimized kernel is compiled "
+     "in the background; off: wait for that one. Both compute the same bits."},
     {"LANDMARK_TUNE", "off, cached, on", "cached", true,
      "How a schedule is chosen where none is given: the shipped default; what landmark tune found for this device "
      "earlier; the same, and measured at the first request if it is not known yet. The schedule is in a kernel's key."},
@@ -119,6 +122,7 @@ Knobs Knobs::fromEnvironment() {
   knobs.cacheLimit = mebibyte * read.number("LANDMARK_CACHE_LIMIT", 0, mostMebibytes, 1024);
   knobs.bundle = read.text("LANDMARK_BUNDLE");
   knobs.strict = read.flag("LANDMARK_STRICT", false);
+  knobs.tiers = read.flag("LANDMARK_TIERS", true);
   knobs.tune = read.choice("LANDMARK_TUNE", tuneModes, TuneMode::Cached);
   knobs.dumpDir = read.text("LANDMARK_DUMP");
   knobs.reproducerDir = read.text("LANDMARK_REPRODUCER_DIR");
@@ -141,6 +145,7 @@ Knobs Knobs::with(const RuntimeOptions &options) const {
     knobs.bundle = *options.bundle;
   knobs.cacheLimit = options.cacheLimit.value_or(cacheLimit);
   knobs.strict = options.strict.value_or(strict);
+  knobs.tiers = options.tiers.value_or(tiers);
   knobs.tune = options.tune.value_or(tune);
   return knobs;
 }

@@ -29,6 +29,7 @@ struct Knobs {
   int64_t cacheLimit = 0;         ///< bytes
   std::filesystem::path bundle;   ///< kernels compiled ahead of time; empty for none
   bool strict = false;            ///< compile nothing
+  bool tiers = true;              ///< run a baseline while the optimized kernel is compiled
   TuneMode tune = TuneMode::Cached;
   std::string dumpDir;
   std::string reproducerDir;

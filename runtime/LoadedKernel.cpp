@@ -22,8 +22,8 @@ static int64_t blocksOf(int64_t programs, const Config &config, int64_t multipro
 }
 
 Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(Kernel kernel, const Device &device,
-                                                                 std::shared_ptr<ThreadPool> pool) {
-  std::shared_ptr<LoadedKernel> made(new LoadedKernel(std::move(kernel), device, std::move(pool)));
+                                                                 std::shared_ptr<ThreadPool> pool, bool awaitsSuccessor) {
+  std::shared_ptr<LoadedKernel> made(new LoadedKernel(std::move(kernel), device, std::move(pool), awaitsSuccessor));
   if (!device.isHost())
     if (auto loaded = made->load(); !loaded)
       return loaded.error();
@@ -31,6 +31,8 @@ Expected<std::shared_ptr<const LoadedKernel>> LoadedKernel::load(Kernel kernel, 
 }
 
 LoadedKernel::~LoadedKernel() {
+  if (successor)
+    successor->abandon();
   if (!module)
     return;
   const DeviceState &on = *device.state();
@@ -98,14 +100,35 @@ void LoadedKernel::logRemarks(const cuda::Driver &driver, double milliseconds) c
                    "ptxas, and the driver's linker would ignore setmaxnreg");
   Log::get().write("loaded", {{"problem", describe(kernel.problem)},
                               {"config", describe(kernel.config)},
+                              {"tier", name(kernel.tier)},
                               {"milliseconds", milliseconds},
                               {"functions", shown},
                               {"remarks", said}});
 }
 
+const Kernel &LoadedKernel::current() const {
+  const LoadedKernel *optimized = successor ? successor->get() : nullptr;
+  return optimized ? optimized->kernel : kernel;
+}
+
+const LoadedKernel *LoadedKernel::successorFor(void *stream) const {
+  if (!successor)
+    return nullptr;
+  if (const LoadedKernel *optimized = successor->get())
+    return optimized;
+  int status = cuda::NoCapture;
+  if (!device.isHost())
+    device.state()->driver->streamIsCapturing(static_cast<cuda::StreamHandle>(stream), &status);
+  if (status != cuda::NoCapture)
+    (void)successor->wait(); // what went wrong is in the log; the baseline does then
+  return successor->get();
+}
+
 Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **arguments, void *stream, int64_t cluster) const {
   if (auto legal = checkStream(device, stream); !legal)
     return legal;
+  if (const LoadedKernel *optimized = successorFor(stream))
+    return optimized->launch(programs, arguments, stream, cluster);
   TraceRange range(kernel.name.c_str());
   if (device.isHost()) {
     for (std::size_t i = 0; i < programs.size(); ++i)

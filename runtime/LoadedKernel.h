@@ -6,18 +6,23 @@
 #include "KernelStore.h"
 #include "TensorMaps.h"
 #include "ThreadPool.h"
+#include "Tiers.h"
 #include "landmark/Runtime.h"
 
 #include <span>
 
 namespace landmark {
 
-/// A kernel where it runs.
+/// A kernel where it runs. A baseline that awaits its successor launches that as soon as it is there.
 class LoadedKernel {
 public:
   /// GPU: loads the machine code, or has the driver assemble the PTX; its log is in the error's notes.
   static Expected<std::shared_ptr<const LoadedKernel>> load(Kernel kernel, const Device &device,
-                                                            std::shared_ptr<ThreadPool> pool);
+                                                            std::shared_ptr<ThreadPool> pool, bool awaitsSuccessor = false);
+  /// Another one on the same device.
+  static Expected<std::shared_ptr<const LoadedKernel>> loadBeside(const LoadedKernel &other, Kernel kernel) {
+    return load(std::move(kernel), other.device, other.pool);
+  }
   ~LoadedKernel();
   LoadedKernel(const LoadedKernel &) = delete;
 
@@ -30,13 +35,21 @@ public:
     return launch({&programs, 1}, arguments, stream, cluster);
   }
 
+  /// The kernel that is launched now.
+  const Kernel &current() const;
+  /// Waits until that is the optimized one. An error says why it cannot be.
+  Expected<void> settle() const { return successor ? successor->wait() : Expected<void>(); }
+
   const Kernel kernel;
   const Device device;
+  const std::shared_ptr<Successor> successor; ///< of a baseline that awaits one
 
 private:
-  LoadedKernel(Kernel kernel, Device device, std::shared_ptr<ThreadPool> pool)
-      : kernel(std::move(kernel)), device(std::move(device)), pool(std::move(pool)) {}
+  LoadedKernel(Kernel kernel, Device device, std::shared_ptr<ThreadPool> pool, bool awaitsSuccessor)
+      : kernel(std::move(kernel)), device(std::move(device)), successor(awaitsSuccessor ? std::make_shared<Successor>(*this) : nullptr), pool(std::move(pool)) {}
   Expected<void> load();
+  /// What is to be launched in this one's place; null for itself. A graph would keep the baseline for good, so that its capture waits.
+  const LoadedKernel *successorFor(void *stream) const;
   /// Says in the log what may make the kernel slow.
   void logRemarks(const cuda::Driver &driver, double milliseconds) const;
 

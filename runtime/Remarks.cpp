@@ -60,6 +60,8 @@ std::vector<std::string> remarks(const Kernel &kernel, const std::vector<Resourc
   };
   if (kernel.target.isHost())
     return found;
+  if (kernel.tier == Tier::Baseline)
+    add("the baseline: no product runs beside other work");
   bool isStep = isRetrieval(kernel.problem.operation); // bound by memory, and a page is one tile
   if (!isStep)
     add(fallback(kernel));

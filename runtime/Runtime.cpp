@@ -8,6 +8,7 @@
 #include "RetrievalPlan.h"
 #include "SingleFlight.h"
 #include "TensorMaps.h"
+#include "Tiers.h"
 #include "tune/Tuner.h"
 
 #include <fmt/format.h>
@@ -27,6 +28,7 @@ struct Request {
   std::string templateFile, templateDir;
   std::optional<Stage> resumeStage;
   std::string resumeText;
+  Tier tier;
 
   bool operator==(const Request &) const = default;
 };
@@ -44,7 +46,14 @@ struct Runtime::State {
       scheduled.config = chooseConfig(problem, options);
       return get(problem, scheduled);
     }
-    auto kernel = store.get({problem, *options.config, device.target(), options, assemblerOf(device, options)});
+    KernelRequest request{problem, *options.config, device.target(), options, assemblerOf(device, options)};
+    if (startsWithBaseline(request, knobs)) {
+      if (auto kept = store.find(request))
+        return LoadedKernel::load(std::move(*kept), device, pool);
+      if (auto baseline = loadBaseline(request, store, device))
+        return baseline;
+    }
+    auto kernel = store.get(request);
     return kernel ? LoadedKernel::load(std::move(*kernel), device, pool) : kernel.error();
   }
 
@@ -58,7 +67,8 @@ struct Runtime::State {
                     complete.templateFile,
                     complete.templateDir,
                     complete.resumeStage,
-                    complete.resumeText};
+                    complete.resumeText,
+                    complete.tier};
     return kernels.get(request, [&] { return build(problem, complete); });
   }
 
@@ -172,6 +182,14 @@ Expected<BackwardKernel> Runtime::backward(const Problem &problem, const Compile
     return BackwardKernel(std::move(*listed), std::move(*gates));
   auto lists = state->getGates(Operation::ForwardGates, problem, options);
   return lists ? Expected<BackwardKernel>(BackwardKernel(std::move(*listed), std::move(*gates), std::move(*lists))) : lists.error();
+}
+
+Expected<void> Runtime::settle() {
+  Expected<void> first;
+  for (const auto &kernel : state->kernels.made())
+    if (auto settled = kernel->settle(); !settled && first)
+      first = settled;
+  return first;
 }
 
 Expected<TuneResult> Runtime::tune(const Problem &problem, const TuneOptions &options) {

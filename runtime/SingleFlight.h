@@ -9,6 +9,7 @@
 #include <future>
 #include <list>
 #include <mutex>
+#include <vector>
 
 namespace landmark {
 
@@ -62,6 +63,17 @@ public:
         forgotten.splice(forgotten.end(), flights, flight);
       flight = next;
     }
+  }
+
+  /// What is made and not forgotten.
+  std::vector<Value> made() const {
+    std::vector<Value> values;
+    std::lock_guard lock(mutex);
+    for (const Flight &flight : flights)
+      if (isMade(flight))
+        if (const Expected<Value> &value = flight.second.get())
+          values.push_back(*value);
+    return values;
   }
 
   std::size_t size() const {

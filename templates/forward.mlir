@@ -80,12 +80,16 @@ gpu.module @kernels {
       %k = tile.load %K[%batch, %kv_head, %key] stride %L in [%zero, %keys) : !view -> !kv_tile
       %v = tile.load %V[%batch, %kv_head, %key] stride %L count %ordinary in [%zero, %keys) : !view -> !kv_tile
       %s = tile.dot %q, %k transpose into %s0 : !q_tile, !kv_tile -> !s_tile
-      %e, %f, %lse_out = scf.if %edge -> (!s_tile, !factors, !row) {
+      // Each branch rounds its weights itself: past ones may be rounded before they are scaled.
+      %p, %lse_out = scf.if %edge -> (!p_tile, !row) {
         %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !row_index, !row_index -> !seen
         %own_block = landmark.own %row_block at %b : !row_index -> !own
         %with_own = landmark.add_own %lse_in add %s seen %tokens own %own_block factor %c : !row, !s_tile, !seen, !own
         %e_edge, %f_edge = landmark.weights %s seen %tokens own %own_block lse %with_own factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
-        scf.yield %e_edge, %f_edge, %with_own : !s_tile, !factors, !row
+        %f_edge_tile = tile.broadcast %f_edge to [0, 1] : !factors -> !s_tile
+        %w_edge = arith.mulf %e_edge, %f_edge_tile : !s_tile
+        %p_edge = tile.cast %w_edge : !s_tile -> !p_tile
+        scf.yield %p_edge, %with_own : !p_tile, !row
       } else {
         %e_quick, %f_quick, %fits = landmark.past_weights %s lse %lse_in factor %c block(%L) : !s_tile, !row -> !factors
         %e_past, %f_past = scf.if %fits -> (!s_tile, !factors) {
@@ -97,11 +101,11 @@ gpu.module @kernels {
           %e_exact, %f_exact = landmark.weights %again seen %tokens own %none lse %lse_in factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
           scf.yield %e_exact, %f_exact : !s_tile, !factors
         }
-        scf.yield %e_past, %f_past, %lse_in : !s_tile, !factors, !row
+        %f_past_tile = tile.broadcast %f_past to [0, 1] : !factors -> !s_tile
+        %w_past = arith.mulf %e_past, %f_past_tile : !s_tile
+        %p_past = tile.cast %w_past : !s_tile -> !p_tile
+        scf.yield %p_past, %lse_in : !p_tile, !row
       }
-      %f_tile = tile.broadcast %f to [0, 1] : !factors -> !s_tile
-      %w = arith.mulf %e, %f_tile : !s_tile
-      %p = tile.cast %w : !s_tile -> !p_tile
       %acc_next = tile.dot %p, %v into %acc : !p_tile, !kv_tile -> !o_tile
       scf.yield %acc_next, %lse_out : !o_tile, !row
     }

@@ -154,6 +154,7 @@ public:
     kernel.problem = problem;
     kernel.target = target;
     kernel.config = config;
+    kernel.tier = options.tier;
     kernel.name = kernelName(problem);
     for (const std::string &name : functions())
       kernel.functions.push_back({name});
@@ -270,6 +271,7 @@ private:
       TilePipelineOptions tile;
       tile.templateFile = options.templateFile;
       tile.templateDir = options.templateDir;
+      tile.peel = options.tier == Tier::Optimized;
       buildTilePipeline(manager, tile);
     } else if (stage == Stage::Scheduled && target.isHost()) {
       buildHostSchedulePipeline(manager);
@@ -282,8 +284,8 @@ private:
       schedule.programs = config.programs;
       schedule.slices = hasSlices(config, problem);
       schedule.launchAhead = target.computeCapability() >= 90;
-      schedule.overlap = config.overlap;
-      schedule.pingPong = config.pingPong;
+      schedule.overlap = config.overlap && options.tier == Tier::Optimized;
+      schedule.pingPong = config.pingPong && schedule.overlap;
       if (tileTokens(problem, config) != problem.blockSize)
         schedule.postpones = false; // masks of columns take registers
       if (isBackward(problem.operation))
@@ -371,10 +373,26 @@ Expected<Config> chooseConfig(const Problem &problem, const Target &target, cons
   Config config = options.config.value_or(defaultConfig(problem, target, options.length));
   if (auto valid = validate(config, problem, target); !valid)
     return valid.error();
+  if (options.tier == Tier::Baseline && !hasBaseline(problem, config))
+    return Error{ErrorCode::Unsupported, fmt::format("tier: got baseline; '{}' with {} has the optimized tier alone", describe(problem), describe(config))};
   return config;
 }
 
 } // namespace
+
+std::string_view name(Tier tier) { return tier == Tier::Baseline ? "baseline" : "optimized"; }
+
+Expected<Tier> parseTier(std::string_view text) {
+  for (Tier tier : {Tier::Baseline, Tier::Optimized})
+    if (text == name(tier))
+      return tier;
+  return Error{ErrorCode::InvalidArgument, fmt::format("tier: got '{}', allowed: baseline, optimized", text)};
+}
+
+bool hasBaseline(const Problem &problem, const Config &config) {
+  bool isForward = problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed;
+  return isForward && config.loads == Loads::Tma && !isLongBlock(problem, config);
+}
 
 Compiler::Compiler() : impl(std::make_unique<Impl>()) {}
 Compiler::~Compiler() = default;

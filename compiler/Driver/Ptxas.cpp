@@ -73,7 +73,8 @@ Expected<std::string> run(const std::string &program, llvm::ArrayRef<std::string
   argv.append(arguments.begin(), arguments.end());
   std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), (*output)->path.str(), (*output)->path.str()};
   std::string message;
-  int code = llvm::sys::ExecuteAndWait(program, argv, environmentWithHugePages(), redirects, /*SecondsToWait=*/300, 0, &message);
+  // Without a limit: LLVM keeps one by the process's alarm, which is the program's, and this may run in the background.
+  int code = llvm::sys::ExecuteAndWait(program, argv, environmentWithHugePages(), redirects, /*SecondsToWait=*/0, 0, &message);
   std::string text = (*output)->read();
   if (code == 0)
     return text;
@@ -105,10 +106,14 @@ std::vector<ResourceUse> parseUse(const std::string &log) {
 
 } // namespace
 
+static std::string findPtxas(const std::string &program) { return findTool(program.empty() ? "ptxas" : llvm::StringRef(program)); }
+
+bool hasPtxas(const std::string &program) { return program != "off" && !findPtxas(program).empty(); }
+
 Expected<Assembled> assemble(const std::string &ptx, const std::string &chip, const std::string &program) {
   if (program == "off")
     return Error{ErrorCode::NotFound, "ptxas: switched off"};
-  std::string ptxas = findTool(program.empty() ? "ptxas" : llvm::StringRef(program));
+  std::string ptxas = findPtxas(program);
   if (ptxas.empty() && !program.empty())
     return Error{ErrorCode::NotFound, fmt::format("ptxas: '{}' is no program", program)};
   if (ptxas.empty())

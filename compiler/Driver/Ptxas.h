@@ -17,6 +17,9 @@ struct Assembled {
 /// messages where it refuses the text.
 Expected<Assembled> assemble(const std::string &ptx, const std::string &chip, const std::string &program);
 
+/// Whether there is such a program.
+bool hasPtxas(const std::string &program);
+
 /// SASS, by nvdisasm or cuobjdump; NotFound where there is neither.
 Expected<std::string> disassemble(const std::string &cubin);
 

@@ -30,8 +30,8 @@ def TilePeelEdges : Pass<"tile-peel-edges"> {
     A loop that asks `tile.edge` becomes two: one over the interior, where the answer is false, and one over what is left of the range on
     both sides, where it is true. The edge iterations run first.
 
-    With `peel` off the loop stays one, and the question becomes a comparison. Where its answer chooses a mask, selections by that mask move into the branches, so that an
-    iteration computes one of the masks and none is kept.
+    With `peel` off the loop stays one, in the same order, so that what it adds up has the same bits, and the question becomes a comparison. Where its answer chooses a mask,
+    selections by that mask move into the branches, so that an iteration computes one of the masks and none is kept.
   }];
   let options = [Option<"peel", "peel", "bool", /*default=*/"true", "Split loops; otherwise branch in them">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];

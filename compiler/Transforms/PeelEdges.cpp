@@ -19,13 +19,13 @@ using namespace landmark;
 namespace {
 
 /// Clones `loop`'s body into `target`, whose iteration stands for `iv`, with every tile.edge answered.
-void cloneBody(scf::ForOp loop, scf::ForOp target, Value iv, bool edge, OpBuilder &builder) {
+void cloneBody(scf::ForOp loop, scf::ForOp target, Value iv, Value edge, OpBuilder &builder) {
   IRMapping mapping;
   mapping.map(loop.getInductionVar(), iv);
   mapping.map(loop.getRegionIterArgs(), target.getRegionIterArgs());
   for (Operation &op : *loop.getBody()) {
     if (auto question = dyn_cast<tile::EdgeOp>(op))
-      mapping.map(question.getResult(), arith::ConstantOp::create(builder, op.getLoc(), builder.getBoolAttr(edge)).getResult());
+      mapping.map(question.getResult(), edge);
     else
       builder.clone(op, mapping);
   }
@@ -39,27 +39,36 @@ scf::ForOp createLoop(ImplicitLocOpBuilder &b, Value low, Value high, scf::ForOp
   return loop;
 }
 
+/// The iterations of a loop in the order in which it is walked: those at its edges, which jump over the interior, then those of the interior.
+struct Walk {
+  Walk(ImplicitLocOpBuilder &b, scf::ForOp loop, tile::EdgeOp edge) : begin(edge.getBegin()), end(edge.getEnd()) {
+    interior = arith::SubIOp::create(b, end, begin);
+    edgesEnd = arith::SubIOp::create(b, loop.getUpperBound(), interior);
+    // No less than the edges before the interior, which a reader of the bounds alone would not know.
+    edgesEnd = arith::MaxSIOp::create(b, edgesEnd, begin);
+  }
+
+  /// What an iteration at the edges stands for.
+  Value edgeOf(ImplicitLocOpBuilder &b, Value iv) const {
+    Value before = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, iv, begin);
+    Value jumped = arith::AddIOp::create(b, iv, interior);
+    return arith::SelectOp::create(b, before, iv, jumped);
+  }
+
+  Value begin, end, interior, edgesEnd;
+};
+
+/// A loop over the edges, and one over the interior.
 void split(scf::ForOp loop, tile::EdgeOp edge) {
   ImplicitLocOpBuilder b(loop.getLoc(), loop);
-  Value begin = edge.getBegin(), end = edge.getEnd();
-
-  // The edges as one loop: its iterations jump over the interior.
-  Value interior = arith::SubIOp::create(b, end, begin);
-  Value edgesEnd = arith::SubIOp::create(b, loop.getUpperBound(), interior);
-  // No less than the edges before the interior, which a reader of the bounds alone would not know.
-  edgesEnd = arith::MaxSIOp::create(b, edgesEnd, begin);
-  scf::ForOp edges = createLoop(b, loop.getLowerBound(), edgesEnd, loop, loop.getInitArgs());
-  {
-    ImplicitLocOpBuilder body(loop.getLoc(), b.getContext());
-    body.setInsertionPointToEnd(edges.getBody());
-    Value iv = edges.getInductionVar();
-    Value before = arith::CmpIOp::create(body, arith::CmpIPredicate::slt, iv, begin);
-    Value jumped = arith::AddIOp::create(body, iv, interior);
-    cloneBody(loop, edges, arith::SelectOp::create(body, before, iv, jumped), /*edge=*/true, body);
-  }
-  scf::ForOp inner = createLoop(b, begin, end, loop, edges.getResults());
-  OpBuilder body = OpBuilder::atBlockEnd(inner.getBody());
-  cloneBody(loop, inner, inner.getInductionVar(), /*edge=*/false, body);
+  Walk walk(b, loop, edge);
+  scf::ForOp edges = createLoop(b, loop.getLowerBound(), walk.edgesEnd, loop, loop.getInitArgs());
+  scf::ForOp inner = createLoop(b, walk.begin, walk.end, loop, edges.getResults());
+  b.setInsertionPointToEnd(edges.getBody());
+  Value position = walk.edgeOf(b, edges.getInductionVar());
+  cloneBody(loop, edges, position, arith::ConstantOp::create(b, b.getBoolAttr(true)), b);
+  b.setInsertionPointToEnd(inner.getBody());
+  cloneBody(loop, inner, inner.getInductionVar(), arith::ConstantOp::create(b, b.getBoolAttr(false)), b);
   loop.replaceAllUsesWith(inner.getResults());
   loop.erase();
 }
@@ -110,20 +119,25 @@ void sinkSelections(scf::IfOp branch) {
   branch.erase();
 }
 
-/// Answers the question when the iteration runs.
-void branchOn(tile::EdgeOp edge) {
-  ImplicitLocOpBuilder b(edge.getLoc(), edge);
-  Value before = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, edge.getIv(), edge.getBegin());
-  Value behind = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, edge.getIv(), edge.getEnd());
-  Value answer = arith::OrIOp::create(b, before, behind);
-  edge.replaceAllUsesWith(answer);
-  edge.erase();
+/// One loop, whose iterations find out what they are.
+void branch(scf::ForOp loop, tile::EdgeOp edge) {
+  ImplicitLocOpBuilder b(loop.getLoc(), loop);
+  Walk walk(b, loop, edge);
+  Value behind = arith::SubIOp::create(b, walk.edgesEnd, walk.begin);
+  scf::ForOp whole = createLoop(b, loop.getLowerBound(), loop.getUpperBound(), loop, loop.getInitArgs());
+  b.setInsertionPointToEnd(whole.getBody());
+  Value iv = whole.getInductionVar();
+  Value answer = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, iv, walk.edgesEnd);
+  Value inner = arith::SubIOp::create(b, iv, behind);
+  Value position = arith::SelectOp::create(b, answer, walk.edgeOf(b, iv), inner);
+  cloneBody(loop, whole, position, answer, b);
+  loop.replaceAllUsesWith(whole.getResults());
+  loop.erase();
   SmallVector<scf::IfOp> branches;
   for (Operation *user : answer.getUsers())
     if (auto branch = dyn_cast<scf::IfOp>(user))
       branches.push_back(branch);
-  for (scf::IfOp branch : branches)
-    sinkSelections(branch);
+  llvm::for_each(branches, sinkSelections);
 }
 
 struct PeelEdges : landmark::impl::TilePeelEdgesBase<PeelEdges> {
@@ -145,15 +159,11 @@ struct PeelEdges : landmark::impl::TilePeelEdgesBase<PeelEdges> {
         return signalPassFailure();
       }
     }
-    if (!peel) {
-      llvm::for_each(questions, branchOn);
-      return;
-    }
     llvm::MapVector<scf::ForOp, tile::EdgeOp> loops; // one question answers for all of its loop
     for (tile::EdgeOp edge : questions)
       loops.insert({cast<scf::ForOp>(edge->getParentOp()), edge});
     for (auto [loop, edge] : loops)
-      split(loop, edge);
+      peel ? split(loop, edge) : branch(loop, edge);
   }
 };
 

@@ -144,8 +144,8 @@ Expected<Files> readFiles(const Directory &entry, const Manifest &manifest) {
 /// The structured binding stops compiling when a kernel gets another member: what a launch needs of it belongs in the
 /// manifest, and what is large in a file.
 Files filesOf(const Kernel &kernel) {
-  const auto &[problem, target, config, symbol, ptx, threads, maps, cubin, functions, code, object] = kernel;
-  Files files;
+  const auto &[problem, target, config, symbol, ptx, threads, maps, cubin, functions, code, object, tier] = kernel;
+  Files files; // of the optimized tier, the only one that is kept
   for (auto [name, contents] : {std::pair{ptxName, &ptx}, {cubinName, &cubin}, {objectName, &object}})
     if (!contents->empty())
       files[name] = *contents;

@@ -99,6 +99,7 @@ void loadExecution(Loader &load, Driver &driver) {
   load(driver.eventSynchronize, "cuEventSynchronize");
   load(driver.eventElapsedTime, "cuEventElapsedTime");
   load(driver.eventDestroy, "cuEventDestroy");
+  load(driver.threadExchangeStreamCaptureMode, "cuThreadExchangeStreamCaptureMode");
   load(driver.streamBeginCapture, "cuStreamBeginCapture");
   load(driver.streamEndCapture, "cuStreamEndCapture");
   load(driver.graphInstantiate, "cuGraphInstantiateWithFlags");

@@ -52,7 +52,7 @@ struct alignas(64) TensorMapBytes {
 };
 
 enum HostRegisterFlag : unsigned { RegisterPortable = 1, RegisterMapped = 2 };
-enum CaptureMode : int { CaptureThreadLocal = 1 };
+enum CaptureMode : int { CaptureThreadLocal = 1, CaptureRelaxed = 2 };
 enum StreamFlag : unsigned { NonBlocking = 1 };
 enum EventFlag : unsigned { EventWithoutTiming = 2 };
 enum AllocationType : int { PinnedAllocation = 1 };
@@ -79,6 +79,7 @@ struct AccessDescription {
   MemoryLocation location;
   int flags;
 };
+enum CaptureStatus : int { NoCapture = 0 };
 enum LaunchAttributeId : int { ClusterDimension = 4, ProgrammaticStreamSerialization = 6 };
 /// CUlaunchAttribute
 struct LaunchAttribute {
@@ -195,6 +196,7 @@ struct Driver {
   Result (*eventSynchronize)(EventHandle);
   Result (*eventElapsedTime)(float *milliseconds, EventHandle start, EventHandle stop);
   Result (*eventDestroy)(EventHandle);
+  Result (*threadExchangeStreamCaptureMode)(int *mode);
   Result (*streamBeginCapture)(StreamHandle, int mode);
   Result (*streamEndCapture)(StreamHandle, GraphHandle *);
   Result (*graphInstantiate)(GraphExec *, GraphHandle, unsigned long long flags);

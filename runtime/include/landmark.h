@@ -129,6 +129,8 @@ typedef struct landmark_runtime_options {
   const char *bundle;    /* NULL: as the environment says; "": none */
   int32_t strict;        /* 1: compile nothing; 0: compile what is missing; -1: as the environment says */
   int32_t tune;          /* a landmark_tune_mode; -1: as the environment says */
+  int32_t tiers;         /* 1: run a kernel that nobody has kept as its baseline until the optimized one is compiled;
+                          * 0: wait for that one; -1: as the environment says */
 } landmark_runtime_options;
 
 LANDMARK_C_EXPORT void landmark_runtime_options_init(landmark_runtime_options *options, size_t size);
@@ -138,6 +140,9 @@ LANDMARK_C_EXPORT landmark_error *landmark_runtime_create(const landmark_device 
                                                           const landmark_runtime_options *options,
                                                           landmark_runtime **runtime);
 LANDMARK_C_EXPORT void landmark_runtime_free(landmark_runtime *runtime);
+/* Waits until every kernel that was asked for so far is the optimized one, as who times launches should. The error says
+ * why one cannot be made; its baseline, which computes the same bits, runs on. */
+LANDMARK_C_EXPORT landmark_error *landmark_runtime_settle(landmark_runtime *runtime);
 /* A handle of its own to the device; the caller frees it. */
 LANDMARK_C_EXPORT landmark_error *landmark_runtime_device(const landmark_runtime *runtime, landmark_device **device);
 
@@ -219,7 +224,7 @@ LANDMARK_C_EXPORT landmark_error *landmark_forward_prepare(landmark_runtime *run
                                                            landmark_prepared **prepared);
 LANDMARK_C_EXPORT void landmark_prepared_free(landmark_prepared *prepared);
 /* Launches on the memory that it was prepared with. On a GPU it allocates nothing, takes no lock and waits for nothing,
- * so it may be captured in a CUDA graph. */
+ * so it may be captured in a CUDA graph, which waits for the optimized kernel. */
 LANDMARK_C_EXPORT landmark_error *landmark_prepared_launch(const landmark_prepared *prepared, void *stream);
 /* The same on other memory in the same shapes and strides: null pointers and alignment are checked and no more. */
 LANDMARK_C_EXPORT landmark_error *landmark_prepared_launch_on(const landmark_prepared *prepared, void *q, void *k,

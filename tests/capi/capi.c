@@ -328,6 +328,7 @@ static void run_on(const char *name, const char *cache) {
   first = make_call(device);
   done("forward", landmark_forward(runtime, &first.arguments, NULL));
   check_ones(first.o);
+  done("settle", landmark_runtime_settle(runtime));
   run_backward(runtime, device, &first);
   run_gated(runtime, device, &first);
   run_ring(device, &first);
@@ -382,6 +383,7 @@ static void refuse_nonsense(void) {
   done("host", landmark_device_open("host", &device));
   done("runtime", landmark_runtime_create(device, &options, &runtime));
   refused("null arguments", landmark_forward(runtime, NULL, NULL), LANDMARK_INVALID_ARGUMENT, "arguments: got NULL");
+  refused("null runtime", landmark_runtime_settle(NULL), LANDMARK_INVALID_ARGUMENT, "runtime: got NULL");
   landmark_forward_arguments_init(&arguments, sizeof arguments);
   refused("rank of q", landmark_forward(runtime, &arguments, NULL), LANDMARK_INVALID_ARGUMENT, "q: got rank 0");
   landmark_runtime_free(runtime);
@@ -400,7 +402,7 @@ static void sizes_of_other_versions(void) {
   landmark_runtime_options_init(&memory.options, earlier);
   check("earlier size", memory.options.size == earlier && memory.options.cache_limit == -1 && memory.options.strict == 0x5a5a5a5a);
   landmark_runtime_options_init(&memory.options, sizeof memory);
-  check("later size", memory.options.size == sizeof memory && memory.options.strict == -1 && memory.beyond[0] == 0 && memory.beyond[15] == 0);
+  check("later size", memory.options.size == sizeof memory && memory.options.strict == -1 && memory.options.tiers == -1 && memory.beyond[0] == 0 && memory.beyond[15] == 0);
   memset(&memory, 0x5a, sizeof memory);
   landmark_runtime_options_init(&memory.options, sizeof(size_t) - 1);
   check("no size", ((unsigned char *)&memory)[0] == 0x5a);

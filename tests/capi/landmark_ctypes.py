@@ -17,7 +17,7 @@ class Arguments(ctypes.Structure):
 
 
 class RuntimeOptions(ctypes.Structure):
-    _fields_ = [("size", ctypes.c_size_t), ("cache_dir", TEXT), ("cache_limit", ctypes.c_int64), ("bundle", TEXT), ("strict", ctypes.c_int32), ("tune", ctypes.c_int32)]
+    _fields_ = [("size", ctypes.c_size_t), ("cache_dir", TEXT), ("cache_limit", ctypes.c_int64), ("bundle", TEXT), ("strict", ctypes.c_int32), ("tune", ctypes.c_int32), ("tiers", ctypes.c_int32)]
 
 
 class Problem(ctypes.Structure):
@@ -39,6 +39,7 @@ FALLIBLE = {  # functions that return an error or NULL
     "landmark_device_open": [TEXT, POINTER],
     "landmark_device_synchronize": [POINTER],
     "landmark_runtime_create": [POINTER] * 3,
+    "landmark_runtime_settle": [POINTER],
     "landmark_tensor_from_dlpack": [POINTER] * 2,
     "landmark_tensor_dense": [POINTER, ctypes.c_int, ctypes.c_int32, POINTER, POINTER],
     "landmark_tune": [POINTER] * 4,

@@ -3,6 +3,7 @@
 // The runtime on a GPU: machine code on disk, prepared launches, graphs, tuning.
 #include "../unit/TemporaryFolder.h"
 #include "Assembler.h"
+#include "Gpu.h"
 #include "LoadedKernel.h"
 #include "OnDevice.h"
 #include "TensorMaps.h"
@@ -17,18 +18,13 @@
 using namespace landmark;
 using Catch::Matchers::StartsWith;
 using landmark::test::checkResult;
+using landmark::test::driver;
+using landmark::test::gpu;
 using landmark::test::OnDevice;
+using landmark::test::Stream;
 using landmark::test::TemporaryFolder;
 
 namespace {
-
-const cuda::Driver &driver() { return **cuda::Driver::get(); }
-
-Device gpu() {
-  auto device = Device::cuda(0);
-  REQUIRE(device);
-  return *device;
-}
 
 RuntimeOptions cachedIn(const TemporaryFolder &folder) {
   RuntimeOptions options;
@@ -80,19 +76,6 @@ int localBytes(const Kernel &kernel, const Device &device) {
   driver().moduleUnload(*module);
   return bytes;
 }
-
-/// A stream of the device's context.
-struct Stream {
-  explicit Stream(const Device &device) : scope(driver(), device.state()->context) {
-    constexpr unsigned nonBlocking = 1;
-    REQUIRE(scope.status());
-    REQUIRE(driver().streamCreate(&handle, nonBlocking) == cuda::success);
-  }
-  ~Stream() { driver().streamDestroy(handle); }
-
-  cuda::ContextScope scope;
-  cuda::StreamHandle handle = nullptr;
-};
 
 ForwardPointers pointersOf(const ForwardArguments &call) {
   return {call.q.data, call.k.data, call.v.data, call.o.data, call.lse.data};

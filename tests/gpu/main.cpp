@@ -14,6 +14,7 @@ int sweepFirst = 1;
 
 int main(int argc, char **argv) {
   ::setenv("LANDMARK_CACHE", "off", 1); // tests of the cache name folders of their own
+  ::setenv("LANDMARK_TIERS", "off", 1); // and those of tiers ask for them: the others are about optimized kernels
   Catch::Session session;
   session.cli(session.cli() |
               Catch::clara::Opt(sweepCount, "number")["--count"]("random problems of the sweep (default 300)") |

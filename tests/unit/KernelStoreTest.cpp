@@ -153,6 +153,38 @@ TEST_CASE("strict: what is not there is an error and is not compiled") {
   CHECK_FALSE(KernelStore(knobs).get(request()));
 }
 
+TEST_CASE("a baseline is neither kept nor taken for the optimized kernel") {
+  TemporaryFolder folder;
+  KernelStore store(knobsFor(folder.path));
+  Problem problem{Operation::Forward, 64, 64, DType::BF16};
+  Target target = *parseTarget("sm_90a");
+  KernelRequest optimized{problem, defaultConfig(problem, target), target, {}, {}}, baseline = optimized;
+  baseline.options.tier = Tier::Baseline;
+  KernelAccount account;
+  auto first = store.get(baseline, &account);
+  REQUIRE(first);
+  CHECK(first->tier == Tier::Baseline);
+  CHECK_THAT(account.notStored, Contains("not kept"));
+  CHECK_FALSE(store.find(optimized));
+  auto second = store.get(optimized);
+  REQUIRE(second);
+  CHECK(second->tier == Tier::Optimized);
+  CHECK(second->ptx.size() > first->ptx.size());
+  CHECK(second->threads == first->threads);
+  CHECK(second->tensorMaps == first->tensorMaps);
+  auto kept = store.find(optimized);
+  REQUIRE(kept);
+  CHECK(kept->ptx == second->ptx);
+  CHECK(store.get(baseline)->ptx == first->ptx);
+  optimized.assemble = [](const Kernel &) -> Expected<Cubin> { return Cubin{"code", "nobody"}; };
+  CHECK_FALSE(store.find(optimized)); // there is its PTX alone
+  Knobs strict = knobsFor(folder.path);
+  strict.strict = true;
+  auto refused = KernelStore(strict).get(baseline);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::NotFound);
+}
+
 TEST_CASE("dumping compiles even what the disk holds") {
   TemporaryFolder folder;
   Knobs knobs = knobsFor(folder.path / "cache");

@@ -19,6 +19,18 @@
 
 namespace landmark {
 
+/// How much is done for a kernel's speed. Both tiers have the same launch and compute the same bits.
+enum class Tier {
+  Baseline, ///< compiled in less than half of the time: no product runs beside other work, and no code stands twice for that
+  Optimized,
+};
+
+LANDMARK_API std::string_view name(Tier tier); ///< "baseline", "optimized"
+LANDMARK_API Expected<Tier> parseTier(std::string_view text);
+
+/// Whether a schedule has a baseline that is worth compiling first: that of a forward by wgmma and tensor maps whose blocks fit a key tile.
+LANDMARK_API bool hasBaseline(const Problem &problem, const Config &config);
+
 struct CompileOptions {
   /// The schedule; the shipped default of the problem and target where empty, or that of `length`.
   std::optional<Config> config;
@@ -41,6 +53,7 @@ struct CompileOptions {
   std::string ptxas = {};
   /// The lengths that a schedule is chosen for where `config` is empty. The kernel runs all others too.
   LengthClass length = LengthClass::Any;
+  Tier tier = Tier::Optimized;
 };
 
 /// A tensor map that a kernel takes (CUDA driver API, "cuTensorMapEncodeTiled"): boxes of `rows` x `columns` elements of a view of rank 4.
@@ -112,6 +125,7 @@ struct Kernel {
   std::vector<Function> functions; ///< in the order of their launches
   std::shared_ptr<void> hostCode;  ///< owns the code behind the host entries
   std::string hostObject = {};     ///< host only: that code as a relocatable object file
+  Tier tier = Tier::Optimized;
 };
 
 /// How many programs cover a launch; 0 when there is nothing to do.

@@ -211,7 +211,7 @@ Expected<Result> benchmark(Options &options, Problem &problem, const Device &dev
   auto compileOptions = options.kernel.parse(problem, device.target(), lengthClass(options.length));
   if (!compileOptions)
     return compileOptions.error();
-  Runtime runtime(device);
+  Runtime runtime(device, withoutTiers());
   return isBackward(problem.operation) ? benchmarkBackward(options, runtime, problem, *compileOptions, std::move(*inputs))
                                                   : benchmarkForward(options, runtime, problem, *compileOptions, *inputs);
 }

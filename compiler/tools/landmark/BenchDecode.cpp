@@ -194,7 +194,7 @@ Expected<Result> benchmark(const Options &options, DType dtype, const Device &de
   Result result;
   result.fillMs = filling.milliseconds();
   result.cacheBytes = context->cache.usage().bytesInUse;
-  Runtime runtime(device);
+  Runtime runtime(device, withoutTiers());
   RetrievalOptions retrievalOptions = options.retrieval;
   retrievalOptions.queryHeads = options.heads;
   retrievalOptions.maxBatch = options.batch;

@@ -147,7 +147,7 @@ Expected<Result> benchmark(const Options &options, DType dtype, const Device &de
   auto context = LongContext::create(device, base, options);
   if (!context)
     return context.error();
-  Runtime runtime(device);
+  Runtime runtime(device, withoutTiers());
   RetrievalOptions retrievalOptions = options.retrieval;
   retrievalOptions.queryHeads = options.heads;
   retrievalOptions.maxQueries = options.chunk;

@@ -88,6 +88,8 @@ void KernelOptions::addTo(CLI::App &app) {
       "--config", config,
       "Schedule: any of query_tile, key_tile, warps, stages, unit, loads, programs, overlap and ping_pong, as in 'query_tile=64,warps=4'; what is not named "
       "keeps its default");
+  app.add_option("--tier", tier, "How much is done for the kernel's speed: optimized, or baseline, which programs run first where nothing is kept")
+      ->capture_default_str();
   app.add_option("--template", templateFile, "Template file to compile in place of the built-in one");
   app.add_option("--template-dir", templateDir,
                  "Directory whose files replace built-in templates of the same name (default: $LANDMARK_TEMPLATE_DIR)");
@@ -122,6 +124,10 @@ Expected<CompileOptions> KernelOptions::parse(const Problem &problem, const Targ
   options.templateFile = templateFile;
   options.templateDir = templateDir;
   options.dumpDir = dumpDir;
+  auto parsedTier = parseTier(tier);
+  if (!parsedTier)
+    return parsedTier.error();
+  options.tier = *parsedTier;
   if (!resume.empty())
     if (auto parsed = parseResume(resume, options); !parsed)
       return parsed.error();
@@ -132,6 +138,12 @@ Expected<CompileOptions> KernelOptions::parse(const Problem &problem, const Targ
     options.config = *parsed;
   }
   return Knobs::fromEnvironment().complete(options);
+}
+
+RuntimeOptions withoutTiers() {
+  RuntimeOptions options;
+  options.tiers = false;
+  return options;
 }
 
 void addDevice(CLI::App &app, std::string &device) {

@@ -6,6 +6,7 @@
 
 #include "landmark/Compiler.h"
 #include "landmark/Device.h"
+#include "landmark/RuntimeOptions.h"
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -67,13 +68,16 @@ void addGradientType(CLI::App &app, std::string &type);
 /// Whether gradients are to be float32 beside inputs of `dtype`; `type` is the option's text, empty for none.
 Expected<bool> parseGradientType(const std::string &type, Operation operation, DType dtype);
 
-/// --config, --template, --template-dir, --dump and --resume.
+/// --config, --tier, --template, --template-dir, --dump and --resume.
 struct KernelOptions {
-  std::string config, templateFile, templateDir, dumpDir, resume;
+  std::string config, tier{name(Tier::Optimized)}, templateFile, templateDir, dumpDir, resume;
 
   void addTo(CLI::App &app);
   Expected<CompileOptions> parse(const Problem &problem, const Target &target, LengthClass length) const;
 };
+
+/// For commands that time and verify kernels: each is the optimized one, or that of --tier, from its first launch on.
+RuntimeOptions withoutTiers();
 
 /// Declares --device.
 void addDevice(CLI::App &app, std::string &device);

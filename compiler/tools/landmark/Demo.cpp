@@ -134,7 +134,7 @@ Expected<void> demo(const Options &options) {
     return compileOptions.error();
   fmt::print("{}: {} bytes, {} tokens with landmarks, {} query and {} key/value heads\n", options.text, text->size(),
              made->tokens.size(), textOptions.heads, textOptions.kvHeads);
-  Runtime runtime(*device);
+  Runtime runtime(*device, withoutTiers());
   Stopwatch compiling;
   auto kernel = runtime.forward(problem, *compileOptions);
   if (!kernel)

@@ -116,7 +116,7 @@ Expected<Outputs> runForward(const Options &options, const Device &device, const
   auto compileOptions = options.kernel.parse(problem, device.target(), lengthClass(space->arguments().k.shape[2]));
   if (!compileOptions)
     return compileOptions.error();
-  Runtime runtime(device);
+  Runtime runtime(device, withoutTiers());
   Stopwatch compiling;
   auto kernel = runtime.forward(problem, *compileOptions);
   if (!kernel)
@@ -231,7 +231,7 @@ Expected<void> runBackward(const Options &options, const Device &device, TensorF
   auto floatGradients = parseGradientType(options.gradientType, Operation::Backward, inputs->forward.q.dtype);
   if (!floatGradients)
     return floatGradients.error();
-  Runtime runtime(device);
+  Runtime runtime(device, withoutTiers());
   auto space = GradientWorkspace::create(runtime, *inputs, *floatGradients ? DType::F32 : inputs->forward.q.dtype, options.deterministic);
   if (!space)
     return space.error();

@@ -120,8 +120,8 @@ struct ForwardPointers {
 };
 
 /// A forward call that is checked and packed once and launched many times. A call of `launch` allocates nothing, looks
-/// nothing up by name, takes no lock on a GPU and waits for nothing, so it may be captured in a CUDA graph. A cheap
-/// handle; safe to use from many threads, each with a stream of its own.
+/// nothing up by name, takes no lock on a GPU and waits for nothing, so it may be captured in a CUDA graph, which waits
+/// for the optimized kernel. A cheap handle; safe to use from many threads, each with a stream of its own.
 class LANDMARK_API PreparedForward {
 public:
   /// Runs on the memory it was prepared with; `stream` as in ForwardKernel::launch.
@@ -142,8 +142,12 @@ private:
 /// after the other. A cheap handle; safe to use from many threads at once. It stays valid when its Runtime is gone.
 class LANDMARK_API ForwardKernel {
 public:
+  /// The kernel that is launched now: a baseline, its `tier` says, until the optimized one is there. The reference stays valid as long as the handle.
   const Kernel &kernel() const;
   const Device &device() const;
+
+  /// Waits until that is the optimized one; at once where it is. An error says why it cannot be made; the baseline runs on.
+  Expected<void> settle() const;
 
   /// Runs the kernel on `arguments`, whose D, block size and type must be the kernel's.
   ///
@@ -206,6 +210,7 @@ class LANDMARK_API BackwardKernel {
 public:
   const Kernel &kernel() const;
   const Device &device() const;
+  Expected<void> settle() const;
   Expected<void> launch(const BackwardArguments &arguments, void *stream = nullptr) const;
   Expected<PreparedBackward> prepare(const BackwardArguments &arguments) const;
 
@@ -231,6 +236,9 @@ private:
 ///
 /// Kernels are also kept on disk (docs/cache.md), for other processes and later ones. Whatever is wrong with the disk
 /// costs the time to compile and nothing else.
+///
+/// A kernel that nobody has kept may run as its baseline first, which compiles in less than half of the time and computes
+/// the same bits, while the optimized one is compiled in the background (docs/tiers.md). settle() waits for it.
 class LANDMARK_API Runtime {
 public:
   explicit Runtime(Device device = Device::best(), const RuntimeOptions &options = {});
@@ -259,6 +267,10 @@ public:
   /// As BackwardKernel's scratchBytes, of the kernel that backward(arguments) runs; the scratch in `arguments` may still be none.
   Expected<int64_t> backwardScratchBytes(const BackwardArguments &arguments);
   Expected<GatedTiles> gatedTiles(const BackwardArguments &arguments);
+
+  /// Waits until every kernel that was asked for so far is the optimized one; what is timed before may be a baseline. The
+  /// first error says why one cannot be made.
+  Expected<void> settle();
 
   /// Finds the fastest schedule for a problem on this device by measurement and keeps it beside the cache
   /// (docs/tuning.md): later requests that name no config get it, of this Runtime too. Takes as long as many

@@ -25,6 +25,8 @@ struct RuntimeOptions {
   std::optional<std::string> bundle = std::nullopt;
   /// LANDMARK_STRICT: compile nothing; a kernel that neither the bundle nor the cache holds is an error (NotFound).
   std::optional<bool> strict = std::nullopt;
+  /// LANDMARK_TIERS: run a kernel that nobody has kept as its baseline until the optimized one is compiled.
+  std::optional<bool> tiers = std::nullopt;
   /// LANDMARK_TUNE.
   std::optional<TuneMode> tune = std::nullopt;
 };

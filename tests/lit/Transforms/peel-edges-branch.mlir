@@ -1,12 +1,19 @@
 // RUN: landmark-opt %s --allow-unregistered-dialect --tile-peel-edges=peel=false --split-input-file | FileCheck %s --implicit-check-not=tile.edge
 
-// The loop stays one; an iteration finds out itself whether it is at an edge.
+// The loop stays one, and is walked as the two would be: the edges first, on both sides of the interior. An iteration finds out itself which it is.
 // CHECK-LABEL: func.func @comparison(
 // CHECK-SAME: %[[LOW:[^:]*]]: index, %[[HIGH:[^:]*]]: index, %[[STEP:[^:]*]]: index, %[[BEGIN:[^:]*]]: index, %[[END:[^:]*]]: index, %[[X:[^:]*]]: f32
-// CHECK: %[[Y:.*]] = scf.for %[[IV:.*]] = %[[LOW]] to %[[HIGH]] step %[[STEP]] iter_args(%[[CARRIED:.*]] = %[[X]])
-// CHECK:   %[[BEFORE:.*]] = arith.cmpi slt, %[[IV]], %[[BEGIN]]
-// CHECK:   %[[BEHIND:.*]] = arith.cmpi sge, %[[IV]], %[[END]]
-// CHECK:   %[[EDGE:.*]] = arith.ori %[[BEFORE]], %[[BEHIND]]
+// CHECK: %[[INTERIOR:.*]] = arith.subi %[[END]], %[[BEGIN]]
+// CHECK: %[[NO_INTERIOR:.*]] = arith.subi %[[HIGH]], %[[INTERIOR]]
+// CHECK: %[[EDGES_END:.*]] = arith.maxsi %[[NO_INTERIOR]], %[[BEGIN]]
+// CHECK: %[[BEHIND:.*]] = arith.subi %[[EDGES_END]], %[[BEGIN]]
+// CHECK: %[[Y:.*]] = scf.for %[[I:.*]] = %[[LOW]] to %[[HIGH]] step %[[STEP]] iter_args(%[[CARRIED:.*]] = %[[X]])
+// CHECK:   %[[EDGE:.*]] = arith.cmpi slt, %[[I]], %[[EDGES_END]]
+// CHECK:   %[[INNER:.*]] = arith.subi %[[I]], %[[BEHIND]]
+// CHECK:   %[[BEFORE:.*]] = arith.cmpi slt, %[[I]], %[[BEGIN]]
+// CHECK:   %[[JUMPED:.*]] = arith.addi %[[I]], %[[INTERIOR]]
+// CHECK:   %[[OUTER:.*]] = arith.select %[[BEFORE]], %[[I]], %[[JUMPED]]
+// CHECK:   %[[IV:.*]] = arith.select %[[EDGE]], %[[OUTER]], %[[INNER]]
 // CHECK:   "test.use"(%[[IV]], %[[EDGE]], %[[CARRIED]])
 // CHECK-NOT: scf.for
 // CHECK: return %[[Y]]
@@ -23,8 +30,9 @@ func.func @comparison(%low: index, %high: index, %step: index, %begin: index, %e
 
 // A selection by a mask that the answer chooses is made in both branches, each by its own mask. A constant that stands behind the branch is made there again.
 // CHECK-LABEL: func.func @sunk(
+// CHECK: scf.for
+// CHECK: %[[EDGE:.*]] = arith.cmpi slt
 // CHECK: %[[S:.*]] = "test.logits"
-// CHECK: %[[EDGE:.*]] = arith.ori
 // CHECK: %[[CHOSEN:.*]]:2 = scf.if %[[EDGE]] -> (tensor<64x64xi1>, tensor<64x64xf32>) {
 // CHECK:   %[[MASK:.*]] = "test.edge_mask"()
 // CHECK:   %[[NONE:.*]] = arith.constant dense<0xFF800000>
