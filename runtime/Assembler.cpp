@@ -44,7 +44,9 @@ Expected<Cubin> assembleByDriver(const Kernel &kernel, const Device &device, con
 
 } // namespace
 
-bool movesRegisters(const Kernel &kernel) { return kernel.ptx.find("setmaxnreg") != std::string::npos; }
+static constexpr std::string_view setRegisters = "setmaxnreg.";
+
+bool movesRegisters(const Kernel &kernel) { return kernel.ptx.find(setRegisters) != std::string::npos; }
 
 /// The function's own text: to the next one, or the end.
 static std::string_view textOf(const Kernel &kernel, const std::string &function) {
@@ -54,19 +56,18 @@ static std::string_view textOf(const Kernel &kernel, const std::string &function
 }
 
 Expected<void> checkRegisters(const Kernel &kernel, const std::string &function, int64_t registers) {
-  constexpr int64_t producers = 128, unit = 8; // threads of the group that gives registers away; a thread's come in eights
+  constexpr int64_t group = 128, unit = 8; // threads of each group that gives registers away; a thread's come in eights
   std::string_view text = textOf(kernel, function);
-  auto countOf = [&](std::string_view instruction) -> int64_t {
-    std::size_t found = text.find(instruction);
-    if (found == std::string::npos)
-      return 0;
-    std::size_t digits = text.find_first_of("0123456789;", found + instruction.size());
+  int64_t kept = 0, wanted = 0, takers = kernel.threads;
+  for (std::size_t found = text.find(setRegisters); found != std::string_view::npos; found = text.find(setRegisters, found + 1)) {
+    bool gives = text.substr(found + setRegisters.size(), 3) == "dec";
+    std::size_t digits = text.find_first_of("0123456789;", text.find(".u32", found) + 4);
     int64_t count = 0;
     std::from_chars(text.data() + digits, text.data() + text.size(), count);
-    return count;
-  };
-  int64_t kept = countOf("setmaxnreg.dec.sync.aligned.u32"), wanted = countOf("setmaxnreg.inc.sync.aligned.u32");
-  int64_t needed = wanted * (kernel.threads - producers) + kept * producers;
+    gives ? kept += count * group : wanted = count;
+    takers -= gives ? group : 0;
+  }
+  int64_t needed = wanted * takers + kept;
   int64_t there = (registers + unit - 1) / unit * unit * kernel.threads;
   if (wanted == 0 || needed <= there)
     return {};

@@ -265,6 +265,9 @@ private:
     });
   }
 
+  /// As the pass knows it.
+  static std::string nameOf(Adder adder) { return adder == Adder::Group ? "group" : adder == Adder::Warp ? "warp" : "none"; }
+
   /// The passes that make the current stage of the one before.
   void addPasses(mlir::PassManager &manager) {
     if (stage == Stage::Tile) {
@@ -280,14 +283,16 @@ private:
       schedule.warps = config.warps;
       schedule.stages = config.stages;
       schedule.specialize = config.loads == Loads::Tma;
+      Adder adder = queryGradientAdder(problem, config, target);
+      schedule.adder = nameOf(adder);
       schedule.stageStores = stagesOutput(config, problem, target);
       schedule.programs = config.programs;
       schedule.slices = hasSlices(config, problem);
       schedule.launchAhead = target.computeCapability() >= 90;
       schedule.overlap = config.overlap && options.tier == Tier::Optimized;
-      schedule.pingPong = config.pingPong && schedule.overlap;
-      if (tileTokens(problem, config) != problem.blockSize)
-        schedule.postpones = false; // masks of columns take registers
+      schedule.pingPong = config.pingPong && options.tier == Tier::Optimized;
+      if (tileTokens(problem, config) != problem.blockSize && adder != Adder::Group)
+        schedule.postpones = false; // masks of columns take registers, which there are where the accumulators of dq are another group's
       if (isBackward(problem.operation))
         schedule.maxResidentRegisters = 16; // queries and dO both want to stay, beside more accumulators
       if (isRetrieval(problem.operation))

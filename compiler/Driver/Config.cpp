@@ -145,10 +145,6 @@ std::optional<Config> defaultWgmma(const Problem &problem, const Target &target,
   return std::nullopt;
 }
 
-/// Whether consumers hand sums of dq over to another warp: those that share rows.
-bool handsOver(const Config &config, const Problem &problem, const Target &target) {
-  return config.loads == Loads::Tma && addsQueryGradients(problem, config, target) && keyQueryTile(problem, config) < config.queryTile;
-}
 
 /// Of the two kernels the one that takes more: Q and dO, K and V, one pair resident and the other in rings, and where keys are resident the weights and the
 /// gradients of logits that are multiplied transposed.
@@ -158,11 +154,12 @@ int64_t backwardSharedBytes(const Config &config, const Problem &problem, const 
   if (addsQueryGradients(problem, config, target))
     queries = 0; // there is no kernel by queries
   int64_t rows = keyQueryTile(problem, config), staged = keyPasses(problem, config, target) == 1 ? 2 : 1; // tiles of rows and keys
-  // Smaller tiles of rows have more stages, where no tile of sums takes room.
-  bool sumsPass = handsOver(config, problem, target);
-  int64_t stages = sumsPass ? config.stages : config.stages * config.queryTile / rows;
-  int64_t keys = 2 * (config.keyTile + stages * rows + statistics) * problem.headDim + staged * rows * config.keyTile;
-  int64_t barriers = config.loads == Loads::Tma ? 16 * (2 + 2 * stages) : 0, sums = sumsPass ? 4 * rows * problem.headDim + 16 : 0;
+  // Smaller tiles of rows have more stages, where nothing that an adder reads takes room: the sums, or a second place of what is staged.
+  Adder adder = queryGradientAdder(problem, config, target);
+  int64_t stages = adder != Adder::None ? config.stages : config.stages * config.queryTile / rows, places = adder == Adder::Group ? 2 : 1;
+  int64_t keys = 2 * (config.keyTile + stages * rows + statistics) * problem.headDim + places * staged * rows * config.keyTile;
+  int64_t barriers = config.loads == Loads::Tma ? 16 * (2 + 2 * stages) : 0;
+  int64_t sums = adder == Adder::Warp ? 4 * rows * problem.headDim + 16 : adder == Adder::Group ? 16 * places : 0;
   return std::max(queries, keys) * byteSize(problem.dtype) + barriers + sums;
 }
 
@@ -171,8 +168,12 @@ std::optional<Config> defaultBackwardWgmma(const Problem &problem, const Target 
   for (int64_t warps : {8, 4})
     for (int64_t stages : {4, 3, 2, 1}) {
       Config config{16 * warps, 16 * warps, warps, stages, MatrixUnit::Wgmma, Loads::Tma, /*programs=*/1, /*overlap=*/true, /*pingPong=*/false};
-      // Measured at D = 64 and 128; of two and four the ring's stages are cheaper to find than of three.
-      int64_t most = handsOver(config, problem, target) ? (problem.headDim <= 64 ? 4 : 3) : problem.headDim <= 64 && problem.deterministic ? 3 : 2;
+      // At D = 128 a group of dq's own leaves the others too few registers.
+      config.dqGroup = problem.headDim <= 96;
+      config.dqGroup = queryGradientAdder(problem, config, target) == Adder::Group;
+      // Measured at D = 64, 96 and 128; of two and four the ring's stages are cheaper to find than of three.
+      Adder adder = queryGradientAdder(problem, config, target);
+      int64_t most = adder == Adder::Group ? 4 : adder == Adder::Warp ? 3 : problem.headDim <= 64 && problem.deterministic ? 3 : 2;
       if (stages > most)
         continue;
       if (validate(config, problem, target) && accumulatorRegisters(config, problem) <= 200)
@@ -259,10 +260,17 @@ int64_t keyPasses(const Problem &problem, const Config &config, const Target &ta
 bool addsQueryGradients(const Problem &problem, const Config &config, const Target &target) {
   if (!isBackward(problem.operation) || problem.deterministic || target.isHost() || isLongBlock(problem, config) || !fitsOnePass(problem, config))
     return false;
-  if (config.unit != MatrixUnit::Wgmma || keyQueryTile(problem, config) == 16 * config.warps)
+  if (config.unit != MatrixUnit::Wgmma || keyQueryTile(problem, config) == 16 * config.warps || config.dqGroup)
     return true;
   int64_t chunks = problem.headDim / 8, panel = std::min<int64_t>(8, chunks & -chunks), share = chunks * 4 / config.warps;
   return share % panel == 0 || panel % share == 0;
+}
+
+Adder queryGradientAdder(const Problem &problem, const Config &config, const Target &target) {
+  // Warps with rows of their own have twice as many numbers of dq, and registers run out.
+  if (config.loads != Loads::Tma || !addsQueryGradients(problem, config, target) || keyQueryTile(problem, config) == config.queryTile)
+    return Adder::None;
+  return config.dqGroup ? Adder::Group : Adder::Warp;
 }
 
 int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }
@@ -280,7 +288,7 @@ int64_t tailColumns(const Problem &problem, const Config &config) {
 }
 
 int64_t threads(const Config &config, const Target &target) {
-  return target.isHost() ? 0 : 32 * config.warps + (config.loads == Loads::Tma ? 128 : 0);
+  return target.isHost() ? 0 : 32 * config.warps + (config.loads == Loads::Tma ? 128 : 0) + (config.dqGroup ? 128 : 0);
 }
 
 LengthClass lengthClass(int64_t keys) { return keys <= 0 ? LengthClass::Any : keys <= shortSequence ? LengthClass::Short : LengthClass::Long; }
@@ -414,6 +422,8 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
       return legal;
   if (config.loads != Loads::Tma && (config.overlap || config.pingPong || config.programs != 1))
     return Error{ErrorCode::InvalidArgument, "config: programs, overlap and ping_pong take loads = tma; the nearest legal values are 1, 0 and 0"};
+  if (config.dqGroup && queryGradientAdder(problem, config, target) != Adder::Group)
+    return illegal("dq_group", 1, "is for a backward with loads = tma that adds dq up, and whose groups of warps share rows", 0);
   if (config.programs < 1 || config.programs > maxPrograms)
     return illegal("programs", config.programs, fmt::format("must be 1 to {}", maxPrograms), std::clamp<int64_t>(config.programs, 1, maxPrograms));
   if (config.queryTile < rows || config.queryTile % rows != 0)
@@ -447,16 +457,16 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
 }
 
 std::string describe(const Config &config) {
-  return fmt::format("query_tile={},key_tile={},warps={},stages={},unit={},loads={},programs={},overlap={:d},ping_pong={:d}", config.queryTile,
+  return fmt::format("query_tile={},key_tile={},warps={},stages={},unit={},loads={},programs={},overlap={:d},ping_pong={:d},dq_group={:d}", config.queryTile,
                      config.keyTile, config.warps, config.stages, config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma",
-                     config.loads == Loads::Tma ? "tma" : "async", config.programs, config.overlap, config.pingPong);
+                     config.loads == Loads::Tma ? "tma" : "async", config.programs, config.overlap, config.pingPong, config.dqGroup);
 }
 
 Expected<Config> parseConfig(std::string_view text, const Config &base) {
   Config config = base;
   const std::map<std::string_view, int64_t *> numbers = {
       {"query_tile", &config.queryTile}, {"key_tile", &config.keyTile}, {"warps", &config.warps}, {"stages", &config.stages}, {"programs", &config.programs}};
-  const std::map<std::string_view, bool *> switches = {{"overlap", &config.overlap}, {"ping_pong", &config.pingPong}};
+  const std::map<std::string_view, bool *> switches = {{"overlap", &config.overlap}, {"ping_pong", &config.pingPong}, {"dq_group", &config.dqGroup}};
   auto refuse = [](std::string why) { return Error{ErrorCode::InvalidArgument, "config: " + why}; };
   while (!text.empty()) {
     std::string_view item = text.substr(0, text.find(','));
@@ -480,10 +490,10 @@ Expected<Config> parseConfig(std::string_view text, const Config &base) {
       config.unit = item == "unit=mma" ? MatrixUnit::Mma : config.unit;
       config.loads = Loads::Async;
       config.programs = 1;
-      config.overlap = config.pingPong = false;
+      config.overlap = config.pingPong = config.dqGroup = false;
     } else {
       return refuse(fmt::format("'{}' is not one of query_tile=, key_tile=, warps=, stages=, unit=mma, unit=wgmma, loads=async, loads=tma, programs=, "
-                                "overlap=, ping_pong=",
+                                "overlap=, ping_pong=, dq_group=",
                                 item));
     }
   }

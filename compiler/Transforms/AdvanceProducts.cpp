@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A loop of five products, the last three of which multiply the weights that its work makes, and the last two are sums that only the next iteration goes on with,
+// A loop of five products, the last three of which multiply the weights that its work makes, and the last two are sums that only the next iteration goes on with (or of four, where
+// other warps make the third),
 //
 //     for i:   S = first(i);   work(S, second(i));   barrier;   hand over third(i);   a += fourth(i);   b += fifth(i)
 //
@@ -69,18 +70,32 @@ struct RingOperand {
     return operand;
   }
 
-  /// The product whose operand this is, of the tile of turn `at`.
-  Value multiply(OpBuilder &b, tile::DotOp dot, scf::ForOp loop, Value at, Value acc) const {
+  /// The slot of the tile of turn `at`.
+  Value find(OpBuilder &b, scf::ForOp loop, Value at) const {
     IRMapping mapping;
-    mapping.map(dot.getAcc(), acc);
     mapping.map(loop.getRegionIterArg(turn), at);
+    Operation *slot = nullptr;
     for (Operation *op : slots)
-      b.clone(*op, mapping);
-    // A sum's left operand stands in one place.
-    if (auto left = dot.getA().getDefiningOp<tile::SlotOp>(); left && !mapping.contains(left.getResult()))
-      mapping.map(left.getResult(), onlySlot(b, left));
-    return b.clone(*dot, mapping)->getResult(0);
+      slot = b.clone(*op, mapping);
+    return slot->getResult(0);
   }
+};
+
+/// The product with other operands.
+Value multiply(OpBuilder &b, tile::DotOp dot, Value left, Value right, Value acc) {
+  IRMapping mapping;
+  mapping.map(dot.getA(), left);
+  mapping.map(dot.getB(), right);
+  mapping.map(dot.getAcc(), acc);
+  return b.clone(*dot, mapping)->getResult(0);
+}
+
+/// A loop's sum: `a += weights * tile`.
+struct Sum {
+  tile::DotOp product;
+  unsigned number;                    ///< among the carried values
+  std::optional<RingOperand> weights; ///< where they have several places
+  RingOperand tile;
 };
 
 /// What loops that follow one another hand on beside what they carry.
@@ -95,12 +110,13 @@ class Candidate {
 public:
   static std::optional<Candidate> of(scf::ForOp loop) {
     SmallVector<tile::DotOp> dots(loop.getBody()->getOps<tile::DotOp>());
-    if (dots.size() != 5 || !llvm::all_of(dots, [](tile::DotOp dot) { return dot.getUnit() == tile::MatrixUnit::Wgmma && !dot.getAsync(); }))
+    if ((dots.size() != 4 && dots.size() != 5) || !llvm::all_of(dots, [](tile::DotOp dot) { return dot.getUnit() == tile::MatrixUnit::Wgmma && !dot.getAsync(); }))
       return std::nullopt;
     Candidate candidate;
     candidate.loop = loop;
-    candidate.dots = dots;
-    return candidate.findOperands() ? std::optional<Candidate>(candidate) : std::nullopt;
+    candidate.first = dots[0];
+    candidate.third = dots.size() == 5 ? dots[2] : tile::DotOp();
+    return candidate.findOperands(ArrayRef(dots).take_back(2)) ? std::optional<Candidate>(candidate) : std::nullopt;
   }
 
   scf::ForOp getLoop() { return loop; }
@@ -110,7 +126,11 @@ public:
   /// Whether `next` goes on with the rings where this loop leaves them.
   bool leadsTo(Candidate &next) {
     auto goesOn = [&](const RingOperand &here, const RingOperand &there) { return next.loop.getInitArgs()[there.turn] == loop.getResult(here.turn); };
-    return loop->getBlock() == next.loop->getBlock() && dots[0].getB() == next.dots[0].getB() && goesOn(left, next.left) && goesOn(values, next.values);
+    bool haveWeights = llvm::all_of(llvm::zip(sums, next.sums), [&](auto pair) {
+      auto &[here, there] = pair;
+      return here.weights.has_value() == there.weights.has_value() && (!here.weights || goesOn(*here.weights, *there.weights)) && goesOn(here.tile, there.tile);
+    });
+    return loop->getBlock() == next.loop->getBlock() && first.getB() == next.first.getB() && haveWeights && goesOn(left, next.left);
   }
 
   /// What the first loop begins with; `comes` says whether there is a tile at all. Where products are postponed zeros stand for the operands of those that never were.
@@ -119,16 +139,16 @@ public:
     if (!postpones)
       return {multiplyFirst(b, queriesTurn, comes), Value(), Value(), Value()};
     clearSumOperands();
-    return {Value(), arith::ConstantIntOp::create(b, 0, 1), queriesTurn, loop.getInitArgs()[values.turn]};
+    return {Value(), arith::ConstantIntOp::create(b, 0, 1), queriesTurn, loop.getInitArgs()[values().turn]};
   }
 
   /// Has the loop take its first product and hand on the next one; `comesLater` says whether a tile comes after it.
   HandedOn advance(const HandedOn &given, Value comesLater) {
     auto body = [&](OpBuilder &, Location, ArrayRef<BlockArgument> carried) -> SmallVector<Value> {
-      return {beginNext(dots[2]->getNextNode(), carried[0], comesLater)};
+      return {beginNext(third ? third->getNextNode() : sums[0].product, carried[0], comesLater)};
     };
     replaceLoop({given.product}, body);
-    dots[0].erase();
+    first.erase();
     await.erase();
     return {loop.getResults().back(), Value(), Value(), Value()};
   }
@@ -137,41 +157,47 @@ public:
   HandedOn postpone(const HandedOn &given) {
     auto body = [&](OpBuilder &, Location, ArrayRef<BlockArgument> carried) -> SmallVector<Value> {
       ImplicitLocOpBuilder b(loop.getLoc(), &loop.getBody()->front());
-      Value third = multiplyThird(b);
-      b.setInsertionPointAfter(dots[0]);
-      auto branch = scf::IfOp::create(b, carried[0]);
-      ImplicitLocOpBuilder inside = ImplicitLocOpBuilder::atBlockBegin(loop.getLoc(), branch.thenBlock());
-      handOverLast(inside, third, addition().getTurn());
-      postponeSums(carried, firstUse(dots[0])->getNextNode());
-      return {constantTrue(loop.getBody()->getTerminator()), turnOf(left), turnOf(values)};
+      if (third) {
+        Value last = multiplyThird(b);
+        b.setInsertionPointAfter(first);
+        auto branch = scf::IfOp::create(b, carried[0]);
+        ImplicitLocOpBuilder inside = ImplicitLocOpBuilder::atBlockBegin(loop.getLoc(), branch.thenBlock());
+        handOverLast(inside, last, addition().getTurn());
+      }
+      postponeSums(carried, firstUse(first)->getNextNode());
+      return {constantTrue(loop.getBody()->getTerminator()), turnOf(left), turnOf(values())};
     };
     replaceLoop({given.hasLast, given.queries, given.values}, body);
-    unsigned first = loop.getNumResults() - 3;
-    return {Value(), loop.getResult(first), loop.getResult(first + 1), loop.getResult(first + 2)};
+    auto handed = loop.getResults().take_back(3);
+    return {Value(), handed[0], handed[1], handed[2]};
   }
 
   /// What is left of the last tile, if there was one.
   void finish(const HandedOn &last) {
     ImplicitLocOpBuilder b(loop.getLoc(), loop->getNextNode());
-    SmallVector<Value> sums = {loop.getResult(sumNumbers[0]), loop.getResult(sumNumbers[1])};
-    auto branch = scf::IfOp::create(b, TypeRange(ValueRange(sums)), last.hasLast, /*withElseRegion=*/true);
-    for (auto [sum, result] : llvm::zip(sums, branch.getResults()))
-      sum.replaceAllUsesWith(result);
+    SmallVector<Value> made = {loop.getResult(sums[0].number), loop.getResult(sums[1].number)};
+    auto branch = scf::IfOp::create(b, TypeRange(ValueRange(made)), last.hasLast, /*withElseRegion=*/true);
+    // Nothing is under way here. The assembler does not see it behind the branch: it would wait where threads that store rows part from others, and serialise all products for that.
+    for (auto [sum, result] : llvm::zip(made, branch.getResults()))
+      sum.replaceAllUsesWith(tile::DotWaitOp::create(b, result, 0));
     ImplicitLocOpBuilder inside = ImplicitLocOpBuilder::atBlockEnd(loop.getLoc(), branch.thenBlock());
-    handOverLast(inside, multiplyThird(inside), loop.getResult(cast<BlockArgument>(addition().getTurn()).getArgNumber() - 1));
-    SmallVector<Value> made = multiplySums(inside, last.queries, last.values, sums);
+    if (third)
+      handOverLast(inside, multiplyThird(inside), loop.getResult(cast<BlockArgument>(addition().getTurn()).getArgNumber() - 1));
+    SmallVector<Value> lastSums = multiplySums(inside, last.queries, last.values, loop.getResults(), made);
     releaseLast(inside, last.queries, last.values);
-    scf::YieldOp::create(inside, made);
+    scf::YieldOp::create(inside, lastSums);
     inside.setInsertionPointToEnd(branch.elseBlock());
-    scf::YieldOp::create(inside, sums);
+    scf::YieldOp::create(inside, made);
   }
 
   /// What postponed products stand for.
   void erase() {
-    addition().erase();
-    dots[2].erase();
-    for (tile::DotOp sum : {dots[3], dots[4]})
-      sum.erase();
+    if (third) {
+      addition().erase();
+      third.erase();
+    }
+    for (Sum &sum : sums)
+      sum.product.erase();
     for (tile::ReleaseOp release : releases)
       release.erase();
   }
@@ -182,7 +208,7 @@ private:
     ImplicitLocOpBuilder b(loop.getLoc(), place);
     Value iv = arith::AddIOp::create(b, loop.getInductionVar(), loop.getStep());
     Value next = multiplyFirst(b, loop.getYieldedValues()[left.turn], arith::OrIOp::create(b, exists(b, iv), comesLater));
-    dots[0].getResult().replaceAllUsesWith(carried);
+    first.getResult().replaceAllUsesWith(carried);
     return next;
   }
 
@@ -202,17 +228,17 @@ private:
   /// The third product with the weights that stand in shared memory.
   Value multiplyThird(ImplicitLocOpBuilder &b) {
     IRMapping mapping;
-    mapping.map(dots[2].getA(), onlySlot(b, dots[2].getA().getDefiningOp<tile::SlotOp>()));
-    return b.clone(*dots[2], mapping)->getResult(0);
+    mapping.map(third.getA(), onlySlot(b, third.getA().getDefiningOp<tile::SlotOp>()));
+    return b.clone(*third, mapping)->getResult(0);
   }
 
   /// What uses the product first in the iteration, or its end.
   Operation *firstUse(tile::DotOp dot) {
-    Operation *first = loop.getBody()->getTerminator();
+    Operation *use = loop.getBody()->getTerminator();
     for (Operation *user : dot->getUsers())
-      if (Operation *here = loop.getBody()->findAncestorOpInBlock(*user); here->isBeforeInBlock(first))
-        first = here;
-    return first;
+      if (Operation *here = loop.getBody()->findAncestorOpInBlock(*user); here->isBeforeInBlock(use))
+        use = here;
+    return use;
   }
 
   Value constantTrue(Operation *place) {
@@ -222,33 +248,44 @@ private:
 
   Value turnOf(const RingOperand &operand) { return loop.getRegionIterArg(operand.turn); }
 
-  bool findOperands() {
-    Operation *before = dots[0];
+  /// Turns of the sums' tiles: those of values, and of queries again.
+  const RingOperand &values() const { return sums[0].tile; }
+
+  bool findOperands(ArrayRef<tile::DotOp> products) {
+    Operation *before = first;
     while (before && !isa<tile::AwaitOp>(before))
       before = before->getPrevNode();
     await = dyn_cast_or_null<tile::AwaitOp>(before);
     auto isOutside = [&](Value value) { return value.getParentBlock() != loop.getBody(); };
-    std::optional<RingOperand> leftFound = RingOperand::of(loop, dots[0].getA()), valuesFound = RingOperand::of(loop, dots[3].getB()),
-                               queriesFound = RingOperand::of(loop, dots[4].getB());
+    std::optional<RingOperand> leftFound = RingOperand::of(loop, first.getA());
     // The third product's weights stand in shared memory, as the sums' do: registers are read while it runs.
-    if (!await || !leftFound || !valuesFound || !queriesFound || await.getTurn() != turnOf(*leftFound) || queriesFound->turn != leftFound->turn ||
-        !dots[0].getTranspose() || !isOutside(dots[0].getB()) || !isOutside(dots[0].getAcc()) || await.getBarriers().getType().getStages() < 2 ||
-        isa<RankedTensorType>(dots[2].getA().getType()) || accumulators() > 256 || !addition())
+    if (!await || !leftFound || await.getTurn() != turnOf(*leftFound) || !first.getTranspose() || !isOutside(first.getB()) || !isOutside(first.getAcc()) ||
+        await.getBarriers().getType().getStages() < 2 || accumulators() > 256 || (third && (isa<RankedTensorType>(third.getA().getType()) || !addition())))
       return false;
     left = *leftFound;
-    values = *valuesFound;
-    queries = *queriesFound;
-    for (tile::DotOp sum : {dots[3], dots[4]}) {
-      auto carried = dyn_cast<BlockArgument>(sum.getAcc());
-      if (!sum.getTransposed() || !carried || carried.getOwner() != loop.getBody() || !sum->hasOneUse() || loop.getYieldedValues()[carried.getArgNumber() - 1] != sum.getResult() ||
-          !sum.getA().getDefiningOp<tile::SlotOp>() || sum.getA().getDefiningOp<tile::SlotOp>().getBuffer().getType().getStages() != 1)
-        return false;
-      sumNumbers.push_back(carried.getArgNumber() - 1);
-    }
+    for (tile::DotOp product : products)
+      if (std::optional<Sum> sum = sumOf(product))
+        sums.push_back(*sum);
+    bool haveTurns = llvm::all_of(sums, [](Sum &sum) { return sum.weights.has_value(); });
+    if (sums.size() != 2 || sums[1].tile.turn != left.turn || (!third && !haveTurns))
+      return false;
     for (auto release : loop.getBody()->getOps<tile::ReleaseOp>())
-      if (release.getTurn() == turnOf(left) || release.getTurn() == turnOf(values))
+      if (release.getTurn() == turnOf(left) || release.getTurn() == turnOf(values()))
         releases.push_back(release);
     return releases.size() == 2 && llvm::all_of(releases, [](tile::ReleaseOp release) { return release.getBarriers().getType().getStages() > 1; });
+  }
+
+  std::optional<Sum> sumOf(tile::DotOp product) {
+    auto carried = dyn_cast<BlockArgument>(product.getAcc());
+    auto place = product.getA().getDefiningOp<tile::SlotOp>();
+    std::optional<RingOperand> tile = RingOperand::of(loop, product.getB());
+    if (!product.getTransposed() || !carried || carried.getOwner() != loop.getBody() || !product->hasOneUse() ||
+        loop.getYieldedValues()[carried.getArgNumber() - 1] != product.getResult() || !place || !tile)
+      return std::nullopt;
+    std::optional<RingOperand> weights = RingOperand::of(loop, place);
+    if (place.getBuffer().getType().getStages() > 1 && !weights)
+      return std::nullopt;
+    return Sum{product, carried.getArgNumber() - 1, weights, *tile};
   }
 
   /// Zeros where the operands of sums will stand, before anybody is past the kernel's first barrier.
@@ -257,8 +294,8 @@ private:
     Operation *barrier = *kernel.getBody().front().getOps<gpu::BarrierOp>().begin();
     OpBuilder b(isa<tile::FenceOp>(barrier->getPrevNode()) ? barrier->getPrevNode() : barrier);
     llvm::SmallDenseSet<Value> cleared;
-    for (tile::DotOp sum : {dots[3], dots[4]}) {
-      auto buffer = sum.getA().getDefiningOp<tile::SlotOp>().getBuffer().getDefiningOp<tile::AllocOp>();
+    for (Sum &sum : sums) {
+      auto buffer = sum.product.getA().getDefiningOp<tile::SlotOp>().getBuffer().getDefiningOp<tile::AllocOp>();
       if (!cleared.insert(buffer).second)
         continue;
       if (barrier->isBeforeInBlock(buffer))
@@ -272,27 +309,34 @@ private:
     auto branch = scf::IfOp::create(b, comes);
     OpBuilder body = OpBuilder::atBlockBegin(branch.thenBlock());
     tile::AwaitOp::create(body, loop.getLoc(), await.getBarriers(), turn);
-    return left.multiply(b, dots[0], loop, turn, dots[0].getAcc());
+    return multiply(b, first, left.find(b, loop, turn), first.getB(), first.getAcc());
   }
 
-  SmallVector<Value> multiplySums(ImplicitLocOpBuilder &b, Value queriesTurn, Value valuesTurn, ArrayRef<Value> sums) {
-    return {values.multiply(b, dots[3], loop, valuesTurn, sums[0]), queries.multiply(b, dots[4], loop, queriesTurn, sums[1])};
+  /// The sums of the last tile: to `accumulators`, with turns of rings before those that are `carried`.
+  SmallVector<Value> multiplySums(ImplicitLocOpBuilder &b, Value queriesTurn, Value valuesTurn, ValueRange carried, ArrayRef<Value> accumulators) {
+    SmallVector<Value> made;
+    for (auto [sum, turn, accumulator] : llvm::zip(sums, std::array{valuesTurn, queriesTurn}, accumulators)) {
+      Value weights = sum.weights ? sum.weights->find(b, loop, lastTurn(b, carried[sum.weights->turn])) : onlySlot(b, sum.product.getA().getDefiningOp<tile::SlotOp>());
+      made.push_back(multiply(b, sum.product, weights, sum.tile.find(b, loop, turn), accumulator));
+    }
+    return made;
   }
+  static Value lastTurn(ImplicitLocOpBuilder &b, Value turn) { return arith::SubIOp::create(b, turn, arith::ConstantIntOp::create(b, 1, 32)); }
 
   void releaseLast(OpBuilder &b, Value queriesTurn, Value valuesTurn) {
     for (tile::ReleaseOp release : releases)
-      tile::ReleaseOp::create(b, release.getLoc(), release.getBarriers(), release.getTurn() == turnOf(values) ? valuesTurn : queriesTurn);
+      tile::ReleaseOp::create(b, release.getLoc(), release.getBarriers(), release.getTurn() == turnOf(values()) ? valuesTurn : queriesTurn);
   }
 
   /// Begins the sums of the last iteration at `place`, and gives their operands back behind the first barrier.
   void postponeSums(ArrayRef<BlockArgument> carried, Operation *place) {
     ImplicitLocOpBuilder b(loop.getLoc(), place);
     Value hasLast = carried[0];
-    Value queriesTurn = arith::SelectOp::create(b, hasLast, carried[1], turnOf(left)), valuesTurn = arith::SelectOp::create(b, hasLast, carried[2], turnOf(values));
-    SmallVector<Value> made = multiplySums(b, queriesTurn, valuesTurn, {dots[3].getAcc(), dots[4].getAcc()});
+    Value queriesTurn = arith::SelectOp::create(b, hasLast, carried[1], turnOf(left)), valuesTurn = arith::SelectOp::create(b, hasLast, carried[2], turnOf(values()));
+    SmallVector<Value> made = multiplySums(b, queriesTurn, valuesTurn, loop.getRegionIterArgs(), {sums[0].product.getAcc(), sums[1].product.getAcc()});
     auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
-    yield.setOperand(sumNumbers[0], made[0]);
-    yield.setOperand(sumNumbers[1], made[1]);
+    for (auto [sum, value] : llvm::zip(sums, made))
+      yield.setOperand(sum.number, value);
     Operation *barrier = *loop.getBody()->getOps<tile::BarrierOp>().begin();
     b.setInsertionPointAfter(barrier);
     auto branch = scf::IfOp::create(b, hasLast);
@@ -308,7 +352,7 @@ private:
 
   /// Accumulators of a thread, if all it can hold were held at once: the first product, weights, the second product, the third, and sums.
   int64_t accumulators() {
-    int64_t registers = 3 * registersOf(dots[0].getResult()) + registersOf(dots[2].getResult());
+    int64_t registers = 3 * registersOf(first.getResult()) + (third ? registersOf(third.getResult()) : 0);
     for (Value carried : loop.getRegionIterArgs())
       if (isa<RankedTensorType>(carried.getType()))
         registers += registersOf(carried);
@@ -317,15 +361,15 @@ private:
 
   /// What hands the third product over to be added to memory, in this iteration.
   tile::HandOverOp addition() {
-    auto add = dots[2]->hasOneUse() ? dyn_cast<tile::HandOverOp>(*dots[2]->user_begin()) : tile::HandOverOp();
+    auto add = third->hasOneUse() ? dyn_cast<tile::HandOverOp>(*third->user_begin()) : tile::HandOverOp();
     return add && add->getBlock() == loop.getBody() ? add : tile::HandOverOp();
   }
 
   scf::ForOp loop;
-  SmallVector<tile::DotOp> dots;
-  tile::AwaitOp await;               ///< for the first product's left operand
-  RingOperand left, queries, values; ///< that operand, and the right ones of the sums, the second of which is the same tile
-  SmallVector<unsigned> sumNumbers;  ///< among the carried values
+  tile::DotOp first, third; ///< the latter null where other warps make it
+  tile::AwaitOp await;      ///< for the first product's left operand
+  RingOperand left;         ///< that operand
+  SmallVector<Sum> sums;    ///< with values, and with the first product's left operand
   SmallVector<tile::ReleaseOp> releases;
 };
 

@@ -22,10 +22,11 @@ namespace {
 
 using Roles = SmallVector<Role, 3>;
 
-/// Roles of a tile's dimensions, and how many groups of warps share its blocks.
+/// Roles of a tile's dimensions, how many groups of warps share its blocks, and the group that alone has it, if one does.
 struct Layout {
   Roles roles;
   int64_t split = 1;
+  std::optional<int64_t> group = std::nullopt;
 
   bool operator==(const Layout &other) const = default;
 };
@@ -161,6 +162,10 @@ private:
   }
 
   LogicalResult visitDot(tile::DotOp dot) {
+    if (std::optional<uint64_t> group = dot.getGroup()) {
+      Layout alone{{Role::Row, Role::Column}, 1, *group};
+      return failure(failed(set(dot, dot.getAcc(), alone)) || failed(set(dot, dot.getResult(), alone)));
+    }
     if (int64_t groups = columnGroups(dot); groups > 1) {
       Layout shared{{Role::Row, Role::Slice}, groups};
       return failure(failed(set(dot, dot.getAcc(), shared)) || failed(set(dot, dot.getResult(), shared)));
@@ -188,13 +193,15 @@ private:
     return store.getValue().getType().getRank() == 1 ? setByRows(store, value, {Role::Row}) : visitRows(store, value);
   }
   LogicalResult visitRows(Operation *op, Value value) {
-    return layouts.contains(value) && lookup(value).roles.back() == Role::Slice ? success() : setByRows(op, value, matrix);
+    bool isKnown = layouts.contains(value) && (lookup(value).roles.back() == Role::Slice || lookup(value).group);
+    return isKnown ? success() : setByRows(op, value, matrix);
   }
 
   LogicalResult visitDropped(Operation *op, Value source, Value result, ArrayRef<int64_t> dims) {
     if (!layouts.contains(source))
       return success();
-    Layout kept{{}, lookup(source).split};
+    Layout kept = lookup(source);
+    kept.roles.clear();
     for (auto [dim, role] : llvm::enumerate(lookup(source).roles))
       if (!llvm::is_contained(dims, static_cast<int64_t>(dim)))
         kept.roles.push_back(role);
@@ -207,7 +214,8 @@ private:
       bool isOfColumns = layouts.contains(op.getSource()) && lookup(op.getSource()).roles == Roles{Role::Column} && op.getResult().getType().getRank() == 2;
       return isOfColumns ? set(op, op.getResult(), {Roles(matrix), lookup(op.getSource()).split}) : success();
     }
-    Layout found{{}, lookup(op.getResult()).split};
+    Layout found = lookup(op.getResult());
+    found.roles.clear();
     for (int64_t dim : op.getDims())
       found.roles.push_back(lookup(op.getResult()).roles[dim]);
     return set(op, op.getSource(), found);
@@ -242,9 +250,9 @@ struct AssignLayouts : landmark::impl::TileAssignLayoutsBase<AssignLayouts> {
   LogicalResult setLayout(Operation *op, Value value, const Layout &found) {
     auto type = cast<RankedTensorType>(value.getType());
     auto emitError = [&] { return op->emitOpError(); };
-    int64_t spread = slices && !llvm::is_contained(found.roles, Role::Slice) ? 1 : static_cast<int64_t>(warps);
+    int64_t spread = found.group ? 4 : slices && !llvm::is_contained(found.roles, Role::Slice) ? 1 : static_cast<int64_t>(warps);
     bool dealt = deal && tile::FragmentAttr::canDeal(type.getShape(), found.roles, spread);
-    auto layout = tile::FragmentAttr::getChecked(emitError, &getContext(), ArrayRef<Role>(found.roles), spread, found.split, dealt);
+    auto layout = tile::FragmentAttr::getChecked(emitError, &getContext(), ArrayRef<Role>(found.roles), spread, found.split, dealt, 4 * found.group.value_or(0));
     if (!layout || failed(layout.verifyEncoding(type.getShape(), type.getElementType(), emitError)))
       return failure();
     auto laidOut = type.cloneWithEncoding(layout);

@@ -51,14 +51,19 @@ Operation *nextBehindBarrier(tile::DotOp dot) {
   return nullptr;
 }
 
-/// The barrier behind which the iteration writes the left operand anew, if it does: the product has to be done before.
+/// The barrier behind which the left operand is written anew, if the iteration writes it: the product has to be done before. Of several places another turn writes this one, behind
+/// the barrier that follows the iteration's own write.
 Operation *barrierBeforeWrite(tile::DotOp dot) {
   auto left = dot.getA().getDefiningOp<tile::SlotOp>();
   Operation *barrier = nullptr;
+  bool isWritten = false;
   for (Operation *op = dot->getNextNode(); op && left; op = op->getNextNode()) {
-    if (!barrier && isa<tile::BarrierOp>(op))
+    if (auto write = dyn_cast<tile::WriteOp>(op))
+      isWritten |= write.getSlot().getDefiningOp<tile::SlotOp>().getBuffer() == left.getBuffer();
+    bool hasPlaces = left.getBuffer().getType().getStages() > 1;
+    if (isa<tile::BarrierOp>(op) && (hasPlaces ? isWritten : !barrier))
       barrier = op;
-    if (auto write = dyn_cast<tile::WriteOp>(op); write && write.getSlot().getDefiningOp<tile::SlotOp>().getBuffer() == left.getBuffer())
+    if (isWritten && (barrier || !hasPlaces))
       return barrier;
   }
   return nullptr;

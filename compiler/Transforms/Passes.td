@@ -65,12 +65,13 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
     left operands have fewer rows than 16 a consumer; rings apart for tiles of which a product takes zeros in rows that no box writes); what is loaded before the loops stays for a program, and has stages of its own. A load that feeds no dot stays the consumers', into registers; one that feeds dots and others is made twice. The tensor maps
     become arguments of the kernels, all those of a module of each of its kernels, behind their own, and the attribute `tile.tensor_maps` says of what.
 
-    What loops add to memory (`tile.write_fragments add`), tiles of fewer rows than 16 a consumer, the consumers hand over through one place in shared memory to another warp, which has it added (`tile.add_fragments`). Rings of such a kernel have `stages`
-    stages, whatever their tiles.
+    What loops add to memory (`tile.write_fragments add`) is added by the `adder`: with `none` by the consumers themselves; with `warp` they hand it over through one place in shared memory to another warp, which has it added (`tile.add_fragments`); with
+    `group` four more warps make it: a product of 64 rows whose right operand stays, and whose left one the consumers write to two places in turn. Rings of a kernel with an adder have `stages` stages, whatever their tiles.
   }];
   let options = [
     Option<"stages", "stages", "int64_t", /*default=*/"2", "Tiles of a ring">,
-    Option<"consumers", "consumers", "int64_t", /*default=*/"8", "Warps that compute">
+    Option<"consumers", "consumers", "int64_t", /*default=*/"8", "Warps that compute">,
+    Option<"adder", "adder", "std::string", /*default=*/"\"none\"", "Who adds to memory what loops make: none, warp or group">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
                            "::landmark::tile::TileDialect"];
@@ -115,7 +116,7 @@ def TileStageOperands : Pass<"tile-stage-operands"> {
   let summary = "Move left operands that are multiplied transposed into shared memory";
   let description = [{
     Products that follow one another share the barriers before and after the writes. In a kernel that tile-specialize-warps made, barriers are for the warps that
-    write and read an operand.
+    write and read an operand. Beside an operand that is written to a ring the others have as many places, which take no barrier before the writes.
   }];
   let options = [Option<"warps", "warps", "int64_t", /*default=*/"4", "Warps that compute">,
                  Option<"specialized", "specialized", "bool", /*default=*/"false", "There is a producer, which takes no part in barriers">];
@@ -169,7 +170,7 @@ def TileAdvanceProducts : Pass<"tile-advance-products"> {
   let description = [{
     In loops of five `wgmma` products that tile-specialize-warps made, the last three multiply weights that stand in shared memory: they are begun in the next iteration, among the first two, and
     what the third one adds to memory (`tile.hand_over`) is handed over there, before the second is begun. The last tile's are made behind the loops. Loops that follow one another hand them on.
-    Other loops stay as they are.
+    Other loops stay as they are; those of four, where other warps make the third and weights have two places, do as those of five.
 
     Without `postpones` the first product, whose left operand comes through a ring and whose right one stays, is begun behind the third one of the iteration before instead, and nothing else is
     moved. Where a thread's accumulators are more than 256 nothing is.
@@ -183,7 +184,7 @@ def TileDeferWaits : Pass<"tile-defer-waits"> {
   let description = [{
     Every `wgmma` product in a loop is begun where it stands; its wait stands before the first use of its result, or at the end of the iteration, and what gives operands
     back in between follows the wait. So a product runs under the work on the one before it. A sum that a loop carries is waited for in the next iteration, behind the first
-    product begun there.
+    product begun there. What reads weights that have several places is done before the barrier behind the iteration's own write.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }

@@ -13,6 +13,11 @@
 //
 //     if adder:   for iv:   await sums[m];   add sums[m] -> memory;   release sums[m];   m = m + 1
 //     else:       for iv:   hand over tile(iv) -> sums[m];   m = m + 1
+//
+// Or the product that is added goes with it, to four warps of their own: consumers that each have a part of its left operand wait for nobody who has the others.
+//
+//     if adder:   for iv:   await weights[m];   tile = dot weights[m], ...;   release weights[m];   add tile -> memory;   m = m + 1
+//     else:       for iv:   acquire weights[m];   write ... -> weights[m];   publish weights[m];   m = m + 1
 #include "compiler/Transforms/DotUses.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Reads.h"
@@ -25,6 +30,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/StringSwitch.h"
 
 #include <functional>
 
@@ -74,17 +80,20 @@ struct Ring {
   bool stays; ///< for a program: what is loaded before the loops that multiply it
   tile::BufferType type;
   bool isUniform = true; ///< all its tiles are alike
+  bool hasAdder = false; ///< the adder reads it as well as the consumers
   Value buffer, barriers;
 };
+
+/// Who adds to memory what loops make: those who make it, a warp that has it handed over, or a group of four warps that makes it.
+enum class Adder { None, Warp, Group };
 
 /// The tensor maps of all kernels of a module: they are launched with the same arguments.
 using Maps = SmallVector<tile::TensorMapAttr>;
 
-
 class Specializer {
 public:
-  Specializer(gpu::GPUFuncOp kernel, int64_t stages, int64_t consumers, Maps &maps)
-      : kernel(kernel), stages(stages), consumers(consumers), maps(maps), ownArguments(kernel.getNumArguments()) {}
+  Specializer(gpu::GPUFuncOp kernel, int64_t stages, int64_t consumers, Adder adder, Maps &maps)
+      : kernel(kernel), stages(stages), consumers(consumers), adder(adder), maps(maps), ownArguments(kernel.getNumArguments()) {}
 
   LogicalResult run() {
     if (failed(collect()))
@@ -104,14 +113,14 @@ public:
       program.insert(op);
     b.setInsertionPointAfter(zero);
     Value thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
-    Value isProducer = compare(b, arith::CmpIPredicate::uge, thread, 32 * consumers);
-    auto branch = scf::IfOp::create(b, isProducer, /*withElseRegion=*/true);
+    Value isOther = compare(b, arith::CmpIPredicate::uge, thread, 32 * consumers);
+    auto branch = scf::IfOp::create(b, isOther, /*withElseRegion=*/true);
     b.setInsertionPointToStart(branch.thenBlock());
-    if (failed(emitProducer(b, thread)))
+    if (failed(adder == Adder::Group ? emitAdderAndProducer(b, thread) : emitProducer(b, thread)))
       return failure();
     prefetchMaps();
     b.setInsertionPointToStart(branch.elseBlock());
-    setRegisters(b, NVVM::SetMaxRegisterAction::increase, consumerRegisters());
+    setRegisters(b, consumerRegisters());
     for (Operation *op : program)
       op->moveBefore(branch.elseBlock()->getTerminator());
     consume();
@@ -131,24 +140,40 @@ public:
 private:
   static constexpr int64_t groupThreads = 128; ///< setmaxnreg is for whole groups of four warps
   static constexpr int64_t producerRegisters = 24;
+  static constexpr int64_t groupRows = 64, weightPlaces = 2;
+
+  /// A slice of the program: which loads and additions are its own, and what becomes of them.
+  struct Role {
+    std::function<bool(Operation *)> isIts;
+    std::function<LogicalResult(Operation *, ImplicitLocOpBuilder &, IRMapping &)> emit;
+  };
 
   static Value compare(ImplicitLocOpBuilder &b, arith::CmpIPredicate predicate, Value value, int64_t with) {
     return arith::CmpIOp::create(b, predicate, value, arith::ConstantIndexOp::create(b, with));
   }
 
-  /// What the block starts with is there to be handed out, in eights to a thread: 64 Ki, rounded down to eights as well. No thread has more than 240 here.
+  int64_t groups() const { return consumers / 4 + (adder == Adder::Group) + 1; }
+  /// What the block starts with is there to be handed out, in eights to a thread: 64 Ki, rounded down to eights as well.
+  int64_t registersAtStart() const { return 65536 / (groupThreads * groups()) / 8 * 8; }
+  /// Beside the accumulators of the product that is added.
+  int64_t adderRegisters() const {
+    if (products.empty())
+      return 0;
+    tile::DotOp product = products.front();
+    return llvm::alignTo(product.getType().getNumElements() / groupThreads + 40, 8);
+  }
+  /// No thread has more than 240 here.
   int64_t consumerRegisters() const {
-    int64_t groups = consumers / 4 + 1, atStart = 65536 / (groupThreads * groups) / 8 * 8;
-    return std::min<int64_t>(240, (atStart * groups - producerRegisters) / (groups - 1) / 8 * 8);
+    return std::min<int64_t>(240, (registersAtStart() * groups() - producerRegisters - adderRegisters()) / (consumers / 4) / 8 * 8);
   }
   /// One group of consumers has registers enough as it is.
-  void setRegisters(ImplicitLocOpBuilder &b, NVVM::SetMaxRegisterAction action, int64_t count) {
+  void setRegisters(ImplicitLocOpBuilder &b, int64_t count) {
     if (consumers >= 8)
-      NVVM::SetMaxRegisterOp::create(b, count, action);
+      NVVM::SetMaxRegisterOp::create(b, count, count > registersAtStart() ? NVVM::SetMaxRegisterAction::increase : NVVM::SetMaxRegisterAction::decrease);
   }
 
   void setBlockSize() {
-    kernel.setKnownBlockSizeAttr(DenseI32ArrayAttr::get(kernel.getContext(), {static_cast<int32_t>(32 * consumers + groupThreads), 1, 1}));
+    kernel.setKnownBlockSizeAttr(DenseI32ArrayAttr::get(kernel.getContext(), {static_cast<int32_t>(groupThreads * groups()), 1, 1}));
   }
 
   /// A kernel launched with as many threads that has nothing to fetch: the other warps go, and a thread has so few registers that one block loads while another one stores.
@@ -164,13 +189,18 @@ private:
 
   LogicalResult collect() {
     kernel.walk([&](tile::WriteFragmentsOp write) {
-      bool isShared = write.getValue().getType().getDimSize(0) < 16 * consumers; // warps with rows of their own have twice as many numbers, and registers run out
-      if (write.getAdd() && isShared && write->getParentOfType<scf::ForOp>())
+      if (adder != Adder::None && write.getAdd() && write->getParentOfType<scf::ForOp>())
         additions.push_back(write);
     });
     SmallVector<tile::LoadOp> loads;
     kernel.walk([&](tile::LoadOp load) { loads.push_back(load); });
     llvm::for_each(loads, separateUses);
+    if (failed(collectLoads()))
+      return failure();
+    return adder == Adder::Group ? collectProducts() : success();
+  }
+
+  LogicalResult collectLoads() {
     return success(!kernel.walk([&](tile::LoadOp load) -> WalkResult {
                            if (!load->use_empty() && staysInRegisters(load))
                              return WalkResult::advance(); // the consumers load it into registers
@@ -182,6 +212,24 @@ private:
                            bool feedsLoops = llvm::none_of(load->getUsers(), [&](Operation *user) { return user->getBlock() == load->getBlock(); });
                            return join(load, load->getParentOp() == kernel || (feedsLoops && !load->use_empty()));
                          }).wasInterrupted());
+  }
+
+  /// The products that the adder makes: of what the consumers have in registers and a tile that stays.
+  LogicalResult collectProducts() {
+    for (tile::WriteFragmentsOp write : additions) {
+      auto product = write.getValue().getDefiningOp<tile::DotOp>();
+      bool isAlone = product && product->hasOneUse() && product->getBlock() == write->getBlock() && !product.getTranspose() && !product.getTransposed() &&
+                     isa<RankedTensorType>(product.getA().getType()) && product.getAcc().getDefiningOp<arith::ConstantOp>() && product.getType().getDimSize(0) == groupRows;
+      auto right = isAlone ? product.getB().getDefiningOp<tile::LoadOp>() : tile::LoadOp();
+      if (!right || right->getParentOp() != kernel || !ringOf.contains(right))
+        return write.emitOpError("adds what no group of four warps can make by itself: a product of ") << groupRows << " rows and of a tile that stays";
+      bool isSecond = llvm::any_of(products, [&](tile::DotOp other) { return other->getBlock() == product->getBlock(); });
+      if (isSecond)
+        return write.emitOpError("is the second addition of a loop");
+      rings[ringOf.lookup(right)].hasAdder = true;
+      products.push_back(product);
+    }
+    return success();
   }
 
   /// How many tiles of the load there are in one of 16 rows a consumer: a left operand of fewer rows, which groups share, has more stages, where sums leave room for them.
@@ -199,7 +247,7 @@ private:
     auto type = tile::BufferType::inPanels(stays ? 1 : stages * share(load), tile.getShape(), tile.getElementType());
     auto *ring = llvm::find_if(rings, [&](Ring &ring) { return ring.view == load.getView() && ring.stays == stays && mayJoin(load, &ring - rings.begin()); });
     if (ring == rings.end()) {
-      rings.push_back({load.getView(), stays, type, /*isUniform=*/true, Value(), Value()});
+      rings.push_back({load.getView(), stays, type, /*isUniform=*/true, /*hasAdder=*/false, Value(), Value()});
       ring = std::prev(rings.end());
     } else if (ring->type.getRows() < type.getRows()) {
       ring->type = type;
@@ -226,13 +274,13 @@ private:
       ring.barriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), ring.type.getStages()), IntegerAttr());
     }
     if (!additions.empty())
-      setUpSums(b);
+      adder == Adder::Group ? setUpWeights(b) : setUpSums(b);
     Value thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
     firstThread = scf::IfOp::create(b, compare(b, arith::CmpIPredicate::eq, thread, 0), [&](OpBuilder &builder, Location loc) {
       for (Ring &ring : rings)
-        tile::InitBarriersOp::create(builder, loc, ring.barriers, 1, consumers);
-      if (sumBarriers)
-        tile::InitBarriersOp::create(builder, loc, sumBarriers, consumers, 1);
+        tile::InitBarriersOp::create(builder, loc, ring.barriers, 1, consumers + (ring.hasAdder ? 4 : 0));
+      if (passedBarriers)
+        tile::InitBarriersOp::create(builder, loc, passedBarriers, consumers, adder == Adder::Group ? 4 : 1);
       scf::YieldOp::create(builder, loc);
     });
     llvm::SmallDenseSet<unsigned> cleared;
@@ -249,8 +297,17 @@ private:
     RankedTensorType tile = additions.front().getValue().getType();
     auto type = tile::BufferType::get(b.getContext(), 1, tile.getShape(), tile.getElementType(), tile::SwizzleAttr::get(b.getContext(), 0, 0, 0));
     Value buffer = tile::AllocOp::create(b, type, IntegerAttr());
-    sumBarriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), 1), IntegerAttr());
+    passedBarriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), 1), IntegerAttr());
     sums = tile::SlotOp::create(b, tile::SlotType::get(b.getContext(), type), buffer, arith::ConstantIndexOp::create(b, 0));
+  }
+
+  /// Two places for what the adder multiplies: the consumers write one while it reads the other.
+  void setUpWeights(ImplicitLocOpBuilder &b) {
+    auto tile = cast<RankedTensorType>(products.front().getA().getType());
+    auto type = tile::BufferType::get(b.getContext(), weightPlaces, {tile.getDimSize(0), tile.getNumElements() / tile.getDimSize(0)}, tile.getElementType(),
+                                      tile::SwizzleAttr::get(b.getContext(), 0, 0, 0)); // tile-assign-layouts chooses another
+    weights = tile::AllocOp::create(b, type, IntegerAttr());
+    passedBarriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), weightPlaces), IntegerAttr());
   }
 
   /// Brings the maps near while the producer still computes addresses: the first fetch would wait for its own.
@@ -275,7 +332,7 @@ private:
            llvm::any_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 1 && !cast<tile::DotOp>(use.getOwner()).getTranspose(); });
   }
 
-  /// The ring that a load comes through, or, behind the last of those, the place that an addition goes through.
+  /// The ring that a load comes through, or, behind the last of those, what an addition goes through.
   std::optional<unsigned> ringNumber(Operation *op) const {
     if (auto load = dyn_cast<tile::LoadOp>(op); load && ringOf.contains(load))
       return ringOf.lookup(load);
@@ -321,23 +378,55 @@ private:
   //===-- Producer --------------------------------------------------------------------------------------------------===//
 
   LogicalResult emitProducer(ImplicitLocOpBuilder &b, Value thread) {
-    setRegisters(b, NVVM::SetMaxRegisterAction::decrease, producerRegisters);
-    if (failed(emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, 32 * consumers), [&](Operation *op) { return isa<tile::LoadOp>(op); })))
+    int64_t first = groupThreads * (groups() - 1);
+    setRegisters(b, producerRegisters);
+    auto fetchLoad = [&](Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) { return fetch(cast<tile::LoadOp>(op), b, mapping); };
+    if (failed(emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, first), {llvm::IsaPred<tile::LoadOp>, fetchLoad})))
       return failure();
-    return additions.empty() ? success()
-                             : emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, 32 * (consumers + 1)), [&](Operation *op) { return isa<tile::WriteFragmentsOp>(op); });
+    auto addSums = [&](Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) { return add(cast<tile::WriteFragmentsOp>(op), b, mapping); };
+    return additions.empty() || adder != Adder::Warp ? success()
+                                                     : emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, first + 32), {llvm::IsaPred<tile::WriteFragmentsOp>, addSums});
   }
 
-  /// What one thread of a warp does for the operations of the program that are `its`.
-  LogicalResult emitWarp(ImplicitLocOpBuilder &b, Value isThread, llvm::function_ref<bool(Operation *)> its) {
+  /// What one thread of a warp does.
+  LogicalResult emitWarp(ImplicitLocOpBuilder &b, Value isThread, Role itsRole) {
     auto one = scf::IfOp::create(b, isThread);
-    ImplicitLocOpBuilder inner(kernel.getLoc(), kernel.getContext());
-    inner.setInsertionPointToStart(one.thenBlock());
+    ImplicitLocOpBuilder inner = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), one.thenBlock());
+    return emitSlice(inner, itsRole);
+  }
+
+  /// The slice of the program that a role's operations take.
+  LogicalResult emitSlice(ImplicitLocOpBuilder &b, Role itsRole) {
     IRMapping mapping;
-    isIts = [=, this](Operation *op) { return its(op) && ringNumber(op); };
+    role = itsRole;
     for (Operation *op : program)
-      if (failed(produce(*op, inner, mapping)))
+      if (failed(produce(*op, b, mapping)))
         return failure();
+    return success();
+  }
+
+  /// The four warps behind the consumers make products and add them, the four behind those are the producer's.
+  LogicalResult emitAdderAndProducer(ImplicitLocOpBuilder &b, Value thread) {
+    auto branch = scf::IfOp::create(b, compare(b, arith::CmpIPredicate::uge, thread, groupThreads * (groups() - 1)), /*withElseRegion=*/true);
+    ImplicitLocOpBuilder producer = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), branch.thenBlock());
+    if (failed(emitProducer(producer, thread)))
+      return failure();
+    ImplicitLocOpBuilder group = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), branch.elseBlock());
+    setRegisters(group, adderRegisters());
+    auto isPart = [&](Operation *op) { return isa<tile::WriteFragmentsOp>(op) || (isa<tile::LoadOp>(op) && rings[*ringNumber(op)].hasAdder); };
+    SmallVector<tile::AwaitOp> awaited;
+    auto emit = [&](Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+      if (auto write = dyn_cast<tile::WriteFragmentsOp>(op))
+        return multiplyAndAdd(write, b, mapping);
+      auto load = cast<tile::LoadOp>(op);
+      awaited.push_back(tile::AwaitOp::create(b, rings[ringOf.lookup(load)].barriers, turnOf.lookup(load)));
+      mapping.map(load.getResult(), slotOf(b, load, turnOf.lookup(load)));
+      return success();
+    };
+    if (failed(emitSlice(group, {isPart, emit})))
+      return failure();
+    for (tile::AwaitOp await : awaited)
+      tile::ReleaseOp::create(group, await.getBarriers(), await.getTurn());
     return success();
   }
 
@@ -350,8 +439,9 @@ private:
   }
 
   LogicalResult produce(Operation &op, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+    auto isIts = [&](Operation *op) { return ringNumber(op) && role.isIts(op); };
     if (isIts(&op))
-      return isa<tile::LoadOp>(op) ? fetch(cast<tile::LoadOp>(op), b, mapping) : add(cast<tile::WriteFragmentsOp>(op), b, mapping);
+      return role.emit(&op, b, mapping);
     bool holdsIts = op.walk([&](Operation *inside) { return isIts(inside) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
     if (auto loop = dyn_cast<scf::ForOp>(op); loop && holdsIts)
       return produceLoop(loop, b, mapping);
@@ -419,16 +509,40 @@ private:
     return success();
   }
 
-  LogicalResult add(tile::WriteFragmentsOp write, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+  LogicalResult checkAddress(tile::WriteFragmentsOp write, IRMapping &mapping) {
     for (Value operand : {Value(write.getBatch()), Value(write.getHead()), Value(write.getRow()), turnOf.lookup(write)})
       if (!isThere(operand, mapping))
         return write.emitOpError("has an address that the adder cannot compute");
+    return success();
+  }
+
+  /// By four warps, of the weights that the consumers have written.
+  LogicalResult multiplyAndAdd(tile::WriteFragmentsOp write, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+    if (failed(checkAddress(write, mapping)))
+      return failure();
+    auto product = write.getValue().getDefiningOp<tile::DotOp>();
+    Value turn = mapping.lookupOrDefault(turnOf.lookup(write));
+    tile::AwaitOp::create(b, passedBarriers, turn);
+    IRMapping operands = mapping;
+    operands.map(product.getA(), weightsOf(b, turn));
+    operands.map(product.getAcc(), b.clone(*product.getAcc().getDefiningOp())->getResult(0));
+    auto made = cast<tile::DotOp>(b.clone(*product, operands));
+    made.setGroup(consumers / 4);
+    tile::ReleaseOp::create(b, passedBarriers, turn);
+    operands.map(product.getResult(), made.getResult());
+    b.clone(*write, operands);
+    return success();
+  }
+
+  LogicalResult add(tile::WriteFragmentsOp write, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+    if (failed(checkAddress(write, mapping)))
+      return failure();
     auto at = [&](Value value) { return mapping.lookupOrDefault(value); };
     Value turn = at(turnOf.lookup(write));
-    tile::AwaitOp::create(b, sumBarriers, turn);
+    tile::AwaitOp::create(b, passedBarriers, turn);
     tile::AddFragmentsOp::create(b, sums, write.getView(), at(write.getBatch()), at(write.getHead()), at(write.getRow()));
     tile::BulkWaitOp::create(b);
-    tile::ReleaseOp::create(b, sumBarriers, turn);
+    tile::ReleaseOp::create(b, passedBarriers, turn);
     return success();
   }
 
@@ -436,10 +550,14 @@ private:
   Value slotOf(ImplicitLocOpBuilder &b, tile::LoadOp load, Value turn) {
     Ring &ring = rings[ringOf.lookup(load)];
     auto type = load.getResult().getType();
-    int64_t depth = ring.type.getStages();
-    Value stage = arith::RemUIOp::create(b, turn, arith::ConstantIntOp::create(b, depth, 32));
-    auto tile = tile::BufferType::get(b.getContext(), depth, type.getShape(), type.getElementType(), ring.type.getSwizzle());
-    return tile::SlotOp::create(b, tile::SlotType::get(b.getContext(), tile), ring.buffer, arith::IndexCastOp::create(b, b.getIndexType(), stage));
+    return slotOf(b, ring.buffer, tile::BufferType::get(b.getContext(), ring.type.getStages(), type.getShape(), type.getElementType(), ring.type.getSwizzle()), turn);
+  }
+  /// The slot of a turn of what the adder multiplies.
+  Value weightsOf(ImplicitLocOpBuilder &b, Value turn) { return slotOf(b, weights, cast<tile::BufferType>(weights.getType()), turn); }
+
+  static Value slotOf(ImplicitLocOpBuilder &b, Value buffer, tile::BufferType type, Value turn) {
+    Value stage = arith::RemUIOp::create(b, turn, arith::ConstantIntOp::create(b, type.getStages(), 32));
+    return tile::SlotOp::create(b, tile::SlotType::get(b.getContext(), type), buffer, arith::IndexCastOp::create(b, b.getIndexType(), stage));
   }
 
   /// The kernel's argument with the tensor map for the load's view and boxes, a new one if there is none yet.
@@ -458,13 +576,27 @@ private:
 
   //===-- Consumers -------------------------------------------------------------------------------------------------===//
 
-  /// Loads become slots, waited for before their first use and given back after their last; what is added is handed over.
-  void consume() {
-    for (tile::WriteFragmentsOp write : additions) {
+  /// What is added is handed over, or the left operand of what the adder makes of it.
+  void passOn(tile::WriteFragmentsOp write) {
+    Value turn = turnOf.lookup(write);
+    if (adder == Adder::Warp) {
       ImplicitLocOpBuilder b(write.getLoc(), write);
-      tile::HandOverOp::create(b, write.getValue(), sums, sumBarriers, turnOf.lookup(write));
+      tile::HandOverOp::create(b, write.getValue(), sums, passedBarriers, turn);
       write.erase();
+      return;
     }
+    auto product = write.getValue().getDefiningOp<tile::DotOp>();
+    ImplicitLocOpBuilder b(product.getLoc(), product);
+    tile::AcquireOp::create(b, passedBarriers, turn);
+    tile::WriteOp::create(b, cast<TypedValue<RankedTensorType>>(product.getA()), cast<TypedValue<tile::SlotType>>(weightsOf(b, turn)));
+    tile::PublishOp::create(b, passedBarriers, turn);
+    write.erase();
+    product.erase();
+  }
+
+  /// Loads become slots, waited for before their first use and given back after their last.
+  void consume() {
+    llvm::for_each(additions, [&](tile::WriteFragmentsOp write) { passOn(write); });
     for (auto &[load, number] : ringOf) {
       Ring &ring = rings[number];
       Block *block = load->getBlock();
@@ -487,12 +619,14 @@ private:
 
   gpu::GPUFuncOp kernel;
   int64_t stages, consumers;
+  Adder adder;
   SmallVector<Ring> rings;
   llvm::MapVector<tile::LoadOp, unsigned> ringOf;
   SmallVector<tile::WriteFragmentsOp> additions; ///< by loops
-  Value sums, sumBarriers;                       ///< what they go through
+  SmallVector<tile::DotOp> products;             ///< what the adder makes and adds
+  Value sums, weights, passedBarriers;           ///< the place of sums, or the places of what the adder multiplies
   llvm::DenseMap<Operation *, Value> turnOf;
-  std::function<bool(Operation *)> isIts; ///< whether the warp that is being made sees to the operation
+  Role role; ///< the one that is being emitted
   llvm::SetVector<Operation *> program; ///< the kernel's operations but for the set-up
   Maps &maps;
   unsigned ownArguments;
@@ -503,6 +637,11 @@ struct SpecializeWarps : landmark::impl::TileSpecializeWarpsBase<SpecializeWarps
   using Base::Base;
 
   void runOnOperation() override {
+    std::optional<Adder> whoAdds = llvm::StringSwitch<std::optional<Adder>>(adder).Case("none", Adder::None).Case("warp", Adder::Warp).Case("group", Adder::Group).Default(std::nullopt);
+    if (!whoAdds) {
+      getOperation()->emitError("tile-specialize-warps: adder is none, warp or group, got '") << adder << "'";
+      return signalPassFailure();
+    }
     if (stages < 1 || stages > 8 || consumers < 4 || consumers > 16 || consumers % 4 != 0) {
       getOperation()->emitError("tile-specialize-warps takes 1 to 8 stages and 4, 8, 12 or 16 consumers");
       return signalPassFailure();
@@ -510,7 +649,7 @@ struct SpecializeWarps : landmark::impl::TileSpecializeWarpsBase<SpecializeWarps
     Maps maps;
     SmallVector<Specializer, 0> specializers;
     WalkResult result = getOperation()->walk([&](gpu::GPUFuncOp kernel) {
-      specializers.emplace_back(kernel, stages, consumers, maps);
+      specializers.emplace_back(kernel, stages, consumers, *whoAdds, maps);
       return WalkResult(specializers.back().run());
     });
     if (result.wasInterrupted())

@@ -6,6 +6,11 @@
 //     write P -> slot;  write dS -> slot         all operands of dots that follow one another
 //     barrier
 //     dot slot transposed, ...;  dot slot transposed, ...
+//
+// An operand that is written to a ring already, for warps that multiply it too, is read there; operands staged with it have as many places, and are written before it:
+//
+//     write P -> slot[n];  write dS -> slot[n]      the last readers of these places were done before the barrier of the last turn
+//     barrier
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
@@ -33,11 +38,11 @@ bool isKnownBefore(Value value, mlir::Operation *op) {
 struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
   using Base::Base;
 
-  /// One tile of rows, all else of it side by side, or a diagnostic and none.
-  static tile::BufferType bufferFor(tile::DotOp dot) {
+  /// Tiles of rows, all else of them side by side, or a diagnostic and none.
+  static tile::BufferType bufferFor(tile::DotOp dot, int64_t places) {
     auto type = cast<RankedTensorType>(dot.getA().getType());
     int64_t rows = type.getDimSize(0);
-    return tile::BufferType::getChecked([&] { return dot.emitOpError("cannot have its left operand in shared memory: "); }, dot.getContext(), int64_t(1),
+    return tile::BufferType::getChecked([&] { return dot.emitOpError("cannot have its left operand in shared memory: "); }, dot.getContext(), places,
                                         ArrayRef<int64_t>{rows, type.getNumElements() / rows}, type.getElementType(),
                                         tile::SwizzleAttr::get(dot.getContext(), 0, 0, 0)); // tile-assign-layouts chooses another
   }
@@ -74,8 +79,38 @@ struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
       gpu::BarrierOp::create(b);
   }
 
+  /// What writes the operand to a ring already, or null.
+  static tile::WriteOp writeOf(tile::DotOp dot) {
+    for (mlir::Operation *user : dot.getA().getUsers())
+      if (auto write = dyn_cast<tile::WriteOp>(user); write && write->getBlock() == dot->getBlock() && write.getSlot().getType().getBuffer().getStages() > 1)
+        return write;
+    return {};
+  }
+
   /// Stages the operands of `dots`, which all are known before the first of them.
   LogicalResult stage(MutableArrayRef<tile::DotOp> dots) {
+    tile::WriteOp written;
+    for (tile::DotOp dot : dots)
+      if (tile::WriteOp write = writeOf(dot); write && llvm::all_of(dots, [&](tile::DotOp other) { return isKnownBefore(other.getA(), write); }))
+        written = write;
+    return written ? stageBeside(written, dots) : stageAlone(dots);
+  }
+
+  /// One operand is written to a ring: the others have as many places. A turn's readers are done before the barrier of the next one.
+  LogicalResult stageBeside(tile::WriteOp written, MutableArrayRef<tile::DotOp> dots) {
+    ImplicitLocOpBuilder b(written.getLoc(), written);
+    auto ring = written.getSlot().getDefiningOp<tile::SlotOp>();
+    int64_t rows = written.getValue().getType().getDimSize(0);
+    llvm::DenseMap<Value, Value> slots;
+    slots[written.getValue()] = written.getSlot();
+    if (failed(writeOperands(b, dots, ring.getBuffer().getType().getStages(), ring.getStage(), slots)))
+      return failure();
+    b.setInsertionPoint(dots.front());
+    createBarrier(b, rows, true);
+    return success();
+  }
+
+  LogicalResult stageAlone(MutableArrayRef<tile::DotOp> dots) {
     ImplicitLocOpBuilder b(dots.front().getLoc(), dots.front());
     Block *block = dots.front()->getBlock();
     bool isSeparated = llvm::any_of(*block, [&](mlir::Operation &op) { return isa<gpu::BarrierOp, tile::BarrierOp>(op) && op.isBeforeInBlock(dots.front()); });
@@ -84,18 +119,25 @@ struct StageOperands : landmark::impl::TileStageOperandsBase<StageOperands> {
     if (!isSeparated)
       createBarrier(b, rows, areTransposed);
     llvm::DenseMap<Value, Value> slots;
+    if (failed(writeOperands(b, dots, 1, arith::ConstantIndexOp::create(b, 0), slots)))
+      return failure();
+    createBarrier(b, rows, areTransposed);
+    return success();
+  }
+
+  /// Writes the operands that have no slot yet, and has the products read them there.
+  LogicalResult writeOperands(ImplicitLocOpBuilder &b, MutableArrayRef<tile::DotOp> dots, int64_t places, Value place, llvm::DenseMap<Value, Value> &slots) {
     for (tile::DotOp dot : dots) {
       Value &slot = slots[dot.getA()];
       if (!slot) {
-        tile::BufferType type = bufferFor(dot);
+        tile::BufferType type = bufferFor(dot, places);
         if (!type)
           return failure();
-        slot = tile::SlotOp::create(b, tile::SlotType::get(b.getContext(), type), bufferOf(dot, type), arith::ConstantIndexOp::create(b, 0));
+        slot = tile::SlotOp::create(b, tile::SlotType::get(b.getContext(), type), bufferOf(dot, type), place);
         tile::WriteOp::create(b, cast<TypedValue<RankedTensorType>>(dot.getA()), cast<TypedValue<tile::SlotType>>(slot));
       }
       dot.getAMutable().assign(slot);
     }
-    createBarrier(b, rows, areTransposed);
     return success();
   }
 

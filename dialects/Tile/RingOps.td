@@ -119,6 +119,17 @@ def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemRead, MemWrite]>]> {
   let assemblyFormat = "$barriers `[` $turn `]` attr-dict `:` type($barriers)";
 }
 
+def Tile_PublishOp : Tile_Op<"publish", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "say that this warp's part of the stage of a turn is written";
+  let description = [{
+    When all warps that produce have come here the stage is full. For products and copies, which read past the ordinary path, a `tile.fence` stands before it. Follows PTX ISA, "mbarrier.arrive".
+
+    Example: `tile.publish %barriers[%turn] : !tile.barriers<2>`
+  }];
+  let arguments = (ins Tile_BarriersType:$barriers, I32:$turn);
+  let assemblyFormat = "$barriers `[` $turn `]` attr-dict `:` type($barriers)";
+}
+
 def Tile_HandOverOp : Tile_Op<"hand_over", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "write a tile of rows to the slot of a turn once it is empty, and say that this warp's part is there";
   let description = [{

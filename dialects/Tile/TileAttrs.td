@@ -47,20 +47,23 @@ def Tile_FragmentAttr : Tile_Attr<"Fragment", "fragment", [DeclareAttrInterfaceM
     With `split` the warps are so many equal groups, and what is said above of the warps holds in each: every group has all rows, and of the blocks an equal share, the
     first group the first ones.
 
+    With `first` the warps are those from that one on, a multiple of 4, and what is said of warp 0 holds for it: others of the thread block have none of the tile.
+
     With `dealt` the four lanes of a quad, which would hold copies of a row's and block's number, hold a quarter of them each: of the elements of a thread, counted in
     the order above, lane t has those whose number leaves the rest t by 4.
 
     Constraints: rows are a multiple of `16 * warps / split`, or 8 of one warp, columns of 8, or of 8 for each slice, blocks of `split`, of which there are none beside
-    slices of groups; a thread holds at most 1024 elements; dealt are rows and blocks, of which a thread would hold a multiple of 4.
+    slices of groups; warps that are not the first ones are a group of four, which shares out its tile by rows alone; a thread holds at most 1024 elements; dealt are rows and blocks, of which a thread would hold a multiple of 4.
 
     Examples: `tensor<128x1x64xf32, #tile.fragment<[row, block, column], 4>>` spreads 128 rows over 4 warps, 64 elements a thread;
     `tensor<64x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>>` gives each of 2 groups of 4 warps one of the blocks, 32 elements a thread;
     `tensor<64x128xf32, #tile.fragment<[row, slice], 8, split = 2>>` gives each of them 64 of the columns;
+    `tensor<64x64xf32, #tile.fragment<[row, column], 4, first = 8>>` is spread over warps 8 to 11;
     `tensor<128x2xf32, #tile.fragment<[row, block], 8, dealt = true>>` leaves each thread one of the four numbers of its two rows and blocks.
   }];
   let parameters = (ins ArrayRefParameter<"::landmark::tile::Role">:$roles, "int64_t":$warps, DefaultValuedParameter<"int64_t", "1">:$split,
-                        DefaultValuedParameter<"bool", "false">:$dealt);
-  let assemblyFormat = "`<` custom<Roles>($roles) `,` $warps (`,` struct($split, $dealt)^)? `>`";
+                        DefaultValuedParameter<"bool", "false">:$dealt, DefaultValuedParameter<"int64_t", "0">:$first);
+  let assemblyFormat = "`<` custom<Roles>($roles) `,` $warps (`,` struct($split, $dealt, $first)^)? `>`";
   let extraClassDeclaration = [{
     /// Whether four lanes can share out the numbers of a tile's rows and blocks.
     static bool canDeal(::llvm::ArrayRef<int64_t> shape, ::llvm::ArrayRef<Role> roles, int64_t warps);

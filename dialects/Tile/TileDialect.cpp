@@ -65,7 +65,7 @@ void TileDialect::initialize() {
 static constexpr Role rowsAndBlocks[] = {Role::Row, Role::Block};
 
 LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<Role> roles, int64_t warps, int64_t split,
-                                   bool dealt) {
+                                   bool dealt, int64_t first) {
   // Strictly ascending.
   if (!llvm::is_sorted(roles, [](Role a, Role b) { return a <= b; }))
     return emitError() << "roles of a fragment must be distinct and in the order row, block, column";
@@ -79,6 +79,8 @@ LogicalResult FragmentAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "groups of warps share the blocks of a fragment or its columns, not both";
   if (dealt && roles != ArrayRef(rowsAndBlocks))
     return emitError() << "what is dealt out to the lanes of a quad has rows and blocks";
+  if (first < 0 || first % 4 != 0 || (first > 0 && (warps != 4 || split != 1 || dealt || llvm::is_contained(roles, Role::Slice))))
+    return emitError() << "warps that are not the first ones are a group of four from a multiple of 4 on, without split, slices or dealing, got " << warps << " from " << first;
   return success();
 }
 

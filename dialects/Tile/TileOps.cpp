@@ -203,10 +203,10 @@ static LogicalResult verifyWgmma(DotOp op) {
     return op.emitOpError("by wgmma reads its right operand from panels in shared memory");
   auto left = dyn_cast<SlotType>(op.getA().getType());
   FragmentAttr layout = layoutOf(op.getResult().getType());
-  // Weights that are not transposed are the warps' own rows, but where groups share out the columns.
-  bool isShared = op.getTranspose() || op.getTransposed() || (layout && layout.isSliced());
+  // Weights that are not transposed are the warps' own rows, but where groups share out the columns, or one alone multiplies what others wrote.
+  bool isShared = op.getTranspose() || op.getTransposed() || op.getGroup() || (layout && layout.isSliced());
   if (left ? left.getBuffer().getSwizzle().getPanel() == 0 || !isShared : isShared)
-    return op.emitOpError("by wgmma reads queries, transposed weights and those of groups that share the columns from panels in shared memory, others from registers");
+    return op.emitOpError("by wgmma reads queries, transposed weights and those of groups that share the columns, or of one alone, from panels in shared memory, others from registers");
   if (op.getTransposed() && left.getBuffer().getSwizzle().getPanel() != 8)
     return op.emitOpError("by wgmma reads transposed weights from panels of 64, one for each group of four warps");
   if (right.getBuffer().getElementType().getIntOrFloatBitWidth() != 16)
@@ -267,6 +267,11 @@ LogicalResult DotOp::verify() {
     return failure();
   if (getJoined() && !getAsync())
     return emitOpError("is joined with the next product if it is asynchronous, like that");
+  if (getGroup() && (getTranspose() || getTransposed() || getAnew()))
+    return emitOpError("of a group alone has neither operand transposed, and is not computed anew");
+  int64_t group = getGroup().value_or(0);
+  if (FragmentAttr layout = layoutOf(result); layout && (layout.getFirst() != 4 * group || (getGroup() && layout.getWarps() != 4)))
+    return emitOpError("of group ") << group << " leaves its result to that group's four warps, got " << result;
   if (getAnew() && getUnit() == MatrixUnit::Wgmma)
     return emitOpError("by wgmma is that of four warps, where a product computed anew is each warp's own");
   if (getUnit() == MatrixUnit::Wgmma)

@@ -208,7 +208,7 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
     the contracted dimension first, and its other dimensions, flattened, are the rows: `result[n, d] = acc[n, d] + sum_m a[m, n...] * b[m, d]`. Products and sums are float32;
     on CUDA targets float32 operands go through the tensor cores as tf32, rounded to nearest. In the scheduled form an operand may be a slot
     of shared memory, and `unit` says which instruction multiplies: `mma` (PTX ISA, "mma.sync", "ldmatrix") or `wgmma` (PTX ISA, "wgmma.mma_async"),
-    which needs 16-bit operands in panels, 16 rows a warp, and warps in groups of four. A product of `wgmma` may be `async`: it is only begun, its operands may not
+    which needs 16-bit operands in panels, 16 rows a warp, and warps in groups of four. Of one that names its `group` it is that group of four warps alone that multiplies. A product of `wgmma` may be `async`: it is only begun, its operands may not
     change and its result may not be used but by a `tile.dot_wait`. One that is `joined` is finished with the next one begun: waits count them as one. A product is computed `anew` where it stands, though an equal one
     may be known: by each warp for itself, so that it may stand in a branch that not all warps take.
 
@@ -219,10 +219,10 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
         %dv = tile.dot %p transposed, %do into %acc : tensor<128x1x64xbf16>, tensor<128x64xbf16> -> tensor<64x64xf32>
   }];
   let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transposed, UnitAttr:$transpose, UnitAttr:$async, UnitAttr:$joined, UnitAttr:$anew,
-                       DefaultValuedAttr<Tile_MatrixUnitAttr, "::landmark::tile::MatrixUnit::Mma">:$unit);
+                       OptionalAttr<I64Attr>:$group, DefaultValuedAttr<Tile_MatrixUnitAttr, "::landmark::tile::MatrixUnit::Mma">:$unit);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $a (`transposed` $transposed^)? `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? (`async` $async^)? (`joined` $joined^)? (`anew` $anew^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
+    $a (`transposed` $transposed^)? `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? (`in` `group` $group^)? (`async` $async^)? (`joined` $joined^)? (`anew` $anew^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
   }];
   let hasVerifier = 1;
 }

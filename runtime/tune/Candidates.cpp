@@ -45,7 +45,10 @@ void addEngines(Config config, std::vector<Config> &configs) {
         config.programs = programs;
         config.overlap = overlap;
         config.pingPong = pingPong;
-        configs.push_back(config);
+        for (bool dqGroup : {false, true}) {
+          config.dqGroup = dqGroup;
+          configs.push_back(config);
+        }
       }
 }
 
@@ -144,7 +147,7 @@ double predictedCost(const Config &config, const Problem &problem, const Workloa
   double rows = double(config.queryTile), keys = double(config.keyTile), warps = double(config.warps);
   double threads = double(landmark::threads(config, target)), rowsOfWarp = rows / warps;
   double accumulators = accumulatorsOf(config, problem);
-  double registers = std::min(255.0, accumulators + 72), available = std::min(255.0, 65536 / threads);
+  double registers = std::min(255.0, accumulators + 72), available = std::min(255.0, 65536 / (threads - (config.dqGroup ? 128 : 0))); // dq's group has few
   double shared = double(sharedBytes(config, problem, target) + 1024);
   double blocks = std::floor(std::min({double(target.sharedBytesPerMultiprocessor()) / shared,
                                        65536 / (std::min(registers, available) * threads), 2048 / threads}));
@@ -157,7 +160,7 @@ double predictedCost(const Config &config, const Problem &problem, const Workloa
   cost += 0.1 * 64 / keys;                                  // what every tile costs
   cost /= 0.4 + 0.6 * std::min(1.0, blocks * warps / 8);    // warps that hide latencies
   if (config.loads == Loads::Tma)                           // copies and addresses cost the multiplying warps nothing
-    cost *= 0.8 * (config.overlap ? 0.95 : 1) * (config.pingPong ? 0.97 : 1);
+    cost *= 0.8 * (config.overlap ? 0.95 : 1) * (config.pingPong ? 0.97 : 1) * (config.dqGroup ? 0.93 : 1);
   if (config.stages == 1)
     cost *= blocks > 1 ? 1.1 : 1.3;
   if (isLongBlock(problem, config) && paddedBlock(problem) <= 128)
@@ -173,7 +176,7 @@ double predictedCost(const Config &config, const Problem &problem, const Workloa
 bool areNeighbours(const Config &a, const Config &b) {
   // Another engine has switches of its own; they go with it.
   bool engine = a.unit != b.unit || a.loads != b.loads;
-  int switches = engine ? 0 : (a.programs != b.programs) + (a.overlap != b.overlap) + (a.pingPong != b.pingPong);
+  int switches = engine ? 0 : (a.programs != b.programs) + (a.overlap != b.overlap) + (a.pingPong != b.pingPong) + (a.dqGroup != b.dqGroup);
   bool shape = a.queryTile != b.queryTile || a.warps != b.warps;
   return shape + engine + switches + (a.keyTile != b.keyTile) + (a.stages != b.stages) == 1;
 }

@@ -85,8 +85,12 @@ TEST_CASE("gradients agree with the oracle under other schedules", "[sweep]") {
   limits.maxHeadDim = 128;
   for (std::string text : {"unit=mma,query_tile=32,key_tile=32,warps=2,stages=1", "unit=mma,query_tile=64,key_tile=64,warps=4,stages=3",
                            "unit=mma,query_tile=128,key_tile=64,warps=4,stages=1", "unit=mma,query_tile=128,key_tile=128,warps=8,stages=1",
-                           "unit=wgmma,loads=tma,query_tile=128,key_tile=128,warps=8,stages=2,overlap=1", "unit=wgmma,loads=tma,query_tile=128,key_tile=128,warps=8,stages=2,overlap=0",
-                           "unit=wgmma,loads=tma,query_tile=64,key_tile=64,warps=4,stages=1,overlap=1", "unit=wgmma,loads=tma,query_tile=64,key_tile=64,warps=4,stages=3,overlap=0"})
+                           "unit=wgmma,loads=tma,query_tile=128,key_tile=128,warps=8,stages=2,overlap=1,dq_group=0",
+                           "unit=wgmma,loads=tma,query_tile=128,key_tile=128,warps=8,stages=2,overlap=0,dq_group=0",
+                           "unit=wgmma,loads=tma,query_tile=128,key_tile=128,warps=8,stages=2,overlap=1,dq_group=1",
+                           "unit=wgmma,loads=tma,query_tile=128,key_tile=128,warps=8,stages=1,overlap=0,dq_group=1",
+                           "unit=wgmma,loads=tma,query_tile=64,key_tile=64,warps=4,stages=1,overlap=1,dq_group=0",
+                           "unit=wgmma,loads=tma,query_tile=64,key_tile=64,warps=4,stages=3,overlap=0,dq_group=0"})
     for (int seed = sweepFirst; seed < sweepFirst + std::min(sweepCount, 12); ++seed) {
       RandomBackward random = randomBackward(uint64_t(seed), limits);
       auto config = parseConfig(text, defaultConfig(random.problem, runtime.device().target()));

@@ -368,6 +368,34 @@ TEST_CASE("a backward by wgmma lets groups of warps share the blocks of a tile",
   CHECK(defaultConfig({Operation::Backward, 64, 256, DType::BF16}, hopper).unit == MatrixUnit::Wgmma);
 }
 
+TEST_CASE("a group of its own multiplies dq where groups of warps share rows", "[config]") {
+  Problem problem;
+  problem.operation = Operation::Backward;
+  problem.headDim = 64;
+  Target hopper = target("sm_90a");
+  Config one{128, 128, 8, 4, MatrixUnit::Wgmma, Loads::Tma, 1, true, false}, group = one;
+  group.dqGroup = true;
+  CHECK(queryGradientAdder(problem, one, hopper) == Adder::Warp);
+  CHECK(queryGradientAdder(problem, group, hopper) == Adder::Group);
+  REQUIRE(validate(group, problem, hopper));
+  CHECK(threads(group, hopper) == threads(one, hopper) + 128);
+  // A second place of the weights and of the gradients of logits, with two pairs of barriers, in place of the sums' with one.
+  CHECK(sharedBytes(group, problem, hopper) == sharedBytes(one, problem, hopper) + 2 * 64 * 128 * 2 + 32 - (4 * 64 * 64 + 16));
+  // Columns need not be shared out.
+  problem.headDim = 96;
+  CHECK_FALSE(addsQueryGradients(problem, one, hopper));
+  CHECK(addsQueryGradients(problem, group, hopper));
+  // Nothing is added, or warps have rows of their own.
+  problem.headDim = 64, problem.deterministic = true;
+  refusal(group, problem, hopper, "dq_group");
+  problem.deterministic = false, problem.blockSize = 128;
+  CHECK(queryGradientAdder(problem, one, hopper) == Adder::None);
+  refusal(group, problem, hopper, "dq_group");
+  refusal({128, 128, 8, 2, MatrixUnit::Mma, Loads::Async, 1, false, false, true}, problem, hopper, "dq_group");
+  problem.operation = Operation::Forward;
+  refusal(group, problem, hopper, "dq_group");
+}
+
 TEST_CASE("the largest block has a legal shipped config", "[config]") {
   Problem problem;
   problem.blockSize = Problem::maxBlockSize;

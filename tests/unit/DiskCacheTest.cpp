@@ -104,7 +104,7 @@ TEST_CASE("a kernel's key holds what decides its code and nothing else") {
            [](Config &c) { c.queryTile *= 2; }, [](Config &c) { c.keyTile *= 2; }, [](Config &c) { c.warps *= 2; },
            [](Config &c) { c.stages += 1; }, [](Config &c) { c.unit = MatrixUnit::Wgmma; },
            [](Config &c) { c.loads = Loads::Tma; }, [](Config &c) { c.programs = 2; },
-           [](Config &c) { c.overlap = true; }, [](Config &c) { c.pingPong = true; }}) {
+           [](Config &c) { c.overlap = true; }, [](Config &c) { c.pingPong = true; }, [](Config &c) { c.dqGroup = true; }}) {
     Config other = config;
     change(other);
     CHECK(digest(problem, other, sm80, {}) != base);

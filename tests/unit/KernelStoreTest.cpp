@@ -306,6 +306,11 @@ TEST_CASE("a kernel whose warps would wait for registers forever is refused") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::Unsupported);
   CHECK_THAT(refused.error().message, Contains("ask for 64512") && Contains("start with 55296"));
+  // A second group that gives registers away, and keeps more of them.
+  kernel.threads = 512;
+  kernel.ptx = ".entry keys()\n setmaxnreg.dec.sync.aligned.u32 \t24;\n setmaxnreg.dec.sync.aligned.u32 \t72;\n setmaxnreg.inc.sync.aligned.u32 \t208;\n";
+  CHECK(checkRegisters(kernel, "keys", 128));
+  CHECK_FALSE(checkRegisters(kernel, "keys", 120));
   kernel.ptx = ".entry keys() no registers are moved";
   CHECK(checkRegisters(kernel, "keys", 10));
 }

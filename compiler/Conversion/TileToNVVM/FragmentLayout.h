@@ -21,6 +21,7 @@ namespace landmark {
 struct FragmentLayout {
   int64_t rows = 0, blocks = 0, columns = 0, warps = 1, split = 1;
   bool isSliced = false; ///< warps, or with a split groups of them, have all rows and a part of the columns each; with a split there are no blocks
+  int64_t first = 0;     ///< the first of the warps
   bool isDealt = false;  ///< lanes of a quad have a quarter of the elements each: lane t those whose number leaves the rest t by 4
 
   /// Whether the sizes fit: 16 rows for each warp, or 8 of one; 8 columns.

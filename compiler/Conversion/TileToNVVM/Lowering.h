@@ -71,7 +71,11 @@ struct ThreadBuilder : mlir::ImplicitLocOpBuilder {
     return layout.rowWarps() == 1 ? slot : sharedOffset(slot, mul(rowWarp(layout), i32(16 * layout.rowTiles() * rowBytes)));
   }
   /// Number of the warp among those that share the rows, and of its group among those that share the blocks.
-  Value rowWarp(const FragmentLayout &layout) { return layout.split == 1 ? warp() : remainder(warp(), layout.rowWarps()); }
+  Value rowWarp(const FragmentLayout &layout) {
+    if (layout.first > 0)
+      return sub(warp(), i32(layout.first));
+    return layout.split == 1 ? warp() : remainder(warp(), layout.rowWarps());
+  }
   Value splitGroup(const FragmentLayout &layout) { return divide(warp(), layout.rowWarps()); }
   /// Number of the warp's slice of the columns.
   Value slice(const FragmentLayout &layout) { return layout.rowWarps() == 1 ? warp() : splitGroup(layout); }

@@ -89,6 +89,16 @@ struct LowerRelease : Lowering<tile::ReleaseOp> {
   }
 };
 
+/// When all lanes are past their fence the first one speaks for the warp.
+struct LowerPublish : Lowering<tile::PublishOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::PublishOp op, Adaptor adaptor, ThreadBuilder &b) const override {
+    NVVM::SyncWarpOp::create(b, b.i32(-1));
+    barriersOf(b, op, adaptor).arrive(b, Barrier::Full);
+    return success();
+  }
+};
+
 struct LowerFetch : Lowering<tile::FetchOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::FetchOp op, Adaptor adaptor, ThreadBuilder &b) const override {
@@ -191,8 +201,8 @@ struct LowerEndTurn : Lowering<tile::EndTurnOp> {
 } // namespace
 
 void populateRingPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerFetch, LowerBulkStore, LowerBulkWait, LowerBarrier, LowerFirstTurn,
-               LowerBeginTurn, LowerEndTurn>(converter, patterns.getContext());
+  patterns.add<LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerPublish, LowerFetch, LowerBulkStore, LowerBulkWait, LowerBarrier,
+               LowerFirstTurn, LowerBeginTurn, LowerEndTurn>(converter, patterns.getContext());
 }
 
 } // namespace landmark

@@ -23,6 +23,7 @@ FragmentLayout layoutOf(RankedTensorType type) {
   layout.split = fragment.getSplit();
   layout.isSliced = fragment.isSliced();
   layout.isDealt = fragment.getDealt();
+  layout.first = fragment.getFirst();
   for (auto [size, role] : llvm::zip(type.getShape(), fragment.getRoles()))
     (role == Role::Row ? layout.rows : role == Role::Block ? layout.blocks : layout.columns) = size;
   return layout;

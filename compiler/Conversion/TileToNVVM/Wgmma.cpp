@@ -163,9 +163,10 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
     int64_t columns = op.getTranspose() ? rightType.getRows() / layout.split : rightType.getColumns() / layout.slices();
     // Values lie with their columns side by side, keys with their depth.
     ProductForm form{columns, op.getTransposed(), /*isRightTransposed=*/!op.getTranspose(), isZero(op.getAcc()), op.getAsync(), op.getJoined()};
+    bool isLeftShared = isa<tile::SlotType>(op.getA().getType());
     SmallVector<Instruction> instructions = op.getTranspose()    ? multiplyKeys(b, op, adaptor, columns)
                                             : op.getTransposed() ? multiplyTransposed(b, op, adaptor)
-                                            : layout.isSliced    ? multiplySlices(b, op, adaptor, columns)
+                                            : isLeftShared       ? multiplyShared(b, op, adaptor, columns)
                                                                  : multiplyValues(b, op, adaptor);
     ProductAssembly assembly(b, rightType.getElementType().isF16() ? "f16" : "bf16", form);
     SmallVector<Value> results = assembly.emit(instructions, adaptor.getAcc());
@@ -209,14 +210,16 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
     return instructions;
   }
 
-  /// Weights from shared memory, all rows for each group of four warps, and its share of the columns.
-  static SmallVector<Instruction> multiplySlices(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor, int64_t columns) {
+  /// Weights from shared memory, all rows for each group of four warps, and its share of the columns where groups share them out.
+  static SmallVector<Instruction> multiplyShared(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor, int64_t columns) {
     tile::BufferType leftType = bufferOf(op.getA()), rightType = bufferOf(op.getB());
     FragmentLayout layout = layoutOf(op.getType());
     int64_t chunks = columns / 8, panel = rightType.getSwizzle().getPanel();
     int64_t bytes = chunks % panel == 0 ? chunks / panel * rightType.getRows() * rowPitch(rightType) : 16 * chunks;
-    Value slice = b.mul(uniform(b, op, [&] { return b.slice(layout); }), b.i32(bytes));
-    PanelDescriptor left(b, adaptor.getA().front(), leftType, false), right(b, b.sharedOffset(adaptor.getB().front(), slice), rightType, true);
+    Value rightSlot = adaptor.getB().front();
+    if (layout.isSliced)
+      rightSlot = b.sharedOffset(rightSlot, b.mul(uniform(b, op, [&] { return b.slice(layout); }), b.i32(bytes)));
+    PanelDescriptor left(b, adaptor.getA().front(), leftType, false), right(b, rightSlot, rightType, true);
     SmallVector<Instruction> instructions;
     for (int64_t step = 0; step < leftType.getColumns() / 16; ++step)
       instructions.push_back({{left.at(left.depthOffset(step))}, right.at(right.rowOffset(step))});

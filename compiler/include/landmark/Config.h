@@ -29,6 +29,7 @@ struct Config {
   int64_t programs = 1;    ///< with tma: programs that a thread block runs in turn at most, so that one's first tiles are there when the one before ends
   bool overlap = false;    ///< with tma: products run beside other work: the next tile's logits beside this one's values, a backward's until they are used
   bool pingPong = false;   ///< with tma: warp groups multiply in turns, so that one's softmax runs under the other's products
+  bool dqGroup = false;    ///< with tma, of a backward whose groups share rows: dq is multiplied and added up by a group of four more warps, and the others wait for nobody
 
   auto operator<=>(const Config &) const = default;
 };
@@ -57,8 +58,12 @@ LANDMARK_API int64_t keyPasses(const Problem &problem, const Config &config, con
 
 /// Whether the kernels of a backward add dq up in memory, in any order (templates/backward_add.mlir), in place of computing logits once more for it. They do unless the
 /// problem asks for the same bits in every run, but for blocks longer than a key tile, where one pass over the rows does not do, where groups of warps cannot share
-/// the columns of dq (D/2 must be whole panels of shared memory or part of one: 32, 64 and 128 are, 96 is not), and on the host.
+/// the columns of dq (D/2 must be whole panels of shared memory or part of one: 32, 64 and 128 are, 96 is not) and no group has it alone (`dqGroup`), and on the host.
 LANDMARK_API bool addsQueryGradients(const Problem &problem, const Config &config, const Target &target);
+
+/// Who adds dq up in memory: the warps that have it, one that they hand it over to, or a group that multiplies it.
+enum class Adder { None, Warp, Group };
+LANDMARK_API Adder queryGradientAdder(const Problem &problem, const Config &config, const Target &target);
 
 /// With a gate threshold: query rows and blocks that share a word of marks (templates/forward_gates.mlir).
 constexpr int64_t markedRows = 32, markedBlocks = 32;
@@ -81,10 +86,10 @@ LANDMARK_API Expected<void> validate(const Config &config, const Problem &proble
 /// Dynamic shared memory that the schedule takes, in bytes; 0 on the host.
 LANDMARK_API int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target);
 
-/// Threads of a block: those of `warps`, and those of the producer where there is one; 0 on the host.
+/// Threads of a block: those of `warps`, and those of the producer and of dq's group where there are such; 0 on the host.
 LANDMARK_API int64_t threads(const Config &config, const Target &target);
 
-/// "query_tile=128,key_tile=64,warps=4,stages=2,unit=mma,loads=async,programs=1,overlap=0,ping_pong=0", and back; fields that are not named keep `base`'s values, but for what
+/// "query_tile=128,key_tile=64,warps=4,stages=2,unit=mma,loads=async,programs=1,overlap=0,ping_pong=0,dq_group=0", and back; fields that are not named keep `base`'s values, but for what
 /// takes tma, which unit=mma and loads=async switch off.
 LANDMARK_API std::string describe(const Config &config);
 LANDMARK_API Expected<Config> parseConfig(std::string_view text, const Config &base);

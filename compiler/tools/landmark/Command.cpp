@@ -86,7 +86,7 @@ Expected<Problem> ProblemOptions::parse() const {
 void KernelOptions::addTo(CLI::App &app) {
   app.add_option(
       "--config", config,
-      "Schedule: any of query_tile, key_tile, warps, stages, unit, loads, programs, overlap and ping_pong, as in 'query_tile=64,warps=4'; what is not named "
+      "Schedule: any of query_tile, key_tile, warps, stages, unit, loads, programs, overlap, ping_pong and dq_group, as in 'query_tile=64,warps=4'; what is not named "
       "keeps its default");
   app.add_option("--tier", tier, "How much is done for the kernel's speed: optimized, or baseline, which programs run first where nothing is kept")
       ->capture_default_str();

@@ -318,3 +318,17 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// A warp's first lane says that its part is there, when all lanes have come.
+// CHECK-LABEL: gpu.func @publish(
+// CHECK: nvvm.bar.warp.sync
+// CHECK: llvm.inline_asm has_side_effects {{.*}}@first mbarrier.arrive.shared::cta.b64
+gpu.module @kernels {
+  gpu.func @publish(%turn: i32) kernel {
+    %barriers = tile.alloc_barriers {offset = 0 : i64} : !tile.barriers<2>
+    tile.publish %barriers[%turn] : !tile.barriers<2>
+    gpu.return
+  }
+}

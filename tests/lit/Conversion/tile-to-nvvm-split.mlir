@@ -59,3 +59,32 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// A group alone multiplies all rows by all columns, the weights with the depth along their rows, and adds rows of its own: those of warp 8 are the first.
+// CHECK-LABEL: gpu.func @alone
+// CHECK-NOT: nvvm.shfl.sync
+// CHECK: llvm.inline_asm has_side_effects
+// CHECK-SAME: m64n64k16.f32.bf16.bf16 {{{[^}]*}}}, $32, $33, start, 1, 1, 0, 1;
+// CHECK: %[[EIGHT:.*]] = arith.constant 8 : i32
+// CHECK: %[[IN_GROUP:.*]] = arith.subi %{{.*}}, %[[EIGHT]] : i32
+// CHECK: arith.muli %[[IN_GROUP]],
+// CHECK-COUNT-8: red.relaxed.gpu.global.add.v4.f32
+!weights = !tile.buffer<1, [64, 128], bf16, <bits = 3, shift = 0, panel = 8>>
+!keys = !tile.buffer<1, [2, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!alone = tensor<64x64xf32, #tile.fragment<[row, column], 4, first = 8>>
+!sum = memref<?x?x?x64xf32, strided<[?, ?, 64, 1]>>
+gpu.module @kernels {
+  gpu.func @alone(%SUM: !sum) kernel {
+    %zero = arith.constant 0 : index
+    %a = tile.alloc {offset = 0 : i64} : !weights
+    %b = tile.alloc {offset = 16384 : i64} : !keys
+    %ds = tile.slot %a[%zero] : !weights -> !tile.slot<!weights>
+    %k = tile.slot %b[%zero] : !keys -> !tile.slot<!keys>
+    %q0 = arith.constant dense<0.0> : !alone
+    %dq = tile.dot %ds, %k into %q0 by wgmma in group 2 : !tile.slot<!weights>, !tile.slot<!keys> -> !alone
+    tile.write_fragments add %dq, %SUM[%zero, %zero, %zero] : !alone, !sum
+    gpu.return
+  }
+}

@@ -43,6 +43,11 @@ gpu.module @kernels {
     %sum = tile.read_fragments %SUM[%zero, %zero, %zero] : memref<?x?x?x64xf32, strided<[?, ?, 64, 1]>> -> tensor<128x64xf32>
     tile.store %sum, %DV[%zero, %zero, %zero] below %n : tensor<128x64xf32>, memref<?x?x?x64xf32>
     tile.store %d, %DV[%zero, %zero, %zero] below %n : tensor<128x64xf32>, memref<?x?x?x64xf32>
+    // A group that multiplies alone has all of it, and adds it.
+    // CHECK: tile.dot %{{.*}}, %{{.*}} into %{{.*}} by wgmma in group 2 : {{.*}} -> tensor<64x64xf32, #tile.fragment<[row, column], 4, first = 8>>
+    // CHECK: tile.write_fragments add %{{.*}} : tensor<64x64xf32, #tile.fragment<[row, column], 4, first = 8>>
+    %alone = tile.dot %w, %k into %q0 in group 2 : !tile.slot<!tile.buffer<1, [64, 128], bf16, <bits = 0, shift = 0>>>, !tile.slot<!tile.buffer<1, [2, 64, 64], bf16, <bits = 0, shift = 0>>> -> tensor<64x64xf32>
+    tile.write_fragments add %alone, %SUM[%zero, %zero, %zero] : tensor<64x64xf32>, memref<?x?x?x64xf32, strided<[?, ?, 64, 1]>>
     gpu.return
   }
 }

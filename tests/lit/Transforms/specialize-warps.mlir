@@ -1,4 +1,4 @@
-// RUN: landmark-opt %s --tile-specialize-warps="stages=3 consumers=8" -split-input-file | FileCheck %s --implicit-check-not=tile.load
+// RUN: landmark-opt %s --tile-specialize-warps="stages=3 consumers=8 adder=warp" -split-input-file | FileCheck %s --implicit-check-not=tile.load
 // RUN: landmark-opt %s --tile-specialize-warps="stages=3 consumers=4" -split-input-file | FileCheck %s --check-prefix=FOUR --implicit-check-not=setmaxregister
 // RUN: landmark-opt %s --tile-specialize-warps="consumers=12" -split-input-file | FileCheck %s --check-prefix=TWELVE
 // RUN: landmark-opt %s --tile-specialize-warps="consumers=16" -split-input-file | FileCheck %s --check-prefix=SIXTEEN
@@ -427,30 +427,6 @@ gpu.module @kernels {
       %s = tile.dot %q, %k into %s0 : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
       tile.write_fragments add %s, %SUM[%zero, %zero, %row] : tensor<64x64xf32>, !sum_view
       scf.yield %s : tensor<64x64xf32>
-    }
-    gpu.return
-  }
-}
-
-// -----
-
-// Warps with rows of their own add them themselves.
-// CHECK-LABEL: gpu.func @adds_own(
-// CHECK-NOT: tile.hand_over
-// CHECK-NOT: tile.add_fragments
-// CHECK: tile.write_fragments add
-!q_view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
-!sum_view = memref<?x?x?x64xf32, strided<[?, ?, 64, 1]>>
-gpu.module @kernels {
-  gpu.func @adds_own(%Q: !q_view, %SUM: !sum_view, %n: index, %k: tensor<64x64xbf16>) kernel {
-    %zero = arith.constant 0 : index
-    %step = arith.constant 128 : index
-    %s0 = arith.constant dense<0.0> : tensor<128x64xf32>
-    %last = scf.for %row = %zero to %n step %step iter_args(%acc = %s0) -> tensor<128x64xf32> {
-      %q = tile.load %Q[%zero, %zero, %row] in [%zero, %n) : !q_view -> tensor<128x64xbf16>
-      %s = tile.dot %q, %k into %s0 : tensor<128x64xbf16>, tensor<64x64xbf16> -> tensor<128x64xf32>
-      tile.write_fragments add %s, %SUM[%zero, %zero, %row] : tensor<128x64xf32>, !sum_view
-      scf.yield %s : tensor<128x64xf32>
     }
     gpu.return
   }

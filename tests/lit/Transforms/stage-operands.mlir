@@ -119,3 +119,45 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// An operand that goes to a ring, for other warps, is read there; the one beside it has as many places, and no barrier before it is written.
+// SHARED-LABEL: @beside(
+// SHARED: %[[RING:.*]] = tile.alloc : <2, [64, 128], bf16,
+// SHARED: %[[P_PLACES:.*]] = tile.alloc : <2, [64, 128], bf16,
+// SHARED: scf.for
+// SHARED-NOT: tile.barrier
+// SHARED: %[[DS:.*]] = tile.slot %[[RING]][%[[PLACE:[a-z0-9_]+]]]
+// SHARED: %[[P:.*]] = tile.slot %[[P_PLACES]][%[[PLACE]]]
+// SHARED: tile.write %arg0 to %[[P]]
+// SHARED: tile.write %arg1 to %[[DS]]
+// SHARED-NOT: tile.write
+// SHARED: tile.publish
+// SHARED: tile.barrier of 4
+// SHARED-NOT: tile.barrier
+// SHARED: tile.dot %[[P]] transposed
+// SHARED: tile.dot %[[DS]] transposed
+!p = tensor<64x2x64xbf16>
+!slot = !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>
+!places = !tile.buffer<2, [64, 128], bf16, <bits = 0, shift = 0>>
+gpu.module @kernels {
+  gpu.func @beside(%p: !p, %ds: !p, %q: !slot, %n: index, %turn: i32) kernel {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %ring = tile.alloc : !places
+    %full = tile.alloc_barriers : !tile.barriers<2>
+    %acc = arith.constant dense<0.0> : tensor<128x64xf32>
+    %dv, %dk = scf.for %i = %zero to %n step %one iter_args(%a = %acc, %b = %acc) -> (tensor<128x64xf32>, tensor<128x64xf32>) {
+      %place = arith.remui %i, %one : index
+      tile.acquire %full[%turn] : !tile.barriers<2>
+      %w = tile.slot %ring[%place] : !places -> !tile.slot<!places>
+      tile.write %ds to %w : !p, !tile.slot<!places>
+      tile.publish %full[%turn] : !tile.barriers<2>
+      %x = tile.dot %p transposed, %q into %a : !p, !slot -> tensor<128x64xf32>
+      %y = tile.dot %ds transposed, %q into %b : !p, !slot -> tensor<128x64xf32>
+      scf.yield %x, %y : tensor<128x64xf32>, tensor<128x64xf32>
+    }
+    gpu.return
+  }
+}

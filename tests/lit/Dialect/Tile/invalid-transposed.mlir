@@ -85,7 +85,7 @@ func.func @wgmma(%p: !panels, %acc: !layout) {
 !panels = !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>
 !layout = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
 func.func @wgmma_registers(%p: tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, %b: !panels, %acc: !layout) {
-  // expected-error @below {{by wgmma reads queries, transposed weights and those of groups that share the columns from panels in shared memory, others from registers}}
+  // expected-error @below {{by wgmma reads queries, transposed weights and those of groups that share the columns, or of one alone, from panels in shared memory, others from registers}}
   %s = tile.dot %p transposed, %b into %acc by wgmma : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, !panels -> !layout
   return
 }

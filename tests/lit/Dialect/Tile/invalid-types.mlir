@@ -157,3 +157,18 @@ func.func private @dealt_columns(tensor<64x64xf32, #tile.fragment<[row, column],
 
 // expected-error @below {{deals out a tile of which a thread holds 2 elements, which is no multiple of 4}}
 func.func private @dealt_pairs(tensor<64x1xf32, #tile.fragment<[row, block], 4, dealt = true>>)
+
+// -----
+
+// expected-error @below {{warps that are not the first ones are a group of four from a multiple of 4 on, without split, slices or dealing, got 4 from 6}}
+func.func private @group_between(tensor<64x64xf32, #tile.fragment<[row, column], 4, first = 6>>)
+
+// -----
+
+// expected-error @below {{warps that are not the first ones are a group of four from a multiple of 4 on, without split, slices or dealing, got 8 from 8}}
+func.func private @groups_behind(tensor<128x64xf32, #tile.fragment<[row, column], 8, first = 8>>)
+
+// -----
+
+// expected-error @below {{warps that are not the first ones are a group of four from a multiple of 4 on, without split, slices or dealing, got 4 from 8}}
+func.func private @slices_behind(tensor<64x64xf32, #tile.fragment<[row, slice], 4, first = 8>>)

@@ -12,7 +12,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
-    // expected-error@+1 {{reads queries, transposed weights and those of groups that share the columns from panels in shared memory, others from registers}}
+    // expected-error@+1 {{reads queries, transposed weights and those of groups that share the columns, or of one alone, from panels in shared memory, others from registers}}
     %s = tile.dot %a, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
     gpu.return
   }
@@ -22,7 +22,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   gpu.func @dot(%a: tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
-    // expected-error@+1 {{reads queries, transposed weights and those of groups that share the columns from panels in shared memory, others from registers}}
+    // expected-error@+1 {{reads queries, transposed weights and those of groups that share the columns, or of one alone, from panels in shared memory, others from registers}}
     %s = tile.dot %a, %b transpose into %acc by wgmma : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
     gpu.return
   }
@@ -32,7 +32,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   gpu.func @dot(%a: !tile.slot<!tile.buffer<1, [64, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, %b: !tile.slot<!tile.buffer<1, [16, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
-    // expected-error@+1 {{reads queries, transposed weights and those of groups that share the columns from panels in shared memory, others from registers}}
+    // expected-error@+1 {{reads queries, transposed weights and those of groups that share the columns, or of one alone, from panels in shared memory, others from registers}}
     %s = tile.dot %a, %b  into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 16], bf16, <bits = 1, shift = 2, panel = 2>>>, !tile.slot<!tile.buffer<1, [16, 16], bf16, <bits = 1, shift = 2, panel = 2>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
     gpu.return
   }
@@ -117,6 +117,44 @@ gpu.module @kernels {
   gpu.func @anew(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
     // expected-error@+1 {{by wgmma is that of four warps, where a product computed anew is each warp's own}}
     %s = tile.dot %a, %b transpose into %acc by wgmma anew : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+!weights = !tile.buffer<2, [64, 128], bf16, <bits = 3, shift = 0, panel = 8>>
+!keys = !tile.buffer<1, [2, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!first = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
+gpu.module @kernels {
+  gpu.func @other_group(%ds: !tile.slot<!weights>, %k: !tile.slot<!keys>, %acc: !first) kernel {
+    // expected-error@+1 {{of group 2 leaves its result to that group's four warps, got}}
+    %dq = tile.dot %ds, %k into %acc by wgmma in group 2 : !tile.slot<!weights>, !tile.slot<!keys> -> !first
+    gpu.return
+  }
+}
+
+// -----
+
+!weights = !tile.buffer<2, [64, 128], bf16, <bits = 3, shift = 0, panel = 8>>
+!keys = !tile.buffer<1, [2, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!other = tensor<64x64xf32, #tile.fragment<[row, column], 4, first = 8>>
+gpu.module @kernels {
+  gpu.func @no_group(%ds: !tile.slot<!weights>, %k: !tile.slot<!keys>, %acc: !other) kernel {
+    // expected-error@+1 {{of group 0 leaves its result to that group's four warps, got}}
+    %dq = tile.dot %ds, %k into %acc by wgmma : !tile.slot<!weights>, !tile.slot<!keys> -> !other
+    gpu.return
+  }
+}
+
+// -----
+
+!queries = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!other = tensor<64x64xf32, #tile.fragment<[row, column], 4, first = 8>>
+gpu.module @kernels {
+  gpu.func @keys_of_a_group(%q: !tile.slot<!queries>, %k: !tile.slot<!queries>, %acc: !other) kernel {
+    // expected-error@+1 {{of a group alone has neither operand transposed, and is not computed anew}}
+    %s = tile.dot %q, %k transpose into %acc by wgmma in group 2 : !tile.slot<!queries>, !tile.slot<!queries> -> !other
     gpu.return
   }
 }

@@ -64,12 +64,14 @@ gpu.module @kernels {
     // CHECK: tile.end_turn of 2
     // CHECK: %[[DONE:.*]] = tile.dot_wait %[[S]] pending 1 : tensor<128x2x64xf32, #tile.fragment<[row, block, column], 8>>
     // CHECK: tile.release %[[BARRIERS]][%[[TURN]]] : <2>
+    // CHECK: tile.publish %[[BARRIERS]][%[[TURN]]] : <2>
     // CHECK: %[[P:.*]] = tile.cast %[[DONE]]
     %a = tile.slot %q[%zero] : !queries -> !tile.slot<!queries>
     %s = tile.dot %a, %k transpose into %acc by wgmma async : !tile.slot<!queries>, !tile.slot<!keys> -> !s
     tile.end_turn of 2
     %done = tile.dot_wait %s pending 1 : !s
     tile.release %barriers[%turn] : !tile.barriers<2>
+    tile.publish %barriers[%turn] : !tile.barriers<2>
     %p = tile.cast %done : !s -> !p
     // Without a transpose, and one that is waited for at once.
     // CHECK: %[[O:.*]] = tile.dot %[[P]], %[[K]] into %{{.*}} by wgmma async : tensor<

@@ -18,3 +18,16 @@ func.func @forms(%V: !view, %R: !rows_view, %n: index, %p: tensor<64x2x16xbf16>,
   tile.write %laid to %slot : tensor<64x2x16xbf16, #tile.fragment<[row, block, column], 4>>, !slot
   return
 }
+
+// What one group of four warps multiplies alone of weights that all wrote.
+// CHECK-LABEL: gpu.func @alone
+// CHECK: tile.dot %{{.*}}, %{{.*}} into %{{.*}} by wgmma in group 2 async : !tile.slot<{{.*}}>, !tile.slot<{{.*}}> -> tensor<64x64xf32, #tile.fragment<[row, column], 4, first = 8>>
+!alone_weights = !tile.buffer<2, [64, 128], bf16, <bits = 3, shift = 0, panel = 8>>
+!alone_keys = !tile.buffer<1, [2, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!alone = tensor<64x64xf32, #tile.fragment<[row, column], 4, first = 8>>
+gpu.module @kernels {
+  gpu.func @alone(%ds: !tile.slot<!alone_weights>, %k: !tile.slot<!alone_keys>, %acc: !alone) kernel {
+    %dq = tile.dot %ds, %k into %acc by wgmma in group 2 async : !tile.slot<!alone_weights>, !tile.slot<!alone_keys> -> !alone
+    gpu.return
+  }
+}
