@@ -280,6 +280,7 @@ private:
       schedule.specialize = config.loads == Loads::Tma;
       schedule.stageStores = stagesOutput(config, problem, target);
       schedule.programs = config.programs;
+      schedule.places = queryPlaces(config, problem, target);
       schedule.slices = hasSlices(config, problem);
       schedule.launchAhead = target.computeCapability() >= 90;
       schedule.overlap = config.overlap;
