@@ -287,7 +287,6 @@ private:
       schedule.adder = nameOf(adder);
       schedule.stageStores = stagesOutput(config, problem, target);
       schedule.programs = config.programs;
-      schedule.places = queryPlaces(config, problem, target);
       schedule.slices = hasSlices(config, problem);
       schedule.launchAhead = target.computeCapability() >= 90;
       schedule.overlap = config.overlap && options.tier == Tier::Optimized;

@@ -343,7 +343,7 @@ Config defaultConfig(const Problem &problem, const Target &target, LengthClass l
   return config;
 }
 
-static int64_t forwardSharedBytes(const Config &config, const Problem &problem, int64_t queryPlaces) {
+static int64_t forwardSharedBytes(const Config &config, const Problem &problem) {
   int64_t keys = 2 * config.keyTile, rings = 2; // K and V
   if (keepsBlockOutput(problem, config)) {      // the last part: its values, where a producer brings them; its keys as well, where each loop has copies of its own
     keys += (config.loads == Loads::Tma ? 1 : 2) * tailColumns(problem, config);
@@ -351,12 +351,10 @@ static int64_t forwardSharedBytes(const Config &config, const Problem &problem, 
   } else if (isLongBlock(problem, config)) { // K of the first pass
     keys += config.keyTile;
   }
-  int64_t rows = queryPlaces * config.queryTile + config.stages * keys;
-  int64_t barriers = config.loads == Loads::Tma ? 16 * (queryPlaces + rings * config.stages) : 0; // full and empty ones
+  int64_t rows = config.queryTile + config.stages * keys;
+  int64_t barriers = config.loads == Loads::Tma ? 16 * (1 + rings * config.stages) : 0; // full and empty ones
   return rows * problem.headDim * byteSize(problem.dtype) + barriers;
 }
-
-static bool isForward(const Problem &problem) { return problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed; }
 
 /// The place of the output's rows. A block's only program writes them where its queries were.
 static int64_t outputBytes(const Config &config, const Problem &problem) {
@@ -364,14 +362,10 @@ static int64_t outputBytes(const Config &config, const Problem &problem) {
 }
 
 bool stagesOutput(const Config &config, const Problem &problem, const Target &target) {
+  bool isForward = problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed;
   // Of short rows there is little to save, and the block's end waits for the copy all the same: 1 to 2% slower at D = 64 and 16k.
   bool pays = problem.headDim > 64 || isLongBlock(problem, config);
-  return isForward(problem) && pays && config.loads == Loads::Tma && forwardSharedBytes(config, problem, 1) + outputBytes(config, problem) <= target.maxSharedBytes();
-}
-
-int64_t queryPlaces(const Config &config, const Problem &problem, const Target &target) {
-  int64_t output = stagesOutput(config, problem, target) ? outputBytes(config, problem) : 0;
-  return isForward(problem) && config.programs > 1 && forwardSharedBytes(config, problem, 2) + output <= target.maxSharedBytes() ? 2 : 1;
+  return isForward && pays && config.loads == Loads::Tma && forwardSharedBytes(config, problem) + outputBytes(config, problem) <= target.maxSharedBytes();
 }
 
 int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {
@@ -383,8 +377,7 @@ int64_t sharedBytes(const Config &config, const Problem &problem, const Target &
     return retrievalSharedBytes(config, problem);
   if (marksTiles(problem.operation))
     return (config.queryTile + config.stages * std::max(config.keyTile, markedBlocks)) * problem.headDim * byteSize(problem.dtype);
-  int64_t output = stagesOutput(config, problem, target) ? outputBytes(config, problem) : 0;
-  return forwardSharedBytes(config, problem, queryPlaces(config, problem, target)) + output;
+  return forwardSharedBytes(config, problem) + (stagesOutput(config, problem, target) ? outputBytes(config, problem) : 0);
 }
 
 Expected<void> validate(const Config &config, const Problem &problem, const Target &target) {

@@ -10,9 +10,6 @@ namespace landmark {
 /// block that runs several programs has a place for it beside the queries. The kernel's tensor maps say so too.
 bool stagesOutput(const Config &config, const Problem &problem, const Target &target);
 
-/// Programs of a block whose queries have a place in shared memory, 1 or 2: where there is room the next one's are fetched while this one works.
-int64_t queryPlaces(const Config &config, const Problem &problem, const Target &target);
-
 /// Whether a forward gathers what a block longer than a key tile draws from its values in an accumulator of the block's own (templates/forward_long.mlir). Rows of more columns
 /// leave a thread no registers for it, and keys are multiplied twice (templates/forward_long_wide.mlir).
 bool keepsBlockOutput(const Problem &problem, const Config &config);

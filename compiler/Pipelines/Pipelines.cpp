@@ -49,7 +49,7 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   manager.addPass(createTileOverlapLaunches({options.launchAhead}));
   if (options.specialize) {
     manager.addPass(createTileCarryDivisions());
-    manager.addPass(createTileSpecializeWarps({options.stages, options.warps, options.places, options.adder}));
+    manager.addPass(createTileSpecializeWarps({options.stages, options.warps, options.adder}));
     if (options.stageStores)
       manager.addPass(createTileStageStores({options.warps}));
     manager.addPass(createCanonicalizerPass());

@@ -27,7 +27,6 @@ struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptio
   Option<bool> specialize{*this, "specialize", llvm::cl::desc("Let a warp of its own load, by tensor maps"), llvm::cl::init(false)};
   Option<std::string> adder{*this, "adder", llvm::cl::desc("Who adds to memory what loops make: none, warp or group"), llvm::cl::init("none")};
   Option<bool> stageStores{*this, "stage-stores", llvm::cl::desc("Store by tensor maps what a warp of its own loads by them"), llvm::cl::init(false)};
-  Option<int64_t> places{*this, "places", llvm::cl::desc("Programs whose queries have a place in shared memory"), llvm::cl::init(1)};
   Option<int64_t> programs{*this, "programs", llvm::cl::desc("Programs that a thread block runs in turn at most"), llvm::cl::init(1)};
   Option<bool> roundEarly{*this, "round-early", llvm::cl::desc("Weights are scaled in 16 bits"), llvm::cl::init(false)};
   Option<bool> roundScaled{*this, "round-scaled", llvm::cl::desc("Weights are scaled in 32 bits, and rounded where branches compute them"), llvm::cl::init(false)};

@@ -62,8 +62,7 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
   let description = [{
     A kernel becomes two programs, by warp: a producer that fetches tiles by tensor maps into rings of shared memory, and `consumers` warps that compute with them. Every stage
     of a ring has a full and an empty barrier. What a loop loads and multiplies goes through rings of `stages` stages, one ring for each view (more stages where its
-    left operands have fewer rows than 16 a consumer; rings apart for tiles of which a product takes zeros in rows that no box writes); what is loaded before the loops stays for a program, and has stages of its own,
-    `places` of them: with two, the next program's is fetched while this one works. A load that feeds no dot stays the consumers', into registers; one that feeds dots and others is made twice. The tensor maps
+    left operands have fewer rows than 16 a consumer; rings apart for tiles of which a product takes zeros in rows that no box writes); what is loaded before the loops stays for a program, and has stages of its own. A load that feeds no dot stays the consumers', into registers; one that feeds dots and others is made twice. The tensor maps
     become arguments of the kernels, all those of a module of each of its kernels, behind their own, and the attribute `tile.tensor_maps` says of what.
 
     What loops add to memory (`tile.write_fragments add`) is added by the `adder`: with `none` by the consumers themselves; with `warp` they hand it over through one place in shared memory to another warp, which has it added (`tile.add_fragments`); with
@@ -72,7 +71,6 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
   let options = [
     Option<"stages", "stages", "int64_t", /*default=*/"2", "Tiles of a ring">,
     Option<"consumers", "consumers", "int64_t", /*default=*/"8", "Warps that compute">,
-    Option<"places", "places", "int64_t", /*default=*/"1", "Programs of which a tile that stays has a place">,
     Option<"adder", "adder", "std::string", /*default=*/"\"none\"", "Who adds to memory what loops make: none, warp or group">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",

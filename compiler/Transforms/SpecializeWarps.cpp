@@ -92,8 +92,8 @@ using Maps = SmallVector<tile::TensorMapAttr>;
 
 class Specializer {
 public:
-  Specializer(gpu::GPUFuncOp kernel, int64_t stages, int64_t consumers, int64_t places, Adder adder, Maps &maps)
-      : kernel(kernel), stages(stages), consumers(consumers), places(places), adder(adder), maps(maps), ownArguments(kernel.getNumArguments()) {}
+  Specializer(gpu::GPUFuncOp kernel, int64_t stages, int64_t consumers, Adder adder, Maps &maps)
+      : kernel(kernel), stages(stages), consumers(consumers), adder(adder), maps(maps), ownArguments(kernel.getNumArguments()) {}
 
   LogicalResult run() {
     if (failed(collect()))
@@ -244,7 +244,7 @@ private:
     RankedTensorType tile = load.getResult().getType();
     if (tile.getElementTypeBitWidth() != 16 || tile.getShape().back() % 16 != 0)
       return load.emitOpError("can be fetched if its rows are of 16-bit elements, a multiple of 16 of them");
-    auto type = tile::BufferType::inPanels(stays ? places : stages * share(load), tile.getShape(), tile.getElementType());
+    auto type = tile::BufferType::inPanels(stays ? 1 : stages * share(load), tile.getShape(), tile.getElementType());
     auto *ring = llvm::find_if(rings, [&](Ring &ring) { return ring.view == load.getView() && ring.stays == stays && mayJoin(load, &ring - rings.begin()); });
     if (ring == rings.end()) {
       rings.push_back({load.getView(), stays, type, /*isUniform=*/true, /*hasAdder=*/false, Value(), Value()});
@@ -618,7 +618,7 @@ private:
   }
 
   gpu::GPUFuncOp kernel;
-  int64_t stages, consumers, places;
+  int64_t stages, consumers;
   Adder adder;
   SmallVector<Ring> rings;
   llvm::MapVector<tile::LoadOp, unsigned> ringOf;
@@ -642,14 +642,14 @@ struct SpecializeWarps : landmark::impl::TileSpecializeWarpsBase<SpecializeWarps
       getOperation()->emitError("tile-specialize-warps: adder is none, warp or group, got '") << adder << "'";
       return signalPassFailure();
     }
-    if (stages < 1 || stages > 8 || consumers < 4 || consumers > 16 || consumers % 4 != 0 || places < 1) {
-      getOperation()->emitError("tile-specialize-warps takes 1 to 8 stages, 4, 8, 12 or 16 consumers and 1 place or more");
+    if (stages < 1 || stages > 8 || consumers < 4 || consumers > 16 || consumers % 4 != 0) {
+      getOperation()->emitError("tile-specialize-warps takes 1 to 8 stages and 4, 8, 12 or 16 consumers");
       return signalPassFailure();
     }
     Maps maps;
     SmallVector<Specializer, 0> specializers;
     WalkResult result = getOperation()->walk([&](gpu::GPUFuncOp kernel) {
-      specializers.emplace_back(kernel, stages, consumers, places, *whoAdds, maps);
+      specializers.emplace_back(kernel, stages, consumers, *whoAdds, maps);
       return WalkResult(specializers.back().run());
     });
     if (result.wasInterrupted())

@@ -4,8 +4,7 @@
 // RUN: not landmark-opt %s --tile-specialize-warps=consumers=0 -split-input-file 2>&1 | FileCheck %s --check-prefix=OPTIONS
 // RUN: not landmark-opt %s --tile-specialize-warps=consumers=6 -split-input-file 2>&1 | FileCheck %s --check-prefix=OPTIONS
 // RUN: not landmark-opt %s --tile-specialize-warps=consumers=20 -split-input-file 2>&1 | FileCheck %s --check-prefix=OPTIONS
-// RUN: not landmark-opt %s --tile-specialize-warps=places=0 -split-input-file 2>&1 | FileCheck %s --check-prefix=OPTIONS
-// OPTIONS: tile-specialize-warps takes 1 to 8 stages, 4, 8, 12 or 16 consumers and 1 place or more
+// OPTIONS: tile-specialize-warps takes 1 to 8 stages and 4, 8, 12 or 16 consumers
 
 !view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
 gpu.module @kernels {

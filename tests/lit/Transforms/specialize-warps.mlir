@@ -2,7 +2,6 @@
 // RUN: landmark-opt %s --tile-specialize-warps="stages=3 consumers=4" -split-input-file | FileCheck %s --check-prefix=FOUR --implicit-check-not=setmaxregister
 // RUN: landmark-opt %s --tile-specialize-warps="consumers=12" -split-input-file | FileCheck %s --check-prefix=TWELVE
 // RUN: landmark-opt %s --tile-specialize-warps="consumers=16" -split-input-file | FileCheck %s --check-prefix=SIXTEEN
-// RUN: landmark-opt %s --tile-specialize-warps="places=2" -split-input-file | FileCheck %s --check-prefix=TWO
 
 !view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
 !out = memref<?x?x?x64xf32, strided<[?, ?, ?, 1]>>
@@ -16,24 +15,6 @@
 // CHECK-SAME: #tile.tensor_map<argument = 1, rows = 16, columns = 64, swizzle_bytes = 128, every = 64>,
 // CHECK-SAME: #tile.tensor_map<argument = 1, rows = 64, columns = 64, swizzle_bytes = 128, every = 1>,
 // CHECK-SAME: #tile.tensor_map<argument = 2, rows = 63, columns = 64, swizzle_bytes = 128, every = 1>]
-
-// With two places for a program's queries they go through a ring as well: a program's turn says which place is its own.
-// TWO-LABEL: gpu.func @kernel(
-// TWO: %[[Q:.*]] = tile.alloc : <2, [64, 64], bf16,
-// TWO: %[[Q_BARRIERS:.*]] = tile.alloc_barriers : <2>
-// TWO: tile.init_barriers %[[Q_BARRIERS]] consumers 8 : <2>
-// TWO: %[[TURN:.*]] = arith.constant 0 : i32
-// TWO: tile.acquire %[[Q_BARRIERS]][%[[TURN]]] : <2>
-// TWO: %[[STAGE:.*]] = arith.remui %[[TURN]],
-// TWO: %[[PLACE:.*]] = arith.index_cast %[[STAGE]]
-// TWO: %[[SLOT:.*]] = tile.slot %[[Q]][%[[PLACE]]]
-// TWO: tile.fetch {{.*}} to %[[SLOT]] full %[[Q_BARRIERS]][%[[TURN]]]
-// TWO: } else {
-// TWO: tile.await %[[Q_BARRIERS]][%[[TURN]]] : <2>
-// TWO: %[[STAGE:.*]] = arith.remui %[[TURN]],
-// TWO: %[[PLACE:.*]] = arith.index_cast %[[STAGE]]
-// TWO: tile.slot %[[Q]][%[[PLACE]]]
-// TWO: tile.release %[[Q_BARRIERS]][%[[TURN]]] : <2>
 
 // A ring for each view, as large as its largest tile; the queries' has stages of its own.
 // CHECK: %[[Q:.*]] = tile.alloc : <1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
