@@ -447,9 +447,9 @@ TEST_CASE("dq is added up in memory where the schedule can") {
   CHECK(adds(problem, "sm_90a"));
   CHECK(adds(problem, "sm_80"));
   CHECK_FALSE(adds(problem, "host"));
-  for (int64_t headDim : {16, 32, 64})
+  for (int64_t headDim : {16, 32, 64, 96}) // a group has all columns
     CHECK(adds({Operation::Backward, 64, headDim, DType::BF16}, "sm_90a"));
-  CHECK_FALSE(adds({Operation::Backward, 64, 96, DType::BF16}, "sm_90a"));  // half of it is no whole panel
+  CHECK_FALSE(adds({Operation::Backward, 64, 112, DType::BF16}, "sm_90a")); // half of it is no whole panel
   CHECK_FALSE(adds({Operation::Backward, 64, 256, DType::BF16}, "sm_90a")); // two passes
   CHECK_FALSE(adds({Operation::Backward, 200, 64, DType::BF16}, "sm_90a")); // longer than a key tile
   CHECK_FALSE(adds({Operation::Forward, 64, 128, DType::BF16}, "sm_90a"));
