@@ -18,6 +18,7 @@
 //
 //     if adder:   for iv:   await weights[m];   tile = dot weights[m], ...;   release weights[m];   add tile -> memory;   m = m + 1
 //     else:       for iv:   acquire weights[m];   write ... -> weights[m];   publish weights[m];   m = m + 1
+#include "compiler/Transforms/Boxes.h"
 #include "compiler/Transforms/DotUses.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Reads.h"
@@ -27,7 +28,6 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -43,36 +43,6 @@ using namespace mlir;
 using namespace landmark;
 
 namespace {
-
-/// How a tile's rows lie in its view: `boxes` runs of `rows` rows, `apart` rows of the tensor map from one to the next; the map has every `every`-th row.
-struct Boxes {
-  int64_t boxes = 1, rows = 0, apart = 0, every = 1;
-
-  bool operator==(const Boxes &) const = default;
-
-  /// Nothing where a size is known only at run time, or no box holds it.
-  static std::optional<Boxes> of(tile::LoadOp load) {
-    ArrayRef<int64_t> shape = load.getResult().getType().getShape();
-    auto constant = [](Value value) { return value ? getConstantIntValue(value) : std::optional<int64_t>(); };
-    std::optional<int64_t> stride = constant(load.getStride()), count = constant(load.getCount());
-    if (load.getStride() && (!stride || *stride < 1))
-      return std::nullopt;
-    if (shape.size() < 2 || shape.drop_back().back() % 8 != 0) // boxes start on multiples of 8 rows
-      return std::nullopt;
-    Boxes boxes;
-    if (shape.size() == 2) {
-      boxes.every = stride.value_or(1);
-      boxes.rows = shape[0];
-    } else {
-      if (load.getCount() && (!count || *count < 1))
-        return std::nullopt;
-      boxes = {shape[0], std::min({shape[1], *stride, count.value_or(*stride)}), *stride, 1};
-      if (boxes.rows == shape[1] && boxes.rows == *stride)
-        boxes = {1, shape[0] * shape[1], 0, 1}; // nothing between the blocks
-    }
-    return boxes.rows <= 256 ? std::optional<Boxes>(boxes) : std::nullopt;
-  }
-};
 
 /// Shared memory that all loads of one view go through.
 struct Ring {
@@ -316,20 +286,6 @@ private:
     for (Value map : kernel.getArguments().drop_front(ownArguments))
       NVVM::PrefetchOp::create(b, kernel.getLoc(), NVVM::PrefetchCacheLevelAttr(), NVVM::CacheEvictionPriorityAttr(), map, /*predicate=*/Value(),
                                /*tensormap=*/true, /*uniform=*/false, /*in_param_space=*/false);
-  }
-
-  /// Rows of one block of the tile, of all of it where it has no blocks.
-  static int64_t blockRows(tile::LoadOp load) { return load.getResult().getType().getShape().drop_back().back(); }
-
-  static bool areAlike(tile::LoadOp a, tile::LoadOp b) { return a.getResult().getType() == b.getResult().getType() && *Boxes::of(a) == *Boxes::of(b); }
-
-  /// Whether no box writes some of the tile's rows. They are zeroed once, where no other tile comes to lie there.
-  static bool hasGaps(tile::LoadOp load) { return Boxes::of(load)->rows < blockRows(load); }
-
-  /// Whether a product sums over such rows. Where it does not they are columns that masks leave out.
-  static bool needsZeros(tile::LoadOp load) {
-    return hasGaps(load) &&
-           llvm::any_of(load->getUses(), [](OpOperand &use) { return use.getOperandNumber() == 1 && !cast<tile::DotOp>(use.getOwner()).getTranspose(); });
   }
 
   /// The ring that a load comes through, or, behind the last of those, what an addition goes through.
