@@ -11,13 +11,8 @@
 #include <thread>
 
 using namespace landmark;
+using namespace landmark::test;
 using Catch::Matchers::Contains;
-using landmark::test::checkResult;
-using landmark::test::driver;
-using landmark::test::gpu;
-using landmark::test::OnDevice;
-using landmark::test::Stream;
-using landmark::test::TemporaryFolder;
 
 namespace {
 
