@@ -149,7 +149,7 @@ LogicalResult bindParameters(ModuleOp module, const Request &request) {
   return failure(result.wasInterrupted());
 }
 
-/// Takes the way that a parameter chose at every branch on one.
+/// Takes the way that a parameter chose at every branch on one. (The patterns of scf.if do that among other things, and would rewrite the branches on edges as well.)
 void takeBranches(ModuleOp module) {
   IRRewriter rewriter(module.getContext());
   module.walk([&](arith::CmpIOp comparison) {
