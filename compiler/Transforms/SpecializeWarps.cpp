@@ -23,6 +23,7 @@
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Reads.h"
 #include "dialects/Tile/Tile.h"
+#include "landmark/Config.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -54,9 +55,6 @@ struct Ring {
   Value buffer, barriers;
 };
 
-/// Who adds to memory what loops make: those who make it, a warp that has it handed over, or a group of four warps that makes it.
-enum class Adder { None, Warp, Group };
-
 /// The tensor maps of all kernels of a module: they are launched with the same arguments.
 using Maps = SmallVector<tile::TensorMapAttr>;
 
@@ -79,7 +77,7 @@ public:
     auto zero = arith::ConstantIntOp::create(b, 0, 32);
     SmallVector<Value> turns(rings.size() + 1, zero); // and that of sums
     threadTurns(body, turns);
-    for (Operation *op = zero->getNextNode(); op != body.getTerminator(); op = op->getNextNode())
+    for (mlir::Operation *op = zero->getNextNode(); op != body.getTerminator(); op = op->getNextNode())
       program.insert(op);
     b.setInsertionPointAfter(zero);
     Value thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
@@ -91,7 +89,7 @@ public:
     prefetchMaps();
     b.setInsertionPointToStart(branch.elseBlock());
     setRegisters(b, consumerRegisters());
-    for (Operation *op : program)
+    for (mlir::Operation *op : program)
       op->moveBefore(branch.elseBlock()->getTerminator());
     consume();
     // Who hands registers from warp to warp must say how many there are at entry; this bounds them. Without it the assembler drops setmaxnreg in some kernels.
@@ -114,8 +112,8 @@ private:
 
   /// A slice of the program: which loads and additions are its own, and what becomes of them.
   struct Role {
-    std::function<bool(Operation *)> isIts;
-    std::function<LogicalResult(Operation *, ImplicitLocOpBuilder &, IRMapping &)> emit;
+    std::function<bool(mlir::Operation *)> isIts;
+    std::function<LogicalResult(mlir::Operation *, ImplicitLocOpBuilder &, IRMapping &)> emit;
   };
 
   static Value compare(ImplicitLocOpBuilder &b, arith::CmpIPredicate predicate, Value value, int64_t with) {
@@ -179,7 +177,7 @@ private:
                            auto argument = dyn_cast<BlockArgument>(load.getView());
                            if (!argument || argument.getOwner() != &kernel.getBody().front())
                              return load.emitOpError("can be fetched from the kernel's arguments only");
-                           bool feedsLoops = llvm::none_of(load->getUsers(), [&](Operation *user) { return user->getBlock() == load->getBlock(); });
+                           bool feedsLoops = llvm::none_of(load->getUsers(), [&](mlir::Operation *user) { return user->getBlock() == load->getBlock(); });
                            return join(load, load->getParentOp() == kernel || (feedsLoops && !load->use_empty()));
                          }).wasInterrupted());
   }
@@ -289,7 +287,7 @@ private:
   }
 
   /// The ring that a load comes through, or, behind the last of those, what an addition goes through.
-  std::optional<unsigned> ringNumber(Operation *op) const {
+  std::optional<unsigned> ringNumber(mlir::Operation *op) const {
     if (auto load = dyn_cast<tile::LoadOp>(op); load && ringOf.contains(load))
       return ringOf.lookup(load);
     return llvm::is_contained(additions, op) ? std::optional<unsigned>(rings.size()) : std::nullopt;
@@ -298,14 +296,14 @@ private:
   /// Gives every load and addition the turn of its ring, as a value that loops carry.
   void threadTurns(Block &block, SmallVectorImpl<Value> &turns) {
     IRRewriter rewriter(block.getParentOp()->getContext());
-    for (Operation &op : llvm::make_early_inc_range(block)) {
+    for (mlir::Operation &op : llvm::make_early_inc_range(block)) {
       if (std::optional<unsigned> ring = ringNumber(&op)) {
         ImplicitLocOpBuilder b(op.getLoc(), &op);
         turnOf[&op] = turns[*ring];
         turns[*ring] = arith::AddIOp::create(b, turns[*ring], arith::ConstantIntOp::create(b, 1, 32));
       } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
         llvm::SetVector<unsigned> used;
-        loop.walk([&](Operation *inside) {
+        loop.walk([&](mlir::Operation *inside) {
           if (std::optional<unsigned> ring = ringNumber(inside))
             used.insert(*ring);
         });
@@ -336,10 +334,10 @@ private:
   LogicalResult emitProducer(ImplicitLocOpBuilder &b, Value thread) {
     int64_t first = groupThreads * (groups() - 1);
     setRegisters(b, producerRegisters);
-    auto fetchLoad = [&](Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) { return fetch(cast<tile::LoadOp>(op), b, mapping); };
+    auto fetchLoad = [&](mlir::Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) { return fetch(cast<tile::LoadOp>(op), b, mapping); };
     if (failed(emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, first), {llvm::IsaPred<tile::LoadOp>, fetchLoad})))
       return failure();
-    auto addSums = [&](Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) { return add(cast<tile::WriteFragmentsOp>(op), b, mapping); };
+    auto addSums = [&](mlir::Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) { return add(cast<tile::WriteFragmentsOp>(op), b, mapping); };
     return additions.empty() || adder != Adder::Warp ? success()
                                                      : emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, first + 32), {llvm::IsaPred<tile::WriteFragmentsOp>, addSums});
   }
@@ -355,7 +353,7 @@ private:
   LogicalResult emitSlice(ImplicitLocOpBuilder &b, Role itsRole) {
     IRMapping mapping;
     role = itsRole;
-    for (Operation *op : program)
+    for (mlir::Operation *op : program)
       if (failed(produce(*op, b, mapping)))
         return failure();
     return success();
@@ -369,9 +367,9 @@ private:
       return failure();
     ImplicitLocOpBuilder group = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), branch.elseBlock());
     setRegisters(group, adderRegisters());
-    auto isPart = [&](Operation *op) { return isa<tile::WriteFragmentsOp>(op) || (isa<tile::LoadOp>(op) && rings[*ringNumber(op)].hasAdder); };
+    auto isPart = [&](mlir::Operation *op) { return isa<tile::WriteFragmentsOp>(op) || (isa<tile::LoadOp>(op) && rings[*ringNumber(op)].hasAdder); };
     SmallVector<tile::AwaitOp> awaited;
-    auto emit = [&](Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+    auto emit = [&](mlir::Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) {
       if (auto write = dyn_cast<tile::WriteFragmentsOp>(op))
         return multiplyAndAdd(write, b, mapping);
       auto load = cast<tile::LoadOp>(op);
@@ -388,17 +386,17 @@ private:
 
   /// Values made by the program are there if the producer made them too; all others are from outside of it.
   bool isThere(Value value, const IRMapping &mapping) {
-    Operation *owner = value.getParentBlock()->getParentOp();
-    if (Operation *definition = value.getDefiningOp())
+    mlir::Operation *owner = value.getParentBlock()->getParentOp();
+    if (mlir::Operation *definition = value.getDefiningOp())
       owner = definition;
     return mapping.contains(value) || owner == kernel || !program.contains(kernel.getBody().front().findAncestorOpInBlock(*owner));
   }
 
-  LogicalResult produce(Operation &op, ImplicitLocOpBuilder &b, IRMapping &mapping) {
-    auto isIts = [&](Operation *op) { return ringNumber(op) && role.isIts(op); };
+  LogicalResult produce(mlir::Operation &op, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+    auto isIts = [&](mlir::Operation *op) { return ringNumber(op) && role.isIts(op); };
     if (isIts(&op))
       return role.emit(&op, b, mapping);
-    bool holdsIts = op.walk([&](Operation *inside) { return isIts(inside) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
+    bool holdsIts = op.walk([&](mlir::Operation *inside) { return isIts(inside) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
     if (auto loop = dyn_cast<scf::ForOp>(op); loop && holdsIts)
       return produceLoop(loop, b, mapping);
     if (holdsIts)
@@ -431,7 +429,7 @@ private:
     b.setInsertionPointToEnd(copy.getBody());
     if (inits.empty())
       b.setInsertionPoint(copy.getBody()->getTerminator());
-    for (Operation &op : loop.getBody()->without_terminator())
+    for (mlir::Operation &op : loop.getBody()->without_terminator())
       if (failed(produce(op, b, mapping)))
         return failure();
     SmallVector<Value> yields;
@@ -556,9 +554,9 @@ private:
     for (auto &[load, number] : ringOf) {
       Ring &ring = rings[number];
       Block *block = load->getBlock();
-      Operation *first = nullptr, *last = nullptr;
-      for (Operation *user : load->getUsers()) {
-        Operation *here = block->findAncestorOpInBlock(*user);
+      mlir::Operation *first = nullptr, *last = nullptr;
+      for (mlir::Operation *user : load->getUsers()) {
+        mlir::Operation *here = block->findAncestorOpInBlock(*user);
         first = !first || here->isBeforeInBlock(first) ? here : first;
         last = !last || last->isBeforeInBlock(here) ? here : last;
       }
@@ -581,9 +579,9 @@ private:
   SmallVector<tile::WriteFragmentsOp> additions; ///< by loops
   SmallVector<tile::DotOp> products;             ///< what the adder makes and adds
   Value sums, weights, passedBarriers;           ///< the place of sums, or the places of what the adder multiplies
-  llvm::DenseMap<Operation *, Value> turnOf;
+  llvm::DenseMap<mlir::Operation *, Value> turnOf;
   Role role; ///< the one that is being emitted
-  llvm::SetVector<Operation *> program; ///< the kernel's operations but for the set-up
+  llvm::SetVector<mlir::Operation *> program; ///< the kernel's operations but for the set-up
   Maps &maps;
   unsigned ownArguments;
   scf::IfOp firstThread; ///< what one thread sets up
