@@ -1,7 +1,7 @@
 // Landmark attention, forward with a gate threshold, step 1: which tiles of keys matter.                (SPEC: docs/spec.md, section 2)
 //
 // Two kernels, launched one after the other. The first goes by tiles of query rows: it finds the log-sum-exp of every row, as forward.mlir does, and marks the
-// blocks whose gate reaches the threshold in some row of the tile, one bit a block. The second goes by the programs of forward_listed.mlir, whose tiles of rows are
+// blocks whose gate reaches the threshold in some row of the tile, one bit a block. The second goes by the programs of forward.mlir that take its lists, whose tiles of rows are
 // longer and whose tiles of keys hold several blocks, and lists the key tiles that each of them takes: those at the edges, which hold own blocks, and of the others
 // those with a bit set.
 //
@@ -139,7 +139,7 @@ gpu.module @kernels {
     %one_bit = arith.constant 1 : i32
     %true = arith.constant true
 
-    // The program of forward_listed.mlir with this number, and its key tiles.
+    // The program of forward.mlir with this number, and its key tiles.
     %batch, %head, %kv_head, %row = landmark.program %Q, %K tile %list_tile section %section : !view, !view
     %queries = memref.dim %Q, %dim : !view
     %keys = memref.dim %K, %dim : !view

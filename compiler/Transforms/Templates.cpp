@@ -58,7 +58,9 @@ std::string templateName(const Problem &problem, const Config &config, bool adds
   if (isRetrieval(problem.operation))
     return fmt::format("{}.mlir", name(isAttention(problem.operation) ? Operation::Attend : problem.operation));
   bool isWide = problem.operation == Operation::Forward && !keepsBlockOutput(problem, config);
-  Operation operation = problem.operation == Operation::BackwardListed ? Operation::Backward : problem.operation; // one template serves both
+  Operation operation = problem.operation; // one template serves with lists and without
+  if (operation == Operation::ForwardListed || operation == Operation::BackwardListed)
+    operation = operation == Operation::ForwardListed ? Operation::Forward : Operation::Backward;
   return fmt::format("{}{}.mlir", name(operation), isLongBlock(problem, config) ? (isWide ? "_long_wide" : "_long") : adds ? "_add" : "");
 }
 

@@ -250,7 +250,7 @@ public:
 
   /// The kernel for a problem of the operation, compiled if this is the first request for it. Template files are read at that time only.
   /// Where `options` names no template directory, that of the environment variable LANDMARK_TEMPLATE_DIR holds. A problem of Operation::ForwardListed or BackwardListed is that of
-  /// a forward or backward with a gate threshold; config and template file are then those of its last step, forward_listed.mlir or that of a backward without one.
+  /// a forward or backward with a gate threshold; config and template file are then those of its last step, whose template is that without a threshold.
   Expected<ForwardKernel> forward(const Problem &problem, const CompileOptions &options = {});
   Expected<BackwardKernel> backward(const Problem &problem, const CompileOptions &options = {});
 

@@ -17,9 +17,28 @@ landmark.forward @mark step "gates" block_size 11 head_dim 32 type f16 config <q
 // -----
 
 // CHECK: gpu.func @take(
+// CHECK-SAME: memref<?x?x?x?xi32, strided<[?, ?, ?, ?]>>, %{{[^:]*}}: memref<?x?x?x?xi32, strided<[?, ?, ?, ?]>>
 // CHECK: memref.load
+// The log-sum-exp is known, and complete.
+// CHECK-NOT: landmark.stats
+// CHECK: tile.read_rows
 // CHECK: tile.dot {{.*}} -> tensor<64x3x16xf32>
+// CHECK-NOT: landmark.add_own
+// CHECK: tile.store
+// CHECK-NOT: tile.store
 landmark.forward @take step "listed" block_size 11 head_dim 32 type f16 config <query_tile = 64, key_tile = 48, warps = 4, stages = 2>
+
+// -----
+
+// Without a threshold there are no lists, nor a branch on them.
+// CHECK: gpu.func @take_all(
+// CHECK-NOT: xi32, strided
+// CHECK-NOT: memref.load
+// CHECK: landmark.stats
+// CHECK: landmark.add_own
+// CHECK: tile.store
+// CHECK: tile.store
+landmark.forward @take_all block_size 11 head_dim 32 type f16 config <query_tile = 64, key_tile = 48, warps = 4, stages = 2>
 
 // -----
 
