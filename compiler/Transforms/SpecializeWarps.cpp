@@ -21,7 +21,8 @@
 #include "compiler/Transforms/Boxes.h"
 #include "compiler/Transforms/DotUses.h"
 #include "compiler/Transforms/Passes.h"
-#include "compiler/Transforms/Reads.h"
+#include "compiler/Transforms/ProgramSlice.h"
+#include "compiler/Transforms/Turns.h"
 #include "dialects/Tile/Tile.h"
 #include "landmark/Config.h"
 
@@ -32,8 +33,6 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/StringSwitch.h"
-
-#include <functional>
 
 namespace landmark {
 #define GEN_PASS_DEF_TILESPECIALIZEWARPS
@@ -76,7 +75,7 @@ public:
     setUp(b);
     auto zero = arith::ConstantIntOp::create(b, 0, 32);
     SmallVector<Value> turns(rings.size() + 1, zero); // and that of sums
-    threadTurns(body, turns);
+    threadTurns(body, turns, [this](mlir::Operation *op) { return ringNumber(op); }, turnOf);
     for (mlir::Operation *op = zero->getNextNode(); op != body.getTerminator(); op = op->getNextNode())
       program.insert(op);
     b.setInsertionPointAfter(zero);
@@ -109,12 +108,6 @@ private:
   static constexpr int64_t groupThreads = 128; ///< setmaxnreg is for whole groups of four warps
   static constexpr int64_t producerRegisters = 24;
   static constexpr int64_t groupRows = 64, weightPlaces = 2;
-
-  /// A slice of the program: which loads and additions are its own, and what becomes of them.
-  struct Role {
-    std::function<bool(mlir::Operation *)> isIts;
-    std::function<LogicalResult(mlir::Operation *, ImplicitLocOpBuilder &, IRMapping &)> emit;
-  };
 
   static Value compare(ImplicitLocOpBuilder &b, arith::CmpIPredicate predicate, Value value, int64_t with) {
     return arith::CmpIOp::create(b, predicate, value, arith::ConstantIndexOp::create(b, with));
@@ -293,70 +286,30 @@ private:
     return llvm::is_contained(additions, op) ? std::optional<unsigned>(rings.size()) : std::nullopt;
   }
 
-  /// Gives every load and addition the turn of its ring, as a value that loops carry.
-  void threadTurns(Block &block, SmallVectorImpl<Value> &turns) {
-    IRRewriter rewriter(block.getParentOp()->getContext());
-    for (mlir::Operation &op : llvm::make_early_inc_range(block)) {
-      if (std::optional<unsigned> ring = ringNumber(&op)) {
-        ImplicitLocOpBuilder b(op.getLoc(), &op);
-        turnOf[&op] = turns[*ring];
-        turns[*ring] = arith::AddIOp::create(b, turns[*ring], arith::ConstantIntOp::create(b, 1, 32));
-      } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
-        llvm::SetVector<unsigned> used;
-        loop.walk([&](mlir::Operation *inside) {
-          if (std::optional<unsigned> ring = ringNumber(inside))
-            used.insert(*ring);
-        });
-        if (used.empty())
-          continue;
-        SmallVector<Value> inits;
-        for (unsigned ring : used)
-          inits.push_back(turns[ring]);
-        auto yieldNext = [&](OpBuilder &, Location, ArrayRef<BlockArgument> carried) {
-          SmallVector<Value> inner(turns.begin(), turns.end()), next;
-          for (auto [ring, value] : llvm::zip(used, carried))
-            inner[ring] = value;
-          threadTurns(*loop.getBody(), inner);
-          for (unsigned ring : used)
-            next.push_back(inner[ring]);
-          return next;
-        };
-        rewriter.setInsertionPoint(loop);
-        auto replaced = loop.replaceWithAdditionalYields(rewriter, inits, /*replaceInitOperandUsesInLoop=*/false, yieldNext);
-        for (auto [ring, result] : llvm::zip(used, (*replaced)->getResults().take_back(used.size())))
-          turns[ring] = result;
-      }
-    }
-  }
-
   //===-- Producer --------------------------------------------------------------------------------------------------===//
 
   LogicalResult emitProducer(ImplicitLocOpBuilder &b, Value thread) {
     int64_t first = groupThreads * (groups() - 1);
     setRegisters(b, producerRegisters);
-    auto fetchLoad = [&](mlir::Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) { return fetch(cast<tile::LoadOp>(op), b, mapping); };
-    if (failed(emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, first), {llvm::IsaPred<tile::LoadOp>, fetchLoad})))
+    auto fetchLoad = [&](mlir::Operation *op, ImplicitLocOpBuilder &b, ProgramSlice &slice) { return fetch(cast<tile::LoadOp>(op), b, slice); };
+    if (failed(emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, first), llvm::IsaPred<tile::LoadOp>, fetchLoad)))
       return failure();
-    auto addSums = [&](mlir::Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) { return add(cast<tile::WriteFragmentsOp>(op), b, mapping); };
-    return additions.empty() || adder != Adder::Warp ? success()
-                                                     : emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, first + 32), {llvm::IsaPred<tile::WriteFragmentsOp>, addSums});
+    if (additions.empty() || adder != Adder::Warp)
+      return success();
+    auto addSums = [&](mlir::Operation *op, ImplicitLocOpBuilder &b, ProgramSlice &slice) { return add(cast<tile::WriteFragmentsOp>(op), b, slice); };
+    return emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, first + 32), llvm::IsaPred<tile::WriteFragmentsOp>, addSums);
   }
 
   /// What one thread of a warp does.
-  LogicalResult emitWarp(ImplicitLocOpBuilder &b, Value isThread, Role itsRole) {
+  LogicalResult emitWarp(ImplicitLocOpBuilder &b, Value isThread, ProgramSlice::IsOwn isOwn, ProgramSlice::EmitOwn emitOwn) {
     auto one = scf::IfOp::create(b, isThread);
     ImplicitLocOpBuilder inner = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), one.thenBlock());
-    return emitSlice(inner, itsRole);
+    return emitSlice(inner, isOwn, emitOwn);
   }
 
-  /// The slice of the program that a role's operations take.
-  LogicalResult emitSlice(ImplicitLocOpBuilder &b, Role itsRole) {
-    IRMapping mapping;
-    role = itsRole;
-    for (mlir::Operation *op : program)
-      if (failed(produce(*op, b, mapping)))
-        return failure();
-    return success();
+  /// The slice of the program that some of what goes through rings takes.
+  LogicalResult emitSlice(ImplicitLocOpBuilder &b, ProgramSlice::IsOwn isOwn, ProgramSlice::EmitOwn emitOwn) {
+    return ProgramSlice(kernel, program, [&](mlir::Operation *op) { return ringNumber(op) && isOwn(op); }, emitOwn).emit(b);
   }
 
   /// The four warps behind the consumers make products and add them, the four behind those are the producer's.
@@ -369,88 +322,26 @@ private:
     setRegisters(group, adderRegisters());
     auto isPart = [&](mlir::Operation *op) { return isa<tile::WriteFragmentsOp>(op) || (isa<tile::LoadOp>(op) && rings[*ringNumber(op)].hasAdder); };
     SmallVector<tile::AwaitOp> awaited;
-    auto emit = [&](mlir::Operation *op, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+    auto emit = [&](mlir::Operation *op, ImplicitLocOpBuilder &b, ProgramSlice &slice) {
       if (auto write = dyn_cast<tile::WriteFragmentsOp>(op))
-        return multiplyAndAdd(write, b, mapping);
+        return multiplyAndAdd(write, b, slice);
       auto load = cast<tile::LoadOp>(op);
       awaited.push_back(tile::AwaitOp::create(b, rings[ringOf.lookup(load)].barriers, turnOf.lookup(load)));
-      mapping.map(load.getResult(), slotOf(b, load, turnOf.lookup(load)));
+      slice.mapping().map(load.getResult(), slotOf(b, load, turnOf.lookup(load)));
       return success();
     };
-    if (failed(emitSlice(group, {isPart, emit})))
+    if (failed(emitSlice(group, isPart, emit)))
       return failure();
     for (tile::AwaitOp await : awaited)
       tile::ReleaseOp::create(group, await.getBarriers(), await.getTurn());
     return success();
   }
 
-  /// Values made by the program are there if the producer made them too; all others are from outside of it.
-  bool isThere(Value value, const IRMapping &mapping) {
-    mlir::Operation *owner = value.getParentBlock()->getParentOp();
-    if (mlir::Operation *definition = value.getDefiningOp())
-      owner = definition;
-    return mapping.contains(value) || owner == kernel || !program.contains(kernel.getBody().front().findAncestorOpInBlock(*owner));
-  }
-
-  LogicalResult produce(mlir::Operation &op, ImplicitLocOpBuilder &b, IRMapping &mapping) {
-    auto isIts = [&](mlir::Operation *op) { return ringNumber(op) && role.isIts(op); };
-    if (isIts(&op))
-      return role.emit(&op, b, mapping);
-    bool holdsIts = op.walk([&](mlir::Operation *inside) { return isIts(inside) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
-    if (auto loop = dyn_cast<scf::ForOp>(op); loop && holdsIts)
-      return produceLoop(loop, b, mapping);
-    if (holdsIts)
-      return op.emitOpError("holds a load that no loop of the producer can follow");
-    auto isTile = [](Type type) { return isa<TensorType>(type); };
-    bool isSlice = op.getNumRegions() == 0 && isTimeless(&op, kernel) && llvm::none_of(op.getResultTypes(), isTile) &&
-                   llvm::all_of(op.getOperands(), [&](Value value) { return isThere(value, mapping); });
-    if (isSlice)
-      b.clone(op, mapping);
-    return success();
-  }
-
-  LogicalResult produceLoop(scf::ForOp loop, ImplicitLocOpBuilder &b, IRMapping &mapping) {
-    for (Value bound : {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()})
-      if (!isThere(bound, mapping))
-        return loop.emitOpError("loads a number of tiles that the producer cannot compute");
-    auto at = [&](Value value) { return mapping.lookupOrDefault(value); };
-    SmallVector<unsigned> kept;
-    SmallVector<Value> inits;
-    for (auto [number, init] : llvm::enumerate(loop.getInitArgs()))
-      if (!isa<TensorType>(init.getType()) && isThere(init, mapping)) {
-        kept.push_back(number);
-        inits.push_back(at(init));
-      }
-    auto copy = scf::ForOp::create(b, at(loop.getLowerBound()), at(loop.getUpperBound()), at(loop.getStep()), inits);
-    mapping.map(loop.getInductionVar(), copy.getInductionVar());
-    for (auto [number, inside] : llvm::zip(kept, copy.getRegionIterArgs()))
-      mapping.map(loop.getRegionIterArgs()[number], inside);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToEnd(copy.getBody());
-    if (inits.empty())
-      b.setInsertionPoint(copy.getBody()->getTerminator());
-    for (mlir::Operation &op : loop.getBody()->without_terminator())
-      if (failed(produce(op, b, mapping)))
-        return failure();
-    SmallVector<Value> yields;
-    for (unsigned number : kept) {
-      Value yielded = loop.getYieldedValues()[number];
-      if (!isThere(yielded, mapping))
-        return loop.emitOpError("carries a number that the producer cannot compute");
-      yields.push_back(at(yielded));
-    }
-    if (!inits.empty())
-      scf::YieldOp::create(b, yields);
-    for (auto [number, result] : llvm::zip(kept, copy.getResults()))
-      mapping.map(loop.getResult(number), result);
-    return success();
-  }
-
-  LogicalResult fetch(tile::LoadOp load, ImplicitLocOpBuilder &b, IRMapping &mapping) {
+  LogicalResult fetch(tile::LoadOp load, ImplicitLocOpBuilder &b, ProgramSlice &slice) {
     for (Value operand : {Value(load.getBatch()), Value(load.getHead()), Value(load.getRow()), turnOf.lookup(load)})
-      if (!isThere(operand, mapping))
+      if (!slice.has(operand))
         return load.emitOpError("has an address that the producer cannot compute");
-    auto at = [&](Value value) { return mapping.lookupOrDefault(value); };
+    auto at = [&](Value value) { return slice.at(value); };
     Boxes boxes = *Boxes::of(load);
     Ring &ring = rings[ringOf.lookup(load)];
     Value turn = at(turnOf.lookup(load)), row = at(load.getRow());
@@ -463,21 +354,21 @@ private:
     return success();
   }
 
-  LogicalResult checkAddress(tile::WriteFragmentsOp write, IRMapping &mapping) {
+  LogicalResult checkAddress(tile::WriteFragmentsOp write, const ProgramSlice &slice) {
     for (Value operand : {Value(write.getBatch()), Value(write.getHead()), Value(write.getRow()), turnOf.lookup(write)})
-      if (!isThere(operand, mapping))
+      if (!slice.has(operand))
         return write.emitOpError("has an address that the adder cannot compute");
     return success();
   }
 
   /// By four warps, of the weights that the consumers have written.
-  LogicalResult multiplyAndAdd(tile::WriteFragmentsOp write, ImplicitLocOpBuilder &b, IRMapping &mapping) {
-    if (failed(checkAddress(write, mapping)))
+  LogicalResult multiplyAndAdd(tile::WriteFragmentsOp write, ImplicitLocOpBuilder &b, ProgramSlice &slice) {
+    if (failed(checkAddress(write, slice)))
       return failure();
     auto product = write.getValue().getDefiningOp<tile::DotOp>();
-    Value turn = mapping.lookupOrDefault(turnOf.lookup(write));
+    Value turn = slice.at(turnOf.lookup(write));
     tile::AwaitOp::create(b, passedBarriers, turn);
-    IRMapping operands = mapping;
+    IRMapping operands = slice.mapping();
     operands.map(product.getA(), weightsOf(b, turn));
     operands.map(product.getAcc(), b.clone(*product.getAcc().getDefiningOp())->getResult(0));
     auto made = cast<tile::DotOp>(b.clone(*product, operands));
@@ -488,10 +379,10 @@ private:
     return success();
   }
 
-  LogicalResult add(tile::WriteFragmentsOp write, ImplicitLocOpBuilder &b, IRMapping &mapping) {
-    if (failed(checkAddress(write, mapping)))
+  LogicalResult add(tile::WriteFragmentsOp write, ImplicitLocOpBuilder &b, ProgramSlice &slice) {
+    if (failed(checkAddress(write, slice)))
       return failure();
-    auto at = [&](Value value) { return mapping.lookupOrDefault(value); };
+    auto at = [&](Value value) { return slice.at(value); };
     Value turn = at(turnOf.lookup(write));
     tile::AwaitOp::create(b, passedBarriers, turn);
     tile::AddFragmentsOp::create(b, sums, write.getView(), at(write.getBatch()), at(write.getHead()), at(write.getRow()));
@@ -580,7 +471,6 @@ private:
   SmallVector<tile::DotOp> products;             ///< what the adder makes and adds
   Value sums, weights, passedBarriers;           ///< the place of sums, or the places of what the adder multiplies
   llvm::DenseMap<mlir::Operation *, Value> turnOf;
-  Role role; ///< the one that is being emitted
   llvm::SetVector<mlir::Operation *> program; ///< the kernel's operations but for the set-up
   Maps &maps;
   unsigned ownArguments;
