@@ -14,7 +14,7 @@ run: build
 	$(BUILD)/compiler/tools/landmark/landmark demo --text $(TEXT)
 
 test: build
-	cd $(BUILD) && ctest --output-on-failure
+	cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
 
 build: setup
 	cmake -S . -B $(BUILD) -G Ninja $(if $(MLIR_DIR),-DMLIR_DIR=$(MLIR_DIR))
