@@ -127,20 +127,34 @@ gpu.module @kernels {
       %delta = tile.load %ROW_DELTA[%batch, %h, %row] in [%zero, %rows) : !packed_rows -> !key_row
       %s = tile.dot %q, %k transpose into %s0 : !key_q_tile, !kv_tile -> !key_s_tile
       %a = tile.dot %do, %v transpose into %s0 : !key_q_tile, !kv_tile -> !key_s_tile
-      %seen, %own = scf.if %edge -> (!key_seen, !key_own) {
+      %p_in, %ds_in = scf.if %edge -> (!key_p_tile, !key_p_tile) {
         %position = arith.addi %row, %q_offset : index
         %row_block, %row_token = landmark.locate %position phase %phase block %L : !key_row_index, !key_row_index
         %tokens = landmark.tokens rows(%row_block, %row_token) at %b keys(%keys) phase(%phase) block(%L) : !key_row_index, !key_row_index -> !key_seen
-        %own_block = landmark.own %row_block at %b : !key_row_index -> !key_own
-        scf.yield %tokens, %own_block : !key_seen, !key_own
+        %own = landmark.own %row_block at %b : !key_row_index -> !key_own
+        %p, %ds = landmark.gradients %s, %a seen %tokens own %own lse %lse delta %delta factor %c block(%L) : !key_s_tile, !key_seen, !key_own, !key_row
+        %p_edge = tile.cast %p : !key_s_tile -> !key_p_tile
+        %ds_edge = tile.cast %ds : !key_s_tile -> !key_p_tile
+        scf.yield %p_edge, %ds_edge : !key_p_tile, !key_p_tile
       } else {
-        %tokens = landmark.ordinary block(%L) : !key_seen
-        %own_block = arith.constant dense<false> : !key_own
-        scf.yield %tokens, %own_block : !key_seen, !key_own
+        %p_quick, %ds_quick, %fits = landmark.past_gradients %s, %a lse %lse delta %delta factor %c block(%L) : !key_s_tile, !key_row
+        %p_early = tile.cast %p_quick : !key_s_tile -> !key_p_tile // before the branch, where they mix with other work
+        %ds_early = tile.cast %ds_quick : !key_s_tile -> !key_p_tile
+        %p_past, %ds_past = scf.if %fits -> (!key_p_tile, !key_p_tile) {
+          scf.yield %p_early, %ds_early : !key_p_tile, !key_p_tile
+        } else { // logits far from the row's log-sum-exp: once more, with the maximum of every block
+          %s_again = tile.dot %q, %k transpose into %s0 anew : !key_q_tile, !kv_tile -> !key_s_tile
+          %a_again = tile.dot %do, %v transpose into %s0 anew : !key_q_tile, !kv_tile -> !key_s_tile
+          %tokens = landmark.ordinary block(%L) : !key_seen
+          %none = arith.constant dense<false> : !key_own
+          %p_exact, %ds_exact = landmark.gradients %s_again, %a_again seen %tokens own %none lse %lse delta %delta factor %c block(%L)
+              : !key_s_tile, !key_seen, !key_own, !key_row
+          %p = tile.cast %p_exact : !key_s_tile -> !key_p_tile
+          %ds = tile.cast %ds_exact : !key_s_tile -> !key_p_tile
+          scf.yield %p, %ds : !key_p_tile, !key_p_tile
+        }
+        scf.yield %p_past, %ds_past : !key_p_tile, !key_p_tile
       }
-      %p, %ds = landmark.gradients %s, %a seen %seen own %own lse %lse delta %delta factor %c block(%L) : !key_s_tile, !key_seen, !key_own, !key_row
-      %p_in = tile.cast %p : !key_s_tile -> !key_p_tile
-      %ds_in = tile.cast %ds : !key_s_tile -> !key_p_tile
       %dq = tile.dot %ds_in, %k into %q0 : !key_p_tile, !kv_tile -> !key_o_tile
       %dv_next = tile.dot %p_in transposed, %do into %dv_acc : !key_p_tile, !key_q_tile -> !d_tile
       %dk_next = tile.dot %ds_in transposed, %q into %dk_acc : !key_p_tile, !key_q_tile -> !d_tile

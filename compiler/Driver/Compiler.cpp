@@ -213,9 +213,10 @@ private:
       ir::ForwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), step, problem.blockSize, problem.headDim, element,
                             config.unit == MatrixUnit::Wgmma, schedule);
     } else if (isBackward(problem.operation) || problem.operation == Operation::BackwardGates) {
+      bool adds = addsQueryGradients(problem, config, target);
       ir::BackwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), step, problem.blockSize, problem.headDim, element, gradient,
-                             keyPasses(problem, config, target), addsQueryGradients(problem, config, target), rowTile == config.queryTile ? mlir::IntegerAttr() : builder.getI64IntegerAttr(rowTile),
-                             schedule);
+                             keyPasses(problem, config, target), adds, rowTile == config.queryTile ? mlir::IntegerAttr() : builder.getI64IntegerAttr(rowTile),
+                             adds && config.unit == MatrixUnit::Wgmma, schedule);
     } else {
       ir::RetrieveOp::create(builder, builder.getUnknownLoc(), kernelName(problem), name(problem.operation), problem.blockSize, problem.headDim,
                              problem.topK, element, problem.rotates, schedule);

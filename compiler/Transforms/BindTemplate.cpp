@@ -74,13 +74,14 @@ struct Request {
     request.problem.floatGradients = backward.getGradient() != backward.getType();
     request.gradient = backward.getGradient();
     request.adds = backward.getAdds();
+    request.quick = backward.getQuick();
     request.tiling = {static_cast<int64_t>(backward.getPasses()), static_cast<int64_t>(backward.getRowTile().value_or(request.config.queryTile))};
     return request;
   }
 
   StringRef name() const { return op->getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()); }
   /// Whether threads have registers for logits beside their exponentials: those of few warps, where exponentials are rounded soon (tile-round-early) and few blocks' factors are kept.
-  bool keepsLogits() const { return config.warps <= 8 && element.isBF16() && config.keyTile / tileTokens(problem, config) <= 2; }
+  bool keepsLogits() const { return !isBackward(problem.operation) && config.warps <= 8 && element.isBF16() && config.keyTile / tileTokens(problem, config) <= 2; }
   /// Names of the kernels, in the order of their launches.
   std::vector<std::string> kernels() const { return kernelNames(name().str(), problem.operation, adds); }
 };
@@ -129,6 +130,7 @@ LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Request &request) {
 /// Replaces the template's parameters, and takes the quick way out of it where that is not asked for.
 LogicalResult bindParameters(ModuleOp module, const Request &request) {
   module.walk([&](ir::PastWeightsOp op) { op.setExact(op.getExact() || !request.quick); });
+  module.walk([&](ir::PastGradientsOp op) { op.setExact(op.getExact() || !request.quick); });
   if (request.keepsLogits())
     module.walk([](tile::DotOp op) { op.setAnew(false); });
   WalkResult result = module.walk([&](tile::ParamOp op) {

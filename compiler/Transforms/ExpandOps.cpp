@@ -295,25 +295,46 @@ template <typename Op> SmallVector<Value> weights(Op op, Value seen, Value own, 
 
 SmallVector<Value> expandWeights(ir::WeightsOp op, TileBuilder &b) { return weights(op, op.getSeen(), op.getOwn(), b); }
 
+/// Masks of past blocks that all rows see whole: the ordinary tokens, and no row's own block.
+template <typename Op> std::pair<Value, Value> pastMasks(Op op, TileBuilder &b) {
+  auto type = cast<RankedTensorType>(op.getLogits().getType().clone(b.getI1Type()));
+  Value none = arith::ConstantOp::create(b, DenseElementsAttr::get(RankedTensorType::get(type.getShape().drop_back(), b.getI1Type()), false));
+  return {ordinaryTokens(b, type, op.getBlockSize(), Value()), none};
+}
+
+/// Softmax of every past block of a tile on its own, with a row's log-sum-exp for the maximum.
+struct PastSoftmax {
+  Value inner, sum, gate, share;
+  Value factor; ///< of the exponentials: P = inner * factor
+
+  template <typename Op> PastSoftmax(Op op, TileBuilder &b) {
+    Value seen = ordinaryTokens(b, cast<RankedTensorType>(op.getLogits().getType().clone(b.getI1Type())), op.getBlockSize(), Value());
+    // As one operation, not to share its product with the other way, which would leave two here.
+    Value logits = op.getLogits(), shift = arith::NegFOp::create(b, op.getLse());
+    Value all = b.exp2(math::FmaOp::create(b, logits, b.splatLike(op.getFactor(), logits), b.broadcastLeading(shift, logits)));
+    inner = b.select(seen, all, b.floatSplatLike(0.0f, all));
+    sum = b.reduce(tile::ReductionKind::Sum, inner, {2});
+    gate = b.column(all, *getConstantIntValue(op.getBlockSize()) - 1); // the landmark's exponential
+    share = b.reciprocal(b.maxf(sum, b.floatSplatLike(0x1p-126f, sum)));
+    factor = b.mulf(gate, share); // 0 of a gate of 0
+  }
+
+  Value fits(TileBuilder &b) const {
+    Value most = b.maxf(factor, sum);
+    Value fit = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, most, b.floatSplatLike(0x1p60f, most));
+    return tile::AllOp::create(b, fit);
+  }
+};
+
 SmallVector<Value> expandPastWeights(ir::PastWeightsOp op, TileBuilder &b) {
-  auto maskLike = [&](RankedTensorType type) { return cast<RankedTensorType>(type.clone(b.getI1Type())); };
-  Value seen = ordinaryTokens(b, maskLike(op.getLogits().getType()), op.getBlockSize(), Value());
   if (op.getExact()) {
-    Value none = arith::ConstantOp::create(b, DenseElementsAttr::get(maskLike(op.getFactors().getType()), false));
+    auto [seen, none] = pastMasks(op, b);
     SmallVector<Value> exact = weights(op, seen, none, b);
     exact.push_back(arith::ConstantIntOp::create(b, 1, 1));
     return exact;
   }
-  // As one operation, not to share its product with the other way, which would leave two here.
-  Value logits = op.getLogits(), shift = arith::NegFOp::create(b, op.getLse());
-  Value all = b.exp2(math::FmaOp::create(b, logits, b.splatLike(op.getFactor(), logits), b.broadcastLeading(shift, logits)));
-  Value inner = b.select(seen, all, b.floatSplatLike(0.0f, all));
-  Value sum = b.reduce(tile::ReductionKind::Sum, inner, {2});
-  Value weight = b.column(all, *getConstantIntValue(op.getBlockSize()) - 1); // the landmark's exponential is its gate
-  Value factors = b.mulf(weight, b.reciprocal(b.maxf(sum, b.floatSplatLike(0x1p-126f, sum)))); // 0 of a weight of 0
-  Value most = b.maxf(factors, sum);
-  Value fit = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, most, b.floatSplatLike(0x1p60f, most));
-  return {inner, factors, tile::AllOp::create(b, fit)};
+  PastSoftmax softmax(op, b);
+  return {softmax.inner, softmax.factor, softmax.fits(b)};
 }
 
 SmallVector<Value> expandGateLogit(ir::GateLogitOp op, TileBuilder &b) {
@@ -380,6 +401,7 @@ struct BlockGradient {
   Value center;   ///< ds = P * (a - center)
   Value landmark; ///< ds of the landmark
 
+  BlockGradient(Value center, Value landmark) : center(center), landmark(landmark) {}
   BlockGradient(TileBuilder &b, const BlockWeight &block, Value total, Value own, Value delta) {
     Value mean = b.mulf(total, block.share), past = b.mulf(block.gate, b.subf(mean, delta));
     center = b.select(own, delta, mean);
@@ -391,11 +413,10 @@ struct BlockGradient {
 bool isKept(Value inner) { return cast<RankedTensorType>(inner.getType()).getDimSize(2) <= 64; }
 
 /// ds of a tile with that of the landmark in its column: made of the exponentials, so that P is rounded before the products come, or, where both take too many registers, of P.
-Value gradients(TileBuilder &b, Value inner, Value weights, Value products, const BlockWeight &block, const BlockGradient &gradient, Value blockSize,
-                Value firstToken) {
+Value gradients(TileBuilder &b, Value inner, Value weights, Value products, Value weight, const BlockGradient &gradient, Value blockSize, Value firstToken) {
   auto type = cast<RankedTensorType>(inner.getType());
   auto everywhere = [&](Value number) { return b.broadcastLeading(number, inner); };
-  Value result = isKept(inner) ? b.mulf(inner, b.subf(block.weigh(b, products), everywhere(b.mulf(gradient.center, block.weight))))
+  Value result = isKept(inner) ? b.mulf(inner, b.subf(b.mulf(products, everywhere(weight)), everywhere(b.mulf(gradient.center, weight))))
                                : b.mulf(weights, b.subf(products, everywhere(gradient.center)));
   Value token = tokenNumbers(b, type.getDimSize(2), firstToken);
   Value isLandmark = b.compare(CmpIPredicate::eq, token, b.splatLike(b.toI32(b.sub(blockSize, b.index(1))), token));
@@ -403,18 +424,36 @@ Value gradients(TileBuilder &b, Value inner, Value weights, Value products, cons
 }
 
 /// P of a tile, and ds. What makes P stands first, as it needs no products with dO: they run meanwhile.
-SmallVector<Value> expandGradients(ir::GradientsOp op, TileBuilder &b) {
+template <typename Op> SmallVector<Value> gradients(Op op, Value seen, Value own, TileBuilder &b) {
   int64_t landmark = *getConstantIntValue(op.getBlockSize()) - 1;
-  BlockSoftmax softmax(b, op.getSeen(), op.getLogits(), op.getFactor());
+  BlockSoftmax softmax(b, seen, op.getLogits(), op.getFactor());
   Value lse = b.broadcastLeading(finite(b, op.getLse()), softmax.maximum), delta = b.broadcastLeading(op.getDelta(), softmax.maximum);
   Value ownWeight = b.exp2(b.subf(softmax.offset, lse));
-  BlockWeight block(b, softmax.maximum, softmax.sum, op.getOwn(), ownWeight, b.column(op.getLogits(), landmark), lse, op.getFactor());
+  BlockWeight block(b, softmax.maximum, softmax.sum, own, ownWeight, b.column(op.getLogits(), landmark), lse, op.getFactor());
   Value weights = isKept(softmax.inner) ? block.weigh(b, softmax.inner) : Value();
   Value total = b.reduce(tile::ReductionKind::Sum, b.mulf(softmax.inner, op.getProducts()), {2});
   if (!weights)
     weights = block.weigh(b, softmax.inner);
-  BlockGradient gradient(b, block, total, op.getOwn(), delta);
-  return {weights, gradients(b, softmax.inner, weights, op.getProducts(), block, gradient, op.getBlockSize(), Value())};
+  BlockGradient gradient(b, block, total, own, delta);
+  return {weights, gradients(b, softmax.inner, weights, op.getProducts(), block.weight, gradient, op.getBlockSize(), Value())};
+}
+
+SmallVector<Value> expandGradients(ir::GradientsOp op, TileBuilder &b) { return gradients(op, op.getSeen(), op.getOwn(), b); }
+
+SmallVector<Value> expandPastGradients(ir::PastGradientsOp op, TileBuilder &b) {
+  if (op.getExact()) {
+    auto [seen, none] = pastMasks(op, b);
+    SmallVector<Value> exact = gradients(op, seen, none, b);
+    exact.push_back(arith::ConstantIntOp::create(b, 1, 1));
+    return exact;
+  }
+  PastSoftmax softmax(op, b);
+  Value weights = b.mulf(softmax.inner, b.broadcastLeading(softmax.factor, softmax.inner));
+  Value total = b.reduce(tile::ReductionKind::Sum, b.mulf(softmax.inner, op.getProducts()), {2});
+  Value mean = b.mulf(total, softmax.share), delta = b.broadcastLeading(op.getDelta(), mean);
+  BlockGradient gradient(mean, b.mulf(softmax.gate, b.subf(mean, delta)));
+  Value result = gradients(b, softmax.inner, weights, op.getProducts(), softmax.factor, gradient, op.getBlockSize(), Value());
+  return {weights, result, softmax.fits(b)};
 }
 
 SmallVector<Value> expandProductStats(ir::ProductStatsOp op, TileBuilder &b) {
@@ -430,7 +469,7 @@ SmallVector<Value> expandPartGradients(ir::PartGradientsOp op, TileBuilder &b) {
   BlockWeight block(b, op.getMax(), op.getSum(), op.getOwn(), b.floatSplatLike(1.0f, lse), op.getGate(), lse, op.getFactor());
   BlockGradient gradient(b, block, op.getTotal(), op.getOwn(), op.getDelta());
   Value weights = block.weigh(b, inner);
-  return {weights, gradients(b, inner, weights, op.getProducts(), block, gradient, op.getBlockSize(), op.getFirstToken())};
+  return {weights, gradients(b, inner, weights, op.getProducts(), block.weight, gradient, op.getBlockSize(), op.getFirstToken())};
 }
 
 /// Columns are fixed when code is made, so the block size that names one must be a constant.
@@ -450,6 +489,8 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
         return verifyBlockSize(op, weights.getBlockSize(), weights.getLogits().getType().getDimSize(2));
       if (auto gradients = dyn_cast<ir::GradientsOp>(op))
         return verifyBlockSize(op, gradients.getBlockSize(), gradients.getLogits().getType().getDimSize(2));
+      if (auto gradients = dyn_cast<ir::PastGradientsOp>(op))
+        return verifyBlockSize(op, gradients.getBlockSize(), gradients.getLogits().getType().getDimSize(2));
       if (auto online = dyn_cast<ir::OnlineOp>(op))
         return verifyBlockSize(op, online.getBlockSize(), online.getLogits().getType().getDimSize(2));
       if (auto gate = dyn_cast<ir::GateLogitOp>(op))
@@ -466,7 +507,7 @@ struct ExpandOps : landmark::impl::LandmarkExpandOpsBase<ExpandOps> {
                  Expansion<ir::GateLogitOp, expandGateLogit>,
                  Expansion<ir::BlockFactorOp, expandBlockFactor>, Expansion<ir::SpreadOp, expandSpread>,
                  Expansion<ir::PartWeightsOp, expandPartWeights>, Expansion<ir::KeyProgramOp, expandKeyProgram>, Expansion<ir::RowRangeOp, expandRowRange>, Expansion<ir::GroupTileOp, expandGroupTile>,
-                 Expansion<ir::GradientsOp, expandGradients>, Expansion<ir::ProductStatsOp, expandProductStats>,
+                 Expansion<ir::GradientsOp, expandGradients>, Expansion<ir::PastGradientsOp, expandPastGradients>, Expansion<ir::ProductStatsOp, expandProductStats>,
                  Expansion<ir::PartGradientsOp, expandPartGradients>>(&getContext());
     populateRetrievalExpansions(patterns);
     walkAndApplyPatterns(getOperation(), std::move(patterns));

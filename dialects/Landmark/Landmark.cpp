@@ -186,14 +186,21 @@ LogicalResult WeightsOp::verify() {
   return verifyFactors(*this);
 }
 
-LogicalResult PastWeightsOp::verify() {
-  auto logits = getLogits().getType();
+/// Logits of whole blocks that all rows see, and what is known of their rows.
+template <typename Op> static LogicalResult verifyPastLogits(Op op, const char *ofRows) {
+  auto logits = op.getLogits().getType();
   if (logits.getRank() != 3 || !logits.getElementType().isF32())
-    return emitOpError("takes logits by row, block and token, in f32");
-  if (!isF32Row(getLse().getType()) || !extends(logits, getLse().getType(), 3))
-    return emitOpError("takes the log-sum-exp of every row");
-  return verifyFactors(*this);
+    return op.emitOpError("takes logits by row, block and token, in f32");
+  if (!isF32Row(op.getLse().getType()) || !extends(logits, op.getLse().getType(), 3))
+    return op.emitOpError("takes ") << ofRows;
+  return success();
 }
+
+LogicalResult PastWeightsOp::verify() {
+  return failure(failed(verifyPastLogits(*this, "the log-sum-exp of every row")) || failed(verifyFactors(*this)));
+}
+
+LogicalResult PastGradientsOp::verify() { return verifyPastLogits(*this, "a log-sum-exp and a delta for every row"); }
 
 LogicalResult GradientsOp::verify() { return verifyBlockLogits(*this, "a log-sum-exp and a delta for every row"); }
 

@@ -59,17 +59,17 @@ def Landmark_BackwardOp : Landmark_Op<"backward", [Symbol]> {
   let description = [{
     As `landmark.forward`; `gradient` is the type of dq, dk and dv. Where `passes` is 2 a program passes over the query rows of a key tile once for dv and once for dk,
     where it is 1 it computes both together. With `step` it is one of the two steps of a backward with a gate threshold: `gates` or `listed`. With `adds` programs that go by keys add dq up in memory (`backward_add.mlir`). `row_tile` are the rows of a query tile of the kernel that goes by keys, `query_tile` where it is not given. `landmark-bind-template` replaces it by a `gpu.module` that holds the template's kernels,
-    which are launched in their order.
+    which are launched in their order. `quick` as in a forward (`landmark.past_gradients`).
 
     Constraints: those of `landmark.forward`; `gradient` is `type` or f32; `passes` is 1 or 2; `row_tile` is 1 to `query_tile`; a `gates` step neither `adds` nor has a `row_tile`.
 
     Example: `landmark.backward @landmark_backward block_size 64 head_dim 128 type bf16 gradient f32 passes 1 config <query_tile = 64, key_tile = 64, warps = 4, stages = 2>`
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<StrAttr>:$step, I64Attr:$block_size, I64Attr:$head_dim, TypeAttr:$type, TypeAttr:$gradient, I64Attr:$passes,
-                       UnitAttr:$adds, OptionalAttr<I64Attr>:$row_tile, Landmark_ConfigAttr:$config);
+                       UnitAttr:$adds, OptionalAttr<I64Attr>:$row_tile, UnitAttr:$quick, Landmark_ConfigAttr:$config);
   let assemblyFormat = [{
     $sym_name (`step` $step^)? `block_size` custom<Integer>($block_size) `head_dim` custom<Integer>($head_dim) `type` $type `gradient` $gradient
-    `passes` custom<Integer>($passes) (`adds` $adds^)? (`row_tile` $row_tile^)? `config` $config attr-dict
+    `passes` custom<Integer>($passes) (`adds` $adds^)? (`row_tile` $row_tile^)? (`quick` $quick^)? `config` $config attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -420,6 +420,23 @@ def Landmark_GradientsOp : Landmark_Op<"gradients", [Pure, AllTypesMatch<["logit
   let assemblyFormat = [{
     $logits `,` $products `seen` $seen `own` $own `lse` $lse `delta` $delta `factor` $factor `block` `(` $block_size `)` attr-dict
     `:` type($logits) `,` type($seen) `,` type($own) `,` type($lse)
+  }];
+  let hasVerifier = 1;
+}
+
+def Landmark_PastGradientsOp : Landmark_Op<"past_gradients", [Pure, AllTypesMatch<["logits", "products", "weights", "result"]>,
+                                                              AllTypesMatch<["lse", "delta"]>]> {
+  let summary = "what `landmark.gradients` yields of past blocks that all rows see whole, without a maximum";
+  let description = [{
+    By the shift of `landmark.past_weights`: `fits` says whether the exponentials stay in the range of float32. Where they do not the caller takes `landmark.gradients`. With `exact` it is
+    `landmark.gradients`, and fits always.
+
+    Example: `%p, %ds, %fits = landmark.past_gradients %s, %a lse %lse delta %delta factor %c block(%L) : tensor<64x1x64xf32>, tensor<64xf32>`
+  }];
+  let arguments = (ins Tile_Tile:$logits, Tile_Tile:$products, Tile_Tile:$lse, Tile_Tile:$delta, F32:$factor, Index:$block_size, UnitAttr:$exact);
+  let results = (outs Tile_Tile:$weights, Tile_Tile:$result, I1:$fits);
+  let assemblyFormat = [{
+    $logits `,` $products `lse` $lse `delta` $delta `factor` $factor `block` `(` $block_size `)` (`exact` $exact^)? attr-dict `:` type($logits) `,` type($lse)
   }];
   let hasVerifier = 1;
 }

@@ -42,6 +42,10 @@ public:
       tiles /= accLayout.warps;
       right = b.sharedOffset(right, b.mul(b.warp(), b.i32(8 * tiles * rightType.getRowBytes())));
     }
+    if (accLayout.split > 1) { // this group's
+      tiles /= accLayout.split;
+      right = b.sharedOffset(right, b.mul(b.splitGroup(accLayout), b.i32(8 * tiles * rowPitch(rightType))));
+    }
     for (int64_t chunk = 0; chunk < chunks; chunk += 2) {
       int64_t depth = std::min<int64_t>(2, chunks - chunk);
       loadLeft(chunk, depth);

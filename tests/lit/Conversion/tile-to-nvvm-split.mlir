@@ -88,3 +88,27 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// A product computed anew by mma.sync: a group's warps read their own rows of the right operand, 64 of 128 bytes for each group.
+// CHECK-LABEL: gpu.func @anew
+// CHECK: %[[BYTES:.*]] = arith.constant 8192 : i32
+// CHECK: arith.muli %{{.*}}, %[[BYTES]]
+// CHECK-COUNT-32: nvvm.mma.sync
+// CHECK-NOT: nvvm.mma.sync
+!queries = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!keys = !tile.buffer<1, [2, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!logits = tensor<64x2x64xf32, #tile.fragment<[row, block, column], 8, split = 2>>
+gpu.module @kernels {
+  gpu.func @anew() kernel {
+    %zero = arith.constant 0 : index
+    %a = tile.alloc {offset = 0 : i64} : !queries
+    %b = tile.alloc {offset = 8192 : i64} : !keys
+    %q = tile.slot %a[%zero] : !queries -> !tile.slot<!queries>
+    %k = tile.slot %b[%zero] : !keys -> !tile.slot<!keys>
+    %s0 = arith.constant dense<0.0> : !logits
+    %s = tile.dot %q, %k transpose into %s0 anew : !tile.slot<!queries>, !tile.slot<!keys> -> !logits
+    gpu.return
+  }
+}

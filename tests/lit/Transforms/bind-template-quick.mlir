@@ -35,3 +35,20 @@ landmark.forward @many block_size 32 head_dim 128 type bf16 quick config <query_
 // CHECK: gpu.func @exact(
 // CHECK: landmark.past_weights {{.*}} exact
 landmark.forward @exact block_size 64 head_dim 128 type bf16 config <query_tile = 128, key_tile = 64, warps = 4, stages = 2>
+
+// -----
+
+// A backward multiplies both products once more, whatever its threads hold.
+// CHECK: gpu.func @gradients_keys(
+// CHECK: landmark.past_gradients
+// CHECK-NOT: exact
+// CHECK: tile.dot {{.*}} anew
+// CHECK: tile.dot {{.*}} anew
+// CHECK: landmark.gradients
+landmark.backward @gradients block_size 64 head_dim 64 type bf16 gradient bf16 passes 1 adds row_tile 64 quick config <query_tile = 128, key_tile = 128, warps = 8, stages = 2>
+
+// -----
+
+// CHECK: gpu.func @plain_keys(
+// CHECK: landmark.past_gradients {{.*}} exact
+landmark.backward @plain block_size 64 head_dim 64 type bf16 gradient bf16 passes 1 adds row_tile 64 config <query_tile = 128, key_tile = 128, warps = 8, stages = 2>

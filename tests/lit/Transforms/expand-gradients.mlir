@@ -64,6 +64,53 @@ func.func @gradients(%s: tensor<16x1x8xf32>, %a: tensor<16x1x8xf32>, %seen: tens
 
 // -----
 
+// Without a maximum: exponentials less the row's log-sum-exp, of which the landmark's is the block's gate; P is made before anything needs the products a.
+// CHECK-LABEL: @past_gradients
+// CHECK-SAME: %[[S:[^:]*]]: tensor<16x2x8xf32>, %[[A:[^:]*]]: tensor<16x2x8xf32>, %[[LSE:[^:]*]]: tensor<16xf32>, %[[D:[^:]*]]: tensor<16xf32>
+// CHECK-NOT: tile.reduce max
+// CHECK: arith.negf %[[LSE]]
+// CHECK: %[[ALL:.*]] = math.exp2 %{{.*}} : tensor<16x2x8xf32>
+// CHECK: %[[INNER:.*]] = arith.select %{{.*}}, %[[ALL]], %{{.*}}
+// CHECK: %[[SUM:.*]] = tile.reduce sum %[[INNER]] along [2]
+// CHECK: %[[GATE:.*]] = tile.column %[[ALL]] at 6
+// CHECK: %[[SHARE:.*]] = arith.divf
+// CHECK: %[[WEIGHT:.*]] = arith.mulf %[[GATE]], %[[SHARE]]
+// CHECK-NOT: %[[A]]
+// CHECK: %[[P:.*]] = arith.mulf %[[INNER]], %{{.*}}
+// CHECK: %[[WEIGHED:.*]] = arith.mulf %[[INNER]], %[[A]]
+// CHECK: %[[TOTAL:.*]] = tile.reduce sum %[[WEIGHED]]
+// CHECK: %[[MEAN:.*]] = arith.mulf %[[TOTAL]], %[[SHARE]]
+// CHECK: %[[APART:.*]] = arith.subf %[[MEAN]],
+// CHECK: %[[LANDMARK:.*]] = arith.mulf %[[GATE]], %[[APART]]
+// CHECK: arith.mulf %[[MEAN]], %[[WEIGHT]]
+// CHECK: %[[LANDMARKS:.*]] = tile.broadcast %[[LANDMARK]]
+// CHECK: %[[DS:.*]] = arith.select %{{.*}}, %[[LANDMARKS]],
+// CHECK: arith.maxnumf %[[WEIGHT]], %[[SUM]]
+// CHECK: %[[FITS:.*]] = tile.all
+// CHECK: return %[[P]], %[[DS]], %[[FITS]]
+func.func @past_gradients(%s: tensor<16x2x8xf32>, %a: tensor<16x2x8xf32>, %lse: tensor<16xf32>, %d: tensor<16xf32>, %c: f32) -> (tensor<16x2x8xf32>, tensor<16x2x8xf32>, i1) {
+  %L = arith.constant 7 : index
+  %p, %ds, %fits = landmark.past_gradients %s, %a lse %lse delta %d factor %c block(%L) : tensor<16x2x8xf32>, tensor<16xf32>
+  return %p, %ds, %fits : tensor<16x2x8xf32>, tensor<16x2x8xf32>, i1
+}
+
+// -----
+
+// Exact: with the maximum of every block, which fits always.
+// CHECK-LABEL: @exact_past_gradients
+// CHECK: tile.reduce max
+// CHECK-NOT: tile.all
+// CHECK: %[[FITS:.*]] = arith.constant true
+// CHECK: return %{{.*}}, %{{.*}}, %[[FITS]]
+func.func @exact_past_gradients(%s: tensor<16x2x8xf32>, %a: tensor<16x2x8xf32>, %lse: tensor<16xf32>, %d: tensor<16xf32>, %c: f32)
+    -> (tensor<16x2x8xf32>, tensor<16x2x8xf32>, i1) {
+  %L = arith.constant 7 : index
+  %p, %ds, %fits = landmark.past_gradients %s, %a lse %lse delta %d factor %c block(%L) exact : tensor<16x2x8xf32>, tensor<16xf32>
+  return %p, %ds, %fits : tensor<16x2x8xf32>, tensor<16x2x8xf32>, i1
+}
+
+// -----
+
 // Sum and total are carried with the same factor.
 // CHECK-LABEL: @product_stats
 // CHECK: %[[KEPT:.*]] = math.exp2 %{{.*}} : tensor<16xf32>

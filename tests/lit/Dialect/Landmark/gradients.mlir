@@ -20,6 +20,10 @@ func.func @forms(%Q: !view, %K: !view, %n: index, %factor: f32, %row: tensor<128
   %h, %r = landmark.group_tile %n heads(%head) first(%first) tiles(%tiles) tile(%n)
   // CHECK: landmark.gradients %{{.*}}, %{{.*}} seen %{{.*}} own %{{.*}} lse %{{.*}} delta %{{.*}} factor %{{.*}} block(%{{.*}}) : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>, tensor<128xf32>
   %p, %ds = landmark.gradients %s, %s seen %seen own %own lse %row delta %row factor %factor block(%n) : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>, tensor<128xf32>
+  // CHECK: landmark.past_gradients %{{.*}}, %{{.*}} lse %{{.*}} delta %{{.*}} factor %{{.*}} block(%{{.*}}) : tensor<128x1x64xf32>, tensor<128xf32>
+  %pp, %pds, %fits = landmark.past_gradients %s, %s lse %row delta %row factor %factor block(%n) : tensor<128x1x64xf32>, tensor<128xf32>
+  // CHECK: landmark.past_gradients {{.*}} block(%{{.*}}) exact :
+  %ep, %eds, %always = landmark.past_gradients %s, %s lse %row delta %row factor %factor block(%n) exact : tensor<128x1x64xf32>, tensor<128xf32>
   // CHECK: landmark.product_stats %{{.*}}, %{{.*}}, %{{.*}} add %{{.*}}, %{{.*}} seen %{{.*}} factor %{{.*}} : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>
   %m, %l, %t = landmark.product_stats %row, %row, %row add %s, %s seen %seen factor %factor : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>
   // CHECK: landmark.part_gradients %{{.*}}, %{{.*}} seen %{{.*}} own %{{.*}} stats %{{.*}}, %{{.*}}, %{{.*}} gate %{{.*}} lse %{{.*}} delta %{{.*}} factor %{{.*}} block(%{{.*}}) from %{{.*}} : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128xi1>, tensor<128xf32>
@@ -28,3 +32,5 @@ func.func @forms(%Q: !view, %K: !view, %n: index, %factor: f32, %row: tensor<128
 }
 // CHECK: landmark.backward @shared block_size 64 head_dim 128 type bf16 gradient bf16 passes 1 row_tile 64 config
 landmark.backward @shared block_size 64 head_dim 128 type bf16 gradient bf16 passes 1 row_tile 64 config <query_tile = 128, key_tile = 128, warps = 8, stages = 2>
+// CHECK: landmark.backward @quick block_size 64 head_dim 64 type bf16 gradient bf16 passes 1 adds row_tile 64 quick config
+landmark.backward @quick block_size 64 head_dim 64 type bf16 gradient bf16 passes 1 adds row_tile 64 quick config <query_tile = 128, key_tile = 128, warps = 8, stages = 2>

@@ -125,3 +125,19 @@ landmark.backward @adding_gates step "gates" block_size 8 head_dim 64 type bf16 
 
 // expected-error @below {{a gates step neither adds nor has a row_tile}}
 landmark.backward @sharing_gates step "gates" block_size 8 head_dim 64 type bf16 gradient bf16 passes 1 row_tile 16 config <query_tile = 32, key_tile = 64, warps = 1, stages = 2>
+
+// -----
+
+func.func @past_gradients_rank(%s: tensor<64x8xf32>, %r: tensor<64xf32>, %c: f32, %L: index) {
+  // expected-error @below {{takes logits by row, block and token, in f32}}
+  %p, %ds, %fits = landmark.past_gradients %s, %s lse %r delta %r factor %c block(%L) : tensor<64x8xf32>, tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @past_gradients_rows(%s: tensor<64x1x8xf32>, %r: tensor<32xf32>, %c: f32, %L: index) {
+  // expected-error @below {{takes a log-sum-exp and a delta for every row}}
+  %p, %ds, %fits = landmark.past_gradients %s, %s lse %r delta %r factor %c block(%L) : tensor<64x1x8xf32>, tensor<32xf32>
+  return
+}
