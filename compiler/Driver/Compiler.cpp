@@ -214,9 +214,11 @@ private:
                             config.unit == MatrixUnit::Wgmma, schedule);
     } else if (isBackward(problem.operation) || problem.operation == Operation::BackwardGates) {
       bool adds = addsQueryGradients(problem, config, target);
+      // Beside masks of columns there are registers for the second way only where dq's are a group's own.
+      bool isQuick = adds && config.unit == MatrixUnit::Wgmma && (config.dqGroup || tileTokens(problem, config) == problem.blockSize);
       ir::BackwardOp::create(builder, builder.getUnknownLoc(), kernelName(problem), step, problem.blockSize, problem.headDim, element, gradient,
                              keyPasses(problem, config, target), adds, rowTile == config.queryTile ? mlir::IntegerAttr() : builder.getI64IntegerAttr(rowTile),
-                             adds && config.unit == MatrixUnit::Wgmma, schedule);
+                             isQuick, schedule);
     } else {
       ir::RetrieveOp::create(builder, builder.getUnknownLoc(), kernelName(problem), name(problem.operation), problem.blockSize, problem.headDim,
                              problem.topK, element, problem.rotates, schedule);

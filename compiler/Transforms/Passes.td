@@ -73,7 +73,7 @@ def TileSpecializeWarps : Pass<"tile-specialize-warps"> {
     Option<"consumers", "consumers", "int64_t", /*default=*/"8", "Warps that compute">,
     Option<"adder", "adder", "std::string", /*default=*/"\"none\"", "Who adds to memory what loops make: none, warp or group">
   ];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
                            "::landmark::tile::TileDialect"];
 }
 

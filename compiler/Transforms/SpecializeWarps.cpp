@@ -6,7 +6,7 @@
 //     else:          for iv:   await ring[n];     dot(..., ring[n]);   release ring[n];   n = n + 1
 //
 // Both sides run the same loops over the same turns n of every ring. The producer's side is what addresses and loop bounds are computed from, numbers read from
-// memory among it; nothing else of the program is left in it. Loads of one view share a ring, whatever the shapes of their tiles, but for those whose products take zeros where no
+// memory among it; nothing else of the program is left in it. Numbers of a tile's rows that consumers have in registers are fetched with the tile. Loads of one view share a ring, whatever the shapes of their tiles, but for those whose products take zeros where no
 // box writes.
 //
 // What the loops add to memory goes the other way, to another warp, which has the copy engine add it: an addition of the consumers' own would have every fence of theirs wait for it.
@@ -20,6 +20,7 @@
 //     else:       for iv:   acquire weights[m];   write ... -> weights[m];   publish weights[m];   m = m + 1
 #include "compiler/Transforms/Boxes.h"
 #include "compiler/Transforms/DotUses.h"
+#include "compiler/Transforms/PackedRows.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/ProgramSlice.h"
 #include "compiler/Transforms/Turns.h"
@@ -158,6 +159,7 @@ private:
     llvm::for_each(loads, separateUses);
     if (failed(collectLoads()))
       return failure();
+    collectRows();
     return adder == Adder::Group ? collectProducts() : success();
   }
 
@@ -173,6 +175,19 @@ private:
                            bool feedsLoops = llvm::none_of(load->getUsers(), [&](mlir::Operation *user) { return user->getBlock() == load->getBlock(); });
                            return join(load, load->getParentOp() == kernel || (feedsLoops && !load->use_empty()));
                          }).wasInterrupted());
+  }
+
+  /// Numbers of rows go with a tile of these that comes through a ring: the first with the first.
+  void collectRows() {
+    kernel.walk([&](tile::LoadOp load) {
+      for (auto &[tile, number] : ringOf)
+        if (!rings[number].stays && !rowsOf.contains(tile) && packed_rows::areOf(load, tile)) {
+          auto [place, isNew] = rowPlaces.insert({load.getView(), {number, Value()}});
+          if (place->second.first == number) // in every loop
+            rowsOf[tile] = load;
+          return;
+        }
+    });
   }
 
   /// The products that the adder makes: of what the consumers have in registers and a tile that stays.
@@ -234,6 +249,9 @@ private:
       ring.buffer = tile::AllocOp::create(b, ring.type, IntegerAttr());
       ring.barriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), ring.type.getStages()), IntegerAttr());
     }
+    for (auto &[tile, load] : rowsOf)
+      if (Value &place = rowPlaces.find(load.getView())->second.second; !place)
+        place = tile::AllocOp::create(b, packed_rows::bufferFor(load, rings[ringOf.lookup(tile)].type.getStages()), IntegerAttr());
     if (!additions.empty())
       adder == Adder::Group ? setUpWeights(b) : setUpSums(b);
     Value thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
@@ -348,6 +366,8 @@ private:
     if (boxes.every > 1)
       row = arith::DivUIOp::create(b, row, arith::ConstantIndexOp::create(b, boxes.every));
     tile::AcquireOp::create(b, ring.barriers, turn);
+    if (tile::LoadOp rows = rowsOf.lookup(load))
+      tile::FetchRowsOp::create(b, rows.getView(), at(load.getBatch()), at(load.getHead()), at(load.getRow()), rowSlot(b, rows, turn), ring.barriers, turn);
     Value slot = slotOf(b, load, turn);
     tile::FetchOp::create(b, tensorMap(load, boxes), at(load.getBatch()), at(load.getHead()), row, boxes.boxes, boxes.rows, boxes.apart, slot, ring.barriers,
                           turn);
@@ -396,6 +416,11 @@ private:
     Ring &ring = rings[ringOf.lookup(load)];
     auto type = load.getResult().getType();
     return slotOf(b, ring.buffer, tile::BufferType::get(b.getContext(), ring.type.getStages(), type.getShape(), type.getElementType(), ring.type.getSwizzle()), turn);
+  }
+  /// The place of a turn's numbers of rows.
+  Value rowSlot(ImplicitLocOpBuilder &b, tile::LoadOp rows, Value turn) {
+    Value place = rowPlaces.find(rows.getView())->second.second;
+    return slotOf(b, place, cast<tile::BufferType>(place.getType()), turn);
   }
   /// The slot of a turn of what the adder multiplies.
   Value weightsOf(ImplicitLocOpBuilder &b, Value turn) { return slotOf(b, weights, cast<tile::BufferType>(weights.getType()), turn); }
@@ -453,6 +478,11 @@ private:
       }
       ImplicitLocOpBuilder b(load.getLoc(), first ? first : load.getOperation());
       tile::AwaitOp::create(b, ring.barriers, turnOf.lookup(load));
+      if (tile::LoadOp rows = rowsOf.lookup(load)) {
+        TileBuilder reader(load.getLoc(), b);
+        rows.replaceAllUsesWith(packed_rows::read(reader, rows, rowSlot(b, rows, turnOf.lookup(load))));
+        rows.erase();
+      }
       Value slot = slotOf(b, load, turnOf.lookup(load));
       if (last)
         b.setInsertionPointAfter(last);
@@ -467,6 +497,8 @@ private:
   Adder adder;
   SmallVector<Ring> rings;
   llvm::MapVector<tile::LoadOp, unsigned> ringOf;
+  llvm::MapVector<tile::LoadOp, tile::LoadOp> rowsOf;                 ///< what is fetched with a tile
+  llvm::MapVector<Value, std::pair<unsigned, Value>> rowPlaces;       ///< by view: the ring of its tiles, and the place
   SmallVector<tile::WriteFragmentsOp> additions; ///< by loops
   SmallVector<tile::DotOp> products;             ///< what the adder makes and adds
   Value sums, weights, passedBarriers;           ///< the place of sums, or the places of what the adder multiplies

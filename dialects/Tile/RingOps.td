@@ -71,6 +71,21 @@ def Tile_FetchOp : Tile_Op<"fetch", [MemoryEffects<[MemRead, MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+def Tile_FetchRowsOp : Tile_Op<"fetch_rows", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "start copying one number for each row of a tile into a slot";
+  let description = [{
+    For one thread. The slot is one row of as many numbers; those that the view has not stay as they were. What is copied counts towards the stage of `turn`, which a `tile.fetch` behind
+    completes. The first row is a multiple of 16, as is the number of the view's rows. Follows PTX ISA, "cp.async.bulk".
+
+    Example: `tile.fetch_rows %ROW_LSE[%batch, %head, %row] to %slot full %barriers[%turn] : memref<?x?x?xf32, strided<[?, ?, 1]>>, !tile.slot<...>, !tile.barriers<2>`
+  }];
+  let arguments = (ins MemRefRankOf<[F32], [3]>:$view, Index:$batch, Index:$head, Index:$row, Tile_SlotType:$slot, Tile_BarriersType:$barriers, I32:$turn);
+  let assemblyFormat = [{
+    $view `[` $batch `,` $head `,` $row `]` `to` $slot `full` $barriers `[` $turn `]` attr-dict `:` type($view) `,` type($slot) `,` type($barriers)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_BulkStoreOp : Tile_Op<"bulk_store", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "start copying a group's rows of a slot to global memory";
   let description = [{

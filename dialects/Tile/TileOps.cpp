@@ -487,6 +487,18 @@ LogicalResult FetchOp::verify() {
   return success();
 }
 
+/// Whether a slot holds one f32 for each of `rows` rows, side by side.
+static bool isRowOf(BufferType buffer, int64_t rows) { return buffer.getElementType().isF32() && buffer.getRows() == 1 && buffer.getColumns() == rows; }
+
+LogicalResult FetchRowsOp::verify() {
+  BufferType tile = getSlot().getType().getBuffer();
+  if (!isRowOf(tile, tile.getColumns()) || tile.getColumns() % 16 != 0)
+    return emitOpError("fills a slot of one row of f32, a multiple of 16 of them");
+  if (getBarriers().getType().getStages() != tile.getStages())
+    return emitOpError("needs as many barriers as the ring has stages");
+  return success();
+}
+
 LogicalResult BulkStoreOp::verify() {
   BufferType tile = getSlot().getType().getBuffer();
   if (tile.getSwizzle().getPanel() == 0)
@@ -508,6 +520,11 @@ LogicalResult WriteOp::verify() {
 LogicalResult ReadOp::verify() {
   BufferType buffer = getSlot().getType().getBuffer();
   auto result = getResult().getType();
+  if (result.getRank() == 1) {
+    if (!result.getElementType().isF32() || !isRowOf(buffer, result.getDimSize(0)))
+      return emitOpError("of rows alone takes a slot of one row of f32, a number for each");
+    return success();
+  }
   if (result.getElementType() != buffer.getElementType() || result.getRank() < 2 || buffer.getShape().size() != 2 ||
       result.getDimSize(0) != buffer.getRows() || result.getNumElements() != buffer.getRows() * buffer.getColumns())
     return emitOpError("result must have the rows and the element type of the slot, and its columns in the other dimensions");

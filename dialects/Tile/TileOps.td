@@ -469,7 +469,7 @@ def Tile_RotateRowsOp : Tile_Op<"rotate_rows", [MemoryEffects<[MemRead, MemWrite
 def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
   let summary = "read a tile of a ring into registers";
   let description = [{
-    Rows are rows, a row's columns the tile's other dimensions. 16-bit elements follow PTX ISA, "ldmatrix": their operand fragments are those of an accumulator.
+    Rows are rows, a row's columns the tile's other dimensions; a tile of rows alone is a slot of one row. 16-bit elements follow PTX ISA, "ldmatrix": their operand fragments are those of an accumulator.
 
     Example: `%q = tile.read %slot : !tile.slot<...> -> tensor<128x128xbf16, #tile.fragment<[row, column], 4>>`
   }];

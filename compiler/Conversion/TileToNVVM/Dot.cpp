@@ -345,6 +345,14 @@ struct LowerRead : OpConversionPattern<tile::ReadOp> {
     tile::BufferType buffer = op.getSlot().getType().getBuffer();
     FragmentLayout layout = layoutOf(type);
     auto pair = VectorType::get({2}, type.getElementType());
+    if (type.getRank() == 1) {
+      SmallVector<Value> values;
+      Value first = b.sharedOffset(adaptor.getSlot(), b.shiftLeft(b.firstRow(layout), 2));
+      for (int64_t i = 0; i < layout.rowRegisters(); ++i)
+        values.push_back(LLVM::LoadOp::create(b, b.getF32Type(), b.sharedOffset(first, b.i32(4 * FragmentLayout::rowConstant(i)))));
+      rewriter.replaceOpWithMultiple(op, {ValueRange(values)});
+      return success();
+    }
     if (type.getElementType().isF32()) {
       SmallVector<Value> values;
       Value slot = b.warpRows(adaptor.getSlot(), layout, buffer.getRowBytes());

@@ -2,6 +2,7 @@
 //
 // What producer and consumers of a ring do: barriers in shared memory, and copies by tensor maps.
 #include "compiler/Conversion/TileToNVVM/Barriers.h"
+#include "compiler/Conversion/TileToNVVM/GlobalRows.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -122,6 +123,24 @@ struct LowerFetch : Lowering<tile::FetchOp> {
   }
 };
 
+/// What comes is added to what the stage waits for, before the fetch of its tile arrives there.
+struct LowerFetchRows : Lowering<tile::FetchRowsOp> {
+  using Lowering::Lowering;
+  LogicalResult emit(tile::FetchRowsOp op, Adaptor adaptor, ThreadBuilder &b) const override {
+    GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
+    Value full = barriersOf(b, op, adaptor).at(b, Barrier::Full), row = b.toI32(op.getRow());
+    Value left = b.sub(b.toI32(memref::DimOp::create(b, op.getView(), int64_t(2))), row);
+    Value bytes = b.shiftLeft(arith::MinSIOp::create(b, left, b.i32(op.getSlot().getType().getBuffer().getColumns())), 2);
+    auto address = [&](Value pointer) { return LLVM::PtrToIntOp::create(b, b.getI32Type(), pointer); };
+    LLVM::InlineAsmOp::create(b, TypeRange(), {address(full), address(adaptor.getSlot()), rows.pointer(b, row, b.i32(0)), bytes},
+                              "mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [$0], $3; "
+                              "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [$1], [$2], $3, [$0];",
+                              "r,r,l,r,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                              LLVM::AsmDialectAttr::get(b.getContext(), LLVM::AsmDialect::AD_ATT), ArrayAttr());
+    return success();
+  }
+};
+
 /// By the first thread of each group, without a branch (see TurnBarriers::arrive).
 struct LowerBulkStore : Lowering<tile::BulkStoreOp> {
   using Lowering::Lowering;
@@ -201,7 +220,7 @@ struct LowerEndTurn : Lowering<tile::EndTurnOp> {
 } // namespace
 
 void populateRingPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerPublish, LowerFetch, LowerBulkStore, LowerBulkWait, LowerBarrier,
+  patterns.add<LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerPublish, LowerFetch, LowerFetchRows, LowerBulkStore, LowerBulkWait, LowerBarrier,
                LowerFirstTurn, LowerBeginTurn, LowerEndTurn>(converter, patterns.getContext());
 }
 

@@ -332,3 +332,31 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Numbers of rows come by a copy that the stage waits for, of those that the view has; a thread reads those of its rows, 8 apart.
+// CHECK-LABEL: gpu.func @rows(
+// CHECK: %[[LEFT:.*]] = arith.subi
+// CHECK: %[[COUNT:.*]] = arith.minsi %[[LEFT]],
+// CHECK: %[[BYTES:.*]] = arith.shli %[[COUNT]],
+// CHECK: llvm.inline_asm has_side_effects {{.*}}"mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [$0], $3; cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [$1], [$2], $3, [$0];", "r,r,l,r,~{memory}" %{{.*}}, %{{.*}}, %{{.*}}, %[[BYTES]]
+// CHECK: %[[FIRST:.*]] = llvm.getelementptr
+// CHECK: llvm.load %[[FIRST]] : !llvm.ptr<3> -> f32
+// CHECK: %[[SECOND:.*]] = llvm.getelementptr %[[FIRST]][32]
+// CHECK: llvm.load %[[SECOND]] : !llvm.ptr<3> -> f32
+!view = memref<?x?x?xf32, strided<[?, ?, 1]>>
+!numbers = !tile.buffer<2, [1, 64], f32, <bits = 0, shift = 0>>
+!row = tensor<64xf32, #tile.fragment<[row], 8, split = 2>>
+gpu.module @kernels {
+  gpu.func @rows(%ROWS: !view, %row: index, %turn: i32) kernel {
+    %zero = arith.constant 0 : index
+    %ring = tile.alloc {offset = 0 : i64} : !numbers
+    %barriers = tile.alloc_barriers {offset = 512 : i64} : !tile.barriers<2>
+    %slot = tile.slot %ring[%zero] : !numbers -> !tile.slot<!numbers>
+    tile.fetch_rows %ROWS[%zero, %zero, %row] to %slot full %barriers[%turn] : !view, !tile.slot<!numbers>, !tile.barriers<2>
+    %x = tile.read %slot : !tile.slot<!numbers> -> !row
+    tile.store %x, %ROWS[%zero, %zero, %row] below %row : !row, !view
+    gpu.return
+  }
+}

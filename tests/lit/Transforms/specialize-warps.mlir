@@ -431,3 +431,38 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Numbers of a tile's rows that lie side by side are fetched with it, before what completes the stage, and read when it is there.
+// CHECK-LABEL: gpu.func @rows(
+// CHECK-SAME: %{{[^:]*}}: memref<?x?x?x64xbf16, {{.*}}>, %[[LSE:[^:]*]]: memref<?x?x?xf32, strided<[?, ?, 1]>>
+// CHECK: %[[PLACES:.*]] = tile.alloc : <6, [1, 64], f32,
+// CHECK: tile.acquire %[[FULL:.*]][%[[TURN:.*]]]
+// CHECK: %[[PLACE:.*]] = tile.slot %[[PLACES]]
+// CHECK: tile.fetch_rows %[[LSE]][%{{.*}}, %{{.*}}, %[[ROW:.*]]] to %[[PLACE]] full %[[FULL]][%[[TURN]]]
+// CHECK: tile.fetch %{{.*}}[%{{.*}}, %{{.*}}, %[[ROW]]]
+// CHECK: nvvm.setmaxregister increase
+// CHECK: tile.await
+// CHECK: %[[MINE:.*]] = tile.slot %[[PLACES]]
+// CHECK: %[[READ:.*]] = tile.read %[[MINE]]
+// CHECK: %[[IS_THERE:.*]] = arith.cmpi slt
+// CHECK: arith.select %[[IS_THERE]], %[[READ]], %{{.*}} : tensor<64xi1>, tensor<64xf32>
+!q_view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
+!packed = memref<?x?x?xf32, strided<[?, ?, 1]>>
+gpu.module @kernels {
+  gpu.func @rows(%Q: !q_view, %LSE: !packed, %n: index, %k: tensor<64x64xbf16>) kernel {
+    %zero = arith.constant 0 : index
+    %step = arith.constant 64 : index
+    %s0 = arith.constant dense<0.0> : tensor<64x64xf32>
+    %last = scf.for %row = %zero to %n step %step iter_args(%acc = %s0) -> tensor<64x64xf32> {
+      %q = tile.load %Q[%zero, %zero, %row] in [%zero, %n) : !q_view -> tensor<64x64xbf16>
+      %lse = tile.load %LSE[%zero, %zero, %row] in [%zero, %n) : !packed -> tensor<64xf32>
+      %s = tile.dot %q, %k into %s0 : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
+      %l = tile.broadcast %lse to [0] : tensor<64xf32> -> tensor<64x64xf32>
+      %y = arith.addf %s, %l : tensor<64x64xf32>
+      scf.yield %y : tensor<64x64xf32>
+    }
+    gpu.return
+  }
+}

@@ -317,3 +317,41 @@ func.func @all_of_numbers(%a: tensor<64x2xi32>) {
   %s = tile.all %a : tensor<64x2xi32>
   return
 }
+
+// -----
+
+!view = memref<?x?x?xf32, strided<[?, ?, 1]>>
+!tile = !tile.buffer<2, [2, 64], f32, <bits = 0, shift = 0>>
+func.func @fetch_rows_of_more_rows(%view: !view, %i: index, %slot: !tile.slot<!tile>, %barriers: !tile.barriers<2>, %turn: i32) {
+  // expected-error @below {{fills a slot of one row of f32, a multiple of 16 of them}}
+  tile.fetch_rows %view[%i, %i, %i] to %slot full %barriers[%turn] : !view, !tile.slot<!tile>, !tile.barriers<2>
+  return
+}
+
+// -----
+
+!view = memref<?x?x?xf32, strided<[?, ?, 1]>>
+!tile = !tile.buffer<2, [1, 24], f32, <bits = 0, shift = 0>>
+func.func @fetch_rows_of_odd_length(%view: !view, %i: index, %slot: !tile.slot<!tile>, %barriers: !tile.barriers<2>, %turn: i32) {
+  // expected-error @below {{fills a slot of one row of f32, a multiple of 16 of them}}
+  tile.fetch_rows %view[%i, %i, %i] to %slot full %barriers[%turn] : !view, !tile.slot<!tile>, !tile.barriers<2>
+  return
+}
+
+// -----
+
+!view = memref<?x?x?xf32, strided<[?, ?, 1]>>
+!tile = !tile.buffer<2, [1, 64], f32, <bits = 0, shift = 0>>
+func.func @fetch_rows_barriers(%view: !view, %i: index, %slot: !tile.slot<!tile>, %barriers: !tile.barriers<3>, %turn: i32) {
+  // expected-error @below {{needs as many barriers as the ring has stages}}
+  tile.fetch_rows %view[%i, %i, %i] to %slot full %barriers[%turn] : !view, !tile.slot<!tile>, !tile.barriers<3>
+  return
+}
+
+// -----
+
+func.func @read_of_rows(%slot: !tile.slot<!tile.buffer<1, [1, 64], f32, <bits = 0, shift = 0>>>) {
+  // expected-error @below {{of rows alone takes a slot of one row of f32, a number for each}}
+  %x = tile.read %slot : !tile.slot<!tile.buffer<1, [1, 64], f32, <bits = 0, shift = 0>>> -> tensor<32xf32>
+  return
+}

@@ -5,6 +5,7 @@
 !queries = !tile.buffer<1, [128, 64], bf16, <bits = 3, shift = 0, panel = 8>>
 !keys = !tile.buffer<2, [2, 64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
 !landmarks = !tile.buffer<2, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!numbers = !tile.buffer<2, [1, 64], f32, <bits = 0, shift = 0>>
 !s = tensor<128x2x64xf32, #tile.fragment<[row, block, column], 8>>
 !p = tensor<128x2x64xbf16, #tile.fragment<[row, block, column], 8>>
 !o = tensor<128x64xf32, #tile.fragment<[row, column], 8>>
@@ -14,7 +15,7 @@
 // CHECK-SAME: attributes {tile.tensor_maps = [#tile.tensor_map<argument = 1, rows = 63, columns = 64, swizzle_bytes = 128, every = 1>,
 // CHECK-SAME: #tile.tensor_map<argument = 1, rows = 16, columns = 32, swizzle_bytes = 64, every = 64>]}
 gpu.module @kernels {
-  gpu.func @rings(%count: index, %map: !llvm.ptr, %turn: i32, %acc: !s, %out: !o) kernel
+  gpu.func @rings(%count: index, %ROWS: memref<?x?x?xf32, strided<[?, ?, 1]>>, %map: !llvm.ptr, %turn: i32, %acc: !s, %out: !o) kernel
       attributes {tile.tensor_maps = [#tile.tensor_map<argument = 1, rows = 63, columns = 64, swizzle_bytes = 128, every = 1>,
                                       #tile.tensor_map<argument = 1, rows = 16, columns = 32, swizzle_bytes = 64, every = 64>]} {
     %zero = arith.constant 0 : index
@@ -46,6 +47,14 @@ gpu.module @kernels {
     // CHECK: tile.fetch %[[MAP]][%{{.*}}, %{{.*}}, %{{.*}}] boxes 1 of 16 apart 0 to %[[FEWER]] full %[[BARRIERS]][%[[TURN]]] : !llvm.ptr, <<2, [16, 64], {{.*}}>>>, <2>
     tile.fetch %map[%zero, %zero, %program] boxes 2 of 63 apart 64 to %k full %barriers[%turn] : !llvm.ptr, !tile.slot<!keys>, !tile.barriers<2>
     tile.fetch %map[%zero, %zero, %zero] boxes 1 of 16 apart 0 to %fewer full %barriers[%turn] : !llvm.ptr, !tile.slot<!landmarks>, !tile.barriers<2>
+
+    // Numbers of rows, which count towards the same stage.
+    // CHECK: tile.fetch_rows %{{.*}}[%{{.*}}, %{{.*}}, %[[PROGRAM]]] to %[[NUMBERS:.*]] full %[[BARRIERS]][%[[TURN]]] : memref<?x?x?xf32, strided<[?, ?, 1]>>, <<2, [1, 64], f32, {{.*}}>>>, <2>
+    // CHECK: tile.read %[[NUMBERS]] : <<2, [1, 64], f32, {{.*}}>>> -> tensor<64xf32>
+    %places = tile.alloc : !numbers
+    %numbers = tile.slot %places[%zero] : !numbers -> !tile.slot<!numbers>
+    tile.fetch_rows %ROWS[%zero, %zero, %program] to %numbers full %barriers[%turn] : memref<?x?x?xf32, strided<[?, ?, 1]>>, !tile.slot<!numbers>, !tile.barriers<2>
+    %lse = tile.read %numbers : !tile.slot<!numbers> -> tensor<64xf32>
 
     // The way back, of a group's rows.
     // CHECK: tile.bulk_wait
