@@ -12,7 +12,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <limits>
+#include <functional>
+#include <span>
+#include <vector>
 
 using namespace landmark;
 
@@ -60,18 +62,42 @@ struct Call {
   ForwardArguments arguments;
 };
 
-/// Microseconds of a launch, the best of several rounds that fit the driver's queue.
-template <typename Launch> double microseconds(const Device &device, Launch launch) {
-  constexpr int rounds = 50, launches = 500;
-  double best = std::numeric_limits<double>::infinity();
-  for (int round = 0; round < rounds; ++round) {
-    best = std::min(best, 1000 / double(launches) * millisecondsOf([&] {
-                            for (int i = 0; i < launches; ++i)
-                              launch();
-                          }));
-    take(device.synchronize());
-  }
-  return best;
+/// One way to launch, and its microseconds a launch in every round.
+struct Way {
+  const char *name;
+  std::function<void()> launch;
+  std::vector<double> rounds = {};
+};
+
+/// Launches in turns, so that a round has all ways under the same conditions: as many as fit the driver's queue, each way first in its turn.
+void timeInTurns(const Device &device, std::span<Way> ways) {
+  constexpr std::size_t rounds = 400, launches = 100;
+  for (std::size_t round = 0; round < rounds; ++round)
+    for (std::size_t turn = 0; turn < ways.size(); ++turn) {
+      Way &way = ways[(round + turn) % ways.size()];
+      way.rounds.push_back(1000 / double(launches) * millisecondsOf([&] {
+                             for (std::size_t i = 0; i < launches; ++i)
+                               way.launch();
+                           }));
+      take(device.synchronize());
+    }
+}
+
+double quantile(std::vector<double> values, double share) {
+  auto place = values.begin() + std::ptrdiff_t(share * double(values.size() - 1));
+  std::nth_element(values.begin(), place, values.end());
+  return *place;
+}
+
+/// The median of a way, and of what its rounds take above those of the first.
+void print(const Way &way, const Way &first) {
+  std::printf("%-45s %8.2f us", way.name, quantile(way.rounds, 0.5));
+  std::vector<double> above;
+  for (std::size_t round = 0; round < way.rounds.size(); ++round)
+    above.push_back(way.rounds[round] - first.rounds[round]);
+  if (&way != &first)
+    std::printf(", %5.2f above it (middle half of the rounds: %.2f to %.2f)", quantile(above, 0.5), quantile(above, 0.25), quantile(above, 0.75));
+  std::printf("\n");
 }
 
 /// A first launch, and until the kernel is the optimized one, counted from the same beginning.
@@ -119,19 +145,13 @@ void timeLaunches(const Device &device, const std::string &cache) {
                                   nullptr, nullptr, 0};
   PackedArguments packed(call.arguments, sectionOf(call.arguments, device));
   take(packed.encodeMaps(driver, kernel.kernel().tensorMaps, call.arguments));
-  double bare = std::numeric_limits<double>::infinity(), same = bare, other = bare, whole = bare;
-  for (int round = 0; round < 3; ++round) {
-    bare = std::min(bare, microseconds(device, [&] {
-                      driver.launchKernelEx(&config, function, packed.pointers(), nullptr);
-                    }));
-    same = std::min(same, microseconds(device, [&] { take(prepared.launch()); }));
-    other = std::min(other, microseconds(device, [&] { take(prepared.launch(pointers)); }));
-    whole = std::min(whole, microseconds(device, [&] { take(kernel.launch(call.arguments)); }));
-  }
-  std::printf("a bare cuLaunchKernelEx                       %8.2f us\n", bare);
-  std::printf("a prepared launch                             %8.2f us\n", same);
-  std::printf("a prepared launch on other memory             %8.2f us\n", other);
-  std::printf("a launch with all checks                      %8.2f us\n", whole);
+  Way ways[] = {{"a bare cuLaunchKernelEx", [&] { driver.launchKernelEx(&config, function, packed.pointers(), nullptr); }},
+                {"a prepared launch", [&] { take(prepared.launch()); }},
+                {"a prepared launch on other memory", [&] { take(prepared.launch(pointers)); }},
+                {"a launch with all checks", [&] { take(kernel.launch(call.arguments)); }}};
+  timeInTurns(device, ways);
+  for (const Way &way : ways)
+    print(way, ways[0]);
   driver.moduleUnload(module);
 }
 

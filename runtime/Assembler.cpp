@@ -78,7 +78,7 @@ Expected<void> checkRegisters(const Kernel &kernel, const std::string &function,
 }
 
 Expected<Cubin> assembleByPtxas(const Kernel &kernel, const CompileOptions &options) {
-  auto assembled = assemble(kernel.ptx, kernel.target.chip, options.ptxas);
+  auto assembled = assemble(kernel.ptx, kernel.target.chip, options.ptxas, kernel.tier);
   if (assembled)
     return Cubin{std::move(assembled->cubin), "ptxas"};
   if (assembled.error().code != ErrorCode::CompileFailed)

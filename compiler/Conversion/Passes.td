@@ -15,6 +15,15 @@ def ConvertTileToNVVM : Pass<"convert-tile-to-nvvm", "::mlir::gpu::GPUModuleOp">
                            "::mlir::LLVM::LLVMDialect", "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def ConvertKernelsToNVVM : Pass<"convert-kernels-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Lower kernels of per-thread code to the nvvm and llvm dialects";
+  let description = [{
+    What upstream's `convert-gpu-to-nvvm` does with the operations that per-thread code is made of: all but what a block does together
+    (`gpu.all_reduce`, `gpu.subgroup_reduce`).
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
+}
+
 def PassTensorMaps : Pass<"tile-pass-tensor-maps", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Have kernels take their tensor maps by value";
   let description = [{

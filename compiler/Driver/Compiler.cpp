@@ -110,10 +110,11 @@ public:
       stage = static_cast<Stage>(static_cast<int>(stage) + 1);
       StageTimer timer(options, stage);
       mlir::PassManager manager(&context);
-      // From a verified schedule on, passes are checked by their tests: verifying tens of thousands of operations after each takes longer than some passes.
-      manager.enableVerifier(stage != Stage::NVVM);
+      // Passes are checked by their tests: verifying after each takes longer than some of them. From a verified schedule on, tens of thousands of operations are not verified at all.
+      bool verifies = stage != Stage::NVVM;
+      manager.enableVerifier(verifies && isFromUser());
       addPasses(manager);
-      if (mlir::failed(manager.run(*module))) {
+      if (mlir::failed(manager.run(*module)) || (verifies && mlir::failed(mlir::verify(*module)))) {
         Error error = diagnostics.failure(fmt::format("{} for {}: stage '{}' failed", describe(problem), target.chip, name(stage)));
         reproduce(before, manager, error);
         return error;
@@ -228,6 +229,9 @@ private:
     return dumpModule();
   }
 
+  /// Whether passes meet what the library does not hold, so that no test may have.
+  bool isFromUser() const { return options.resumeStage || !options.templateFile.empty() || !options.templateDir.empty(); }
+
   /// Takes what the schedule allocated, which a template of one's own may have made more than the model says.
   Expected<void> checkSharedMemory() {
     int64_t sharedBytesUsed = sharedBytesAtLeast;
@@ -322,7 +326,7 @@ private:
     auto modules = lowered.getOps<mlir::gpu::GPUModuleOp>();
     if (modules.empty())
       return llvm::createStringError("there is no gpu.module to translate");
-    return stage == Stage::LLVM ? nvptxLLVMIR(*modules.begin(), target.chip) : nvptxAssembly(*modules.begin(), target.chip);
+    return stage == Stage::LLVM ? nvptxLLVMIR(*modules.begin(), target.chip) : nvptxAssembly(*modules.begin(), target.chip, options.tier);
   }
 
   Error failure(const GenerationGuard &guard, const std::string &reason) {
@@ -448,7 +452,7 @@ Expected<std::string> Compiler::emit(const Problem &problem, const Target &targe
   auto ptx = compilation.generate(Stage::PTX);
   if (!ptx)
     return ptx.error();
-  auto cubin = assemble(*ptx, target.chip, options.ptxas);
+  auto cubin = assemble(*ptx, target.chip, options.ptxas, options.tier);
   if (!cubin)
     return cubin.error();
   return stage == Stage::Cubin ? Expected<std::string>(std::move(cubin->cubin)) : disassemble(cubin->cubin);
@@ -475,7 +479,7 @@ Expected<void> loadHostObject(Kernel &kernel) {
 Expected<std::vector<ResourceUse>> resourceUse(const Kernel &kernel, const std::string &ptxas) {
   if (kernel.target.isHost())
     return Error{ErrorCode::InvalidArgument, "resource use: the host has no registers to report; name a CUDA target"};
-  auto assembled = assemble(kernel.ptx, kernel.target.chip, ptxas);
+  auto assembled = assemble(kernel.ptx, kernel.target.chip, ptxas, kernel.tier);
   if (!assembled)
     return assembled.error();
   for (ResourceUse &use : assembled->functions)

@@ -14,8 +14,8 @@ struct Assembled {
 };
 
 /// Runs `program`, which means what CompileOptions::ptxas does. NotFound where there is none, CompileFailed with its
-/// messages where it refuses the text.
-Expected<Assembled> assemble(const std::string &ptx, const std::string &chip, const std::string &program);
+/// messages where it refuses the text. A baseline is assembled at a lower level, which changes no bit of what it computes.
+Expected<Assembled> assemble(const std::string &ptx, const std::string &chip, const std::string &program, Tier tier);
 
 /// Whether there is such a program.
 bool hasPtxas(const std::string &program);

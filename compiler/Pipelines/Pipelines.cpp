@@ -79,7 +79,7 @@ void buildNVVMPipeline(OpPassManager &manager, const NVVMPipelineOptions &option
   module.addPass(createConvertTileToNVVM({options.vectorAdds}));
   module.addPass(createCSEPass());
   module.addPass(createSCFToControlFlowPass());
-  module.addPass(createConvertGpuOpsToNVVMOps());
+  module.addPass(createConvertKernelsToNVVM());
   module.addPass(createConvertNVVMToLLVMPass());
   module.addPass(createPassTensorMaps());
   module.addPass(createReconcileUnrealizedCastsPass());
@@ -98,7 +98,7 @@ void registerDialects(DialectRegistry &registry) {
   registry.insert<ir::LandmarkDialect, tile::TileDialect, arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, gpu::GPUDialect,
                   LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect, tensor::TensorDialect,
                   ub::UBDialect, vector::VectorDialect>();
-  // What convert-gpu-to-nvvm finds its patterns by.
+  // What convert-kernels-to-nvvm finds its patterns by.
   arith::registerConvertArithToLLVMInterface(registry);
   cf::registerConvertControlFlowToLLVMInterface(registry);
   registerConvertMathToLLVMInterface(registry);

@@ -71,14 +71,26 @@ void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
   pipeline.run(module, modules);
 }
 
-/// The backend's passes but for one that takes a quarter of a kernel's compilation and does what ptxas does again.
-struct EmissionPasses : llvm::legacy::PassManager {
+/// The backend's passes but for one that takes a quarter of a kernel's compilation and does what ptxas does again, and for those that a baseline does without: they find next
+/// to nothing in it.
+class EmissionPasses : public llvm::legacy::PassManager {
+public:
+  explicit EmissionPasses(Tier tier) : tier(tier) {}
+
   void add(llvm::Pass *pass) override {
-    if (pass->getPassName() == "Straight line strength reduction")
-      delete pass;
-    else
+    if (isWanted(pass->getPassName()))
       llvm::legacy::PassManager::add(pass);
+    else
+      delete pass;
   }
+
+private:
+  bool isWanted(llvm::StringRef name) const {
+    constexpr llvm::StringLiteral optional[] = {"Early CSE", "Nary reassociation", "Loop Strength Reduction", "Canonicalize Freeze Instructions in Loops"};
+    return name != "Straight line strength reduction" && !(tier == Tier::Baseline && llvm::is_contained(optional, name));
+  }
+
+  const Tier tier;
 };
 
 struct Translated {
@@ -112,7 +124,7 @@ llvm::Expected<std::string> nvptxLLVMIR(mlir::gpu::GPUModuleOp module, llvm::Str
   return text;
 }
 
-llvm::Expected<std::string> nvptxAssembly(mlir::gpu::GPUModuleOp module, llvm::StringRef chip) {
+llvm::Expected<std::string> nvptxAssembly(mlir::gpu::GPUModuleOp module, llvm::StringRef chip, Tier tier) {
   auto machine = createTargetMachine(chip);
   if (!machine)
     return machine.takeError();
@@ -121,7 +133,7 @@ llvm::Expected<std::string> nvptxAssembly(mlir::gpu::GPUModuleOp module, llvm::S
     return translated.takeError();
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream stream(text);
-  EmissionPasses emitter;
+  EmissionPasses emitter(tier);
   if ((*machine)->addPassesToEmitFile(emitter, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
     return llvm::createStringError("the NVPTX backend cannot emit assembly");
   emitter.run(*translated->module);

@@ -2,6 +2,8 @@
 #ifndef LANDMARK_COMPILER_TARGET_NVPTX_H
 #define LANDMARK_COMPILER_TARGET_NVPTX_H
 
+#include "landmark/Compiler.h"
+
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -14,7 +16,7 @@ namespace landmark {
 llvm::Expected<std::string> nvptxLLVMIR(mlir::gpu::GPUModuleOp module, llvm::StringRef chip);
 
 /// The same, as PTX.
-llvm::Expected<std::string> nvptxAssembly(mlir::gpu::GPUModuleOp module, llvm::StringRef chip);
+llvm::Expected<std::string> nvptxAssembly(mlir::gpu::GPUModuleOp module, llvm::StringRef chip, Tier tier);
 
 } // namespace landmark
 #endif
