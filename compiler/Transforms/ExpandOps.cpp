@@ -295,11 +295,13 @@ template <typename Op> SmallVector<Value> weights(Op op, Value seen, Value own, 
 
 SmallVector<Value> expandWeights(ir::WeightsOp op, TileBuilder &b) { return weights(op, op.getSeen(), op.getOwn(), b); }
 
-/// Masks of past blocks that all rows see whole: the ordinary tokens, and no row's own block.
-template <typename Op> std::pair<Value, Value> pastMasks(Op op, TileBuilder &b) {
+/// What `values` makes of past blocks that all rows see whole, of which none is a row's own, and that it fits.
+template <typename Op, typename Values> SmallVector<Value> exactly(Op op, TileBuilder &b, Values values) {
   auto type = cast<RankedTensorType>(op.getLogits().getType().clone(b.getI1Type()));
   Value none = arith::ConstantOp::create(b, DenseElementsAttr::get(RankedTensorType::get(type.getShape().drop_back(), b.getI1Type()), false));
-  return {ordinaryTokens(b, type, op.getBlockSize(), Value()), none};
+  SmallVector<Value> exact = values(op, ordinaryTokens(b, type, op.getBlockSize(), Value()), none, b);
+  exact.push_back(arith::ConstantIntOp::create(b, 1, 1));
+  return exact;
 }
 
 /// Softmax of every past block of a tile on its own, with a row's log-sum-exp for the maximum.
@@ -327,12 +329,8 @@ struct PastSoftmax {
 };
 
 SmallVector<Value> expandPastWeights(ir::PastWeightsOp op, TileBuilder &b) {
-  if (op.getExact()) {
-    auto [seen, none] = pastMasks(op, b);
-    SmallVector<Value> exact = weights(op, seen, none, b);
-    exact.push_back(arith::ConstantIntOp::create(b, 1, 1));
-    return exact;
-  }
+  if (op.getExact())
+    return exactly(op, b, weights<ir::PastWeightsOp>);
   PastSoftmax softmax(op, b);
   return {softmax.inner, softmax.factor, softmax.fits(b)};
 }
@@ -441,12 +439,8 @@ template <typename Op> SmallVector<Value> gradients(Op op, Value seen, Value own
 SmallVector<Value> expandGradients(ir::GradientsOp op, TileBuilder &b) { return gradients(op, op.getSeen(), op.getOwn(), b); }
 
 SmallVector<Value> expandPastGradients(ir::PastGradientsOp op, TileBuilder &b) {
-  if (op.getExact()) {
-    auto [seen, none] = pastMasks(op, b);
-    SmallVector<Value> exact = gradients(op, seen, none, b);
-    exact.push_back(arith::ConstantIntOp::create(b, 1, 1));
-    return exact;
-  }
+  if (op.getExact())
+    return exactly(op, b, gradients<ir::PastGradientsOp>);
   PastSoftmax softmax(op, b);
   Value weights = b.mulf(softmax.inner, b.broadcastLeading(softmax.factor, softmax.inner));
   Value total = b.reduce(tile::ReductionKind::Sum, b.mulf(softmax.inner, op.getProducts()), {2});

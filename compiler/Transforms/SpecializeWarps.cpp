@@ -53,6 +53,7 @@ struct Ring {
   bool isUniform = true; ///< all its tiles are alike
   bool hasAdder = false; ///< the adder reads it as well as the consumers
   Value buffer, barriers;
+  Value rowView, rowPlace; ///< numbers of its tiles' rows, which are fetched with them
 };
 
 /// The tensor maps of all kernels of a module: they are launched with the same arguments.
@@ -180,13 +181,15 @@ private:
   /// Numbers of rows go with a tile of these that comes through a ring: the first with the first.
   void collectRows() {
     kernel.walk([&](tile::LoadOp load) {
-      for (auto &[tile, number] : ringOf)
-        if (!rings[number].stays && !rowsOf.contains(tile) && packed_rows::areOf(load, tile)) {
-          auto [place, isNew] = rowPlaces.insert({load.getView(), {number, Value()}});
-          if (place->second.first == number) // in every loop
-            rowsOf[tile] = load;
-          return;
-        }
+      for (auto &[tile, number] : ringOf) {
+        Ring &ring = rings[number];
+        bool isFree = !ring.stays && !rowsOf.contains(tile) && (!ring.rowView || ring.rowView == load.getView());
+        if (!isFree || !packed_rows::areOf(load, tile))
+          continue;
+        ring.rowView = load.getView();
+        rowsOf[tile] = load;
+        return;
+      }
     });
   }
 
@@ -250,7 +253,7 @@ private:
       ring.barriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), ring.type.getStages()), IntegerAttr());
     }
     for (auto &[tile, load] : rowsOf)
-      if (Value &place = rowPlaces.find(load.getView())->second.second; !place)
+      if (Value &place = rings[ringOf.lookup(tile)].rowPlace; !place)
         place = tile::AllocOp::create(b, packed_rows::bufferFor(load, rings[ringOf.lookup(tile)].type.getStages()), IntegerAttr());
     if (!additions.empty())
       adder == Adder::Group ? setUpWeights(b) : setUpSums(b);
@@ -367,7 +370,7 @@ private:
       row = arith::DivUIOp::create(b, row, arith::ConstantIndexOp::create(b, boxes.every));
     tile::AcquireOp::create(b, ring.barriers, turn);
     if (tile::LoadOp rows = rowsOf.lookup(load))
-      tile::FetchRowsOp::create(b, rows.getView(), at(load.getBatch()), at(load.getHead()), at(load.getRow()), rowSlot(b, rows, turn), ring.barriers, turn);
+      tile::FetchRowsOp::create(b, rows.getView(), at(load.getBatch()), at(load.getHead()), at(load.getRow()), rowSlot(b, ring, turn), ring.barriers, turn);
     Value slot = slotOf(b, load, turn);
     tile::FetchOp::create(b, tensorMap(load, boxes), at(load.getBatch()), at(load.getHead()), row, boxes.boxes, boxes.rows, boxes.apart, slot, ring.barriers,
                           turn);
@@ -418,8 +421,8 @@ private:
     return slotOf(b, ring.buffer, tile::BufferType::get(b.getContext(), ring.type.getStages(), type.getShape(), type.getElementType(), ring.type.getSwizzle()), turn);
   }
   /// The place of a turn's numbers of rows.
-  Value rowSlot(ImplicitLocOpBuilder &b, tile::LoadOp rows, Value turn) {
-    Value place = rowPlaces.find(rows.getView())->second.second;
+  Value rowSlot(ImplicitLocOpBuilder &b, const Ring &ring, Value turn) {
+    Value place = ring.rowPlace;
     return slotOf(b, place, cast<tile::BufferType>(place.getType()), turn);
   }
   /// The slot of a turn of what the adder multiplies.
@@ -480,7 +483,7 @@ private:
       tile::AwaitOp::create(b, ring.barriers, turnOf.lookup(load));
       if (tile::LoadOp rows = rowsOf.lookup(load)) {
         TileBuilder reader(load.getLoc(), b);
-        rows.replaceAllUsesWith(packed_rows::read(reader, rows, rowSlot(b, rows, turnOf.lookup(load))));
+        rows.replaceAllUsesWith(packed_rows::read(reader, rows, rowSlot(b, ring, turnOf.lookup(load))));
         rows.erase();
       }
       Value slot = slotOf(b, load, turnOf.lookup(load));
@@ -498,7 +501,6 @@ private:
   SmallVector<Ring> rings;
   llvm::MapVector<tile::LoadOp, unsigned> ringOf;
   llvm::MapVector<tile::LoadOp, tile::LoadOp> rowsOf;                 ///< what is fetched with a tile
-  llvm::MapVector<Value, std::pair<unsigned, Value>> rowPlaces;       ///< by view: the ring of its tiles, and the place
   SmallVector<tile::WriteFragmentsOp> additions; ///< by loops
   SmallVector<tile::DotOp> products;             ///< what the adder makes and adds
   Value sums, weights, passedBarriers;           ///< the place of sums, or the places of what the adder multiplies

@@ -58,9 +58,8 @@ std::string templateName(const Problem &problem, const Config &config, bool adds
   if (isRetrieval(problem.operation))
     return fmt::format("{}.mlir", name(isAttention(problem.operation) ? Operation::Attend : problem.operation));
   bool isWide = problem.operation == Operation::Forward && !keepsBlockOutput(problem, config);
-  Operation operation = problem.operation; // one template serves with lists and without
-  if (operation == Operation::ForwardListed || operation == Operation::BackwardListed)
-    operation = operation == Operation::ForwardListed ? Operation::Forward : Operation::Backward;
+  bool takesLists = isGated(problem.operation) && !marksTiles(problem.operation); // of the template that serves without them too
+  Operation operation = !takesLists ? problem.operation : isBackward(problem.operation) ? Operation::Backward : Operation::Forward;
   return fmt::format("{}{}.mlir", name(operation), isLongBlock(problem, config) ? (isWide ? "_long_wide" : "_long") : adds ? "_add" : "");
 }
 
