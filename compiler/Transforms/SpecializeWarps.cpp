@@ -89,7 +89,7 @@ public:
       return failure();
     prefetchMaps();
     b.setInsertionPointToStart(branch.elseBlock());
-    setRegisters(b, consumerRegisters());
+    setRegisters(b, consumerRegisters(producerRegisters()));
     for (mlir::Operation *op : program)
       op->moveBefore(branch.elseBlock()->getTerminator());
     consume();
@@ -108,7 +108,6 @@ public:
 
 private:
   static constexpr int64_t groupThreads = 128; ///< setmaxnreg is for whole groups of four warps
-  static constexpr int64_t producerRegisters = 24;
   static constexpr int64_t groupRows = 64, weightPlaces = 2;
 
   static Value compare(ImplicitLocOpBuilder &b, arith::CmpIPredicate predicate, Value value, int64_t with) {
@@ -125,9 +124,17 @@ private:
     tile::DotOp product = products.front();
     return llvm::alignTo(product.getType().getNumElements() / groupThreads + 40, 8);
   }
+  /// One that fetches rows with their tiles has more addresses at hand. It gets registers for them where consumers can spare some: beside a group of dq's own, and where it reads
+  /// lists too; else what it spills costs less than theirs.
+  int64_t producerRegisters() {
+    constexpr int64_t few = 24, more = 40, consumersNeed = 200;
+    auto readsLists = [&] { return kernel.walk([](memref::LoadOp) { return WalkResult::interrupt(); }).wasInterrupted(); };
+    bool wantsMore = !rowsOf.empty() && (adder == Adder::Group || readsLists());
+    return wantsMore && consumerRegisters(more) >= consumersNeed ? more : few;
+  }
   /// No thread has more than 240 here.
-  int64_t consumerRegisters() const {
-    return std::min<int64_t>(240, (registersAtStart() * groups() - producerRegisters - adderRegisters()) / (consumers / 4) / 8 * 8);
+  int64_t consumerRegisters(int64_t producers) const {
+    return std::min<int64_t>(240, (registersAtStart() * groups() - producers - adderRegisters()) / (consumers / 4) / 8 * 8);
   }
   /// One group of consumers has registers enough as it is.
   void setRegisters(ImplicitLocOpBuilder &b, int64_t count) {
@@ -311,7 +318,7 @@ private:
 
   LogicalResult emitProducer(ImplicitLocOpBuilder &b, Value thread) {
     int64_t first = groupThreads * (groups() - 1);
-    setRegisters(b, producerRegisters);
+    setRegisters(b, producerRegisters());
     auto fetchLoad = [&](mlir::Operation *op, ImplicitLocOpBuilder &b, ProgramSlice &slice) { return fetch(cast<tile::LoadOp>(op), b, slice); };
     if (failed(emitWarp(b, compare(b, arith::CmpIPredicate::eq, thread, first), llvm::IsaPred<tile::LoadOp>, fetchLoad)))
       return failure();
