@@ -141,7 +141,7 @@ void timeLaunches(const Device &device, const std::string &cache) {
   take(driver.check(driver.moduleGetFunction(&function, module, symbol.name.c_str()), "cuModuleGetFunction"));
   take(driver.check(driver.funcSetAttribute(function, cuda::MaxDynamicSharedBytes, int(symbol.sharedBytes)),
                     "cuFuncSetAttribute"));
-  const cuda::LaunchConfig config{1,       1, 1, unsigned(kernel.kernel().threads), 1, 1, unsigned(symbol.sharedBytes),
+  const cuda::LaunchConfig config{1,       1, 1, unsigned(symbol.threads), 1, 1, unsigned(symbol.sharedBytes),
                                   nullptr, nullptr, 0};
   PackedArguments packed(call.arguments, sectionOf(call.arguments, device));
   take(packed.encodeMaps(driver, kernel.kernel().tensorMaps, call.arguments));

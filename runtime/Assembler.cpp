@@ -55,10 +55,10 @@ static std::string_view textOf(const Kernel &kernel, const std::string &function
   return begin == std::string_view::npos ? text : text.substr(begin, text.find(".entry ", begin + 1) - begin);
 }
 
-Expected<void> checkRegisters(const Kernel &kernel, const std::string &function, int64_t registers) {
+Expected<void> checkRegisters(const Kernel &kernel, const Kernel::Function &function, int64_t registers) {
   constexpr int64_t group = 128, unit = 8; // threads of each group that gives registers away; a thread's come in eights
-  std::string_view text = textOf(kernel, function);
-  int64_t kept = 0, wanted = 0, takers = kernel.threads;
+  std::string_view text = textOf(kernel, function.name);
+  int64_t kept = 0, wanted = 0, takers = function.threads;
   for (std::size_t found = text.find(setRegisters); found != std::string_view::npos; found = text.find(setRegisters, found + 1)) {
     bool gives = text.substr(found + setRegisters.size(), 3) == "dec";
     std::size_t digits = text.find_first_of("0123456789;", text.find(".u32", found) + 4);
@@ -68,7 +68,7 @@ Expected<void> checkRegisters(const Kernel &kernel, const std::string &function,
     takers -= gives ? group : 0;
   }
   int64_t needed = wanted * takers + kept;
-  int64_t there = (registers + unit - 1) / unit * unit * kernel.threads;
+  int64_t there = (registers + unit - 1) / unit * unit * function.threads;
   if (wanted == 0 || needed <= there)
     return {};
   return Error{ErrorCode::Unsupported,

@@ -22,7 +22,7 @@ bool movesRegisters(const Kernel &kernel);
 
 /// Whether a block that starts with so many registers a thread has those that its warps ask for later. They would wait
 /// for the others forever: how many it starts with is the assembler's choice.
-Expected<void> checkRegisters(const Kernel &kernel, const std::string &function, int64_t registers);
+Expected<void> checkRegisters(const Kernel &kernel, const Kernel::Function &function, int64_t registers);
 
 } // namespace landmark
 #endif

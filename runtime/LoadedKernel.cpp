@@ -68,7 +68,7 @@ Expected<void> LoadedKernel::load() {
           fmt::format("cuFuncSetAttribute of {} bytes of dynamic shared memory", function.sharedBytes));
     int registers = 0;
     if (done && movesRegisters(kernel) && driver.funcGetAttribute(&registers, cuda::Registers, handle) == cuda::success)
-      done = checkRegisters(kernel, function.name, registers);
+      done = checkRegisters(kernel, function, registers);
     if (!done)
       return done;
     functions.push_back(handle);
@@ -152,7 +152,7 @@ Expected<void> LoadedKernel::launch(std::span<const int64_t> programs, void **ar
     cuda::LaunchConfig config{unsigned(blocks),
                               1,
                               1,
-                              unsigned(kernel.threads),
+                              unsigned(kernel.functions[i].threads),
                               1,
                               1,
                               unsigned(kernel.functions[i].sharedBytes),

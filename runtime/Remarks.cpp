@@ -27,10 +27,10 @@ std::string fallback(const Kernel &kernel) {
 /// `use` is null where the registers are not known.
 std::string occupancy(const Kernel &kernel, const Kernel::Function &function, const ResourceUse *use) {
   constexpr int64_t registersOfMultiprocessor = 65536, reservedBytes = 1024, warpSize = 32;
-  int64_t warps = kernel.threads / warpSize;
+  int64_t warps = function.threads / warpSize;
   int64_t byShared = kernel.target.sharedBytesPerMultiprocessor() / (function.sharedBytes + reservedBytes);
   int64_t registers = use ? std::max<int64_t>(use->registers, 1) : 1;
-  int64_t byRegisters = registersOfMultiprocessor / (registers * kernel.threads);
+  int64_t byRegisters = registersOfMultiprocessor / (registers * function.threads);
   int64_t resident = warps * std::min(byShared, byRegisters);
   if (resident >= enoughWarps || warps == 0)
     return "";

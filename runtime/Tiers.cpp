@@ -17,9 +17,9 @@ namespace {
 
 /// Whether what was packed for a launch of one kernel does for the other.
 bool launchAlike(const Kernel &one, const Kernel &other) {
-  auto sameName = [](const Kernel::Function &a, const Kernel::Function &b) { return a.name == b.name; };
-  return one.problem == other.problem && one.config == other.config && one.threads == other.threads && one.tensorMaps == other.tensorMaps &&
-         std::equal(one.functions.begin(), one.functions.end(), other.functions.begin(), other.functions.end(), sameName);
+  auto alike = [](const Kernel::Function &a, const Kernel::Function &b) { return a.name == b.name && a.threads == b.threads; };
+  return one.problem == other.problem && one.config == other.config && one.tensorMaps == other.tensorMaps &&
+         std::equal(one.functions.begin(), one.functions.end(), other.functions.begin(), other.functions.end(), alike);
 }
 
 /// Lets this thread load while others capture graphs, which by default forbids it to all of the process.

@@ -13,6 +13,7 @@
 #include "compiler/Transforms/Templates.h"
 #include "dialects/Landmark/Landmark.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringSet.h"
@@ -165,10 +166,11 @@ public:
         return ptx.error();
       kernel.ptx = std::move(*ptx);
       for (Kernel::Function &function : kernel.functions) {
+        auto found = threadsOf.find(function.name);
+        function.threads = found == threadsOf.end() ? threads(config, target) : found->second;
         function.sharedBytes = std::max(sharedBytesAtLeast, sharedBytesOf[function.name]);
         function.waitsForGrid = waitingKernels.contains(function.name);
       }
-      kernel.threads = threads(config, target);
       kernel.tensorMaps = tensorMaps;
       return kernel;
     }
@@ -247,6 +249,7 @@ private:
       module->walk([&](tile::ClusterSumOp op) { add(op, op.getOffset(), op.getSharedBytes(threads(config, target))); });
     readTensorMaps();
     readGridWaits();
+    readThreads();
     if (!target.isHost() && sharedBytesUsed > target.maxSharedBytes())
       return Error{ErrorCode::CompileFailed, fmt::format("the kernel takes {} bytes of shared memory, {} has {}", sharedBytesUsed, target.chip,
                                                          target.maxSharedBytes())};
@@ -259,6 +262,16 @@ private:
         if (auto kernel = op->getParentOfType<mlir::gpu::GPUFuncOp>())
           waitingKernels.insert(kernel.getName());
       });
+  }
+
+  /// What passes gave each kernel; one that was resumed from PTX has what the config says.
+  void readThreads() {
+    module->walk([&](mlir::Operation *op) {
+      if (auto kernel = mlir::dyn_cast<mlir::gpu::GPUFuncOp>(op); kernel && kernel.getKnownBlockSize())
+        threadsOf[kernel.getName()] = kernel.getKnownBlockSize()->front();
+      else if (auto size = op->getAttrOfType<mlir::DenseI32ArrayAttr>(mlir::NVVM::NVVMDialect::getReqntidAttrName()))
+        threadsOf[mlir::SymbolTable::getSymbolName(op)] = size[0];
+    });
   }
 
   void readTensorMaps() {
@@ -371,7 +384,7 @@ private:
   const Config &config;
   DiagnosticCollector diagnostics;
   int64_t sharedBytesAtLeast; ///< of every function
-  llvm::StringMap<int64_t> sharedBytesOf;
+  llvm::StringMap<int64_t> sharedBytesOf, threadsOf;
   llvm::StringSet<> waitingKernels; ///< which may be launched ahead
   std::vector<TensorMap> tensorMaps;
   Stage stage = Stage::Landmark;
@@ -484,8 +497,10 @@ Expected<std::vector<ResourceUse>> resourceUse(const Kernel &kernel, const std::
     return assembled.error();
   for (ResourceUse &use : assembled->functions)
     for (const Kernel::Function &function : kernel.functions)
-      if (function.name == use.function)
+      if (function.name == use.function) {
         use.dynamicSharedBytes = function.sharedBytes;
+        use.threads = function.threads;
+      }
   return std::move(assembled->functions);
 }
 

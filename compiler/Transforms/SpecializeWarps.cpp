@@ -67,11 +67,11 @@ public:
   LogicalResult run() {
     if (failed(collect()))
       return failure();
-    setBlockSize();
-    if (rings.empty()) {
-      dismissProducer();
+    if (rings.empty()) { // nothing to fetch: two blocks find room, so that one loads while another one stores
+      kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), OpBuilder(kernel).getI32IntegerAttr(2));
       return success();
     }
+    setBlockSize();
     Block &body = kernel.getBody().front();
     ImplicitLocOpBuilder b = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), &body);
     setUp(b);
@@ -144,17 +144,6 @@ private:
 
   void setBlockSize() {
     kernel.setKnownBlockSizeAttr(DenseI32ArrayAttr::get(kernel.getContext(), {static_cast<int32_t>(groupThreads * groups()), 1, 1}));
-  }
-
-  /// A kernel launched with as many threads that has nothing to fetch: the other warps go, and a thread has so few registers that one block loads while another one stores.
-  void dismissProducer() {
-    Block &body = kernel.getBody().front();
-    ImplicitLocOpBuilder b = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), &body);
-    Value thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
-    auto branch = scf::IfOp::create(b, compare(b, arith::CmpIPredicate::ult, thread, 32 * consumers));
-    while (branch->getNextNode() != body.getTerminator())
-      branch->getNextNode()->moveBefore(branch.thenBlock()->getTerminator());
-    kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(2));
   }
 
   LogicalResult collect() {

@@ -24,8 +24,8 @@ Error damaged(std::string why) { return {ErrorCode::IoError, std::move(why)}; }
 
 /// The structured bindings stop compiling when a member is added: it then needs a place here.
 Json encode(const Kernel::Function &function) {
-  const auto &[name, sharedBytes, waitsForGrid, hostEntry] = function;
-  return {{"name", name}, {"shared_bytes", sharedBytes}, {"waits_for_grid", waitsForGrid}};
+  const auto &[name, threads, sharedBytes, waitsForGrid, hostEntry] = function;
+  return {{"name", name}, {"threads", threads}, {"shared_bytes", sharedBytes}, {"waits_for_grid", waitsForGrid}};
 }
 
 Json encode(const TensorMap &map) {
@@ -35,7 +35,7 @@ Json encode(const TensorMap &map) {
 }
 
 Kernel::Function decodeFunction(const Json &json) {
-  return {json.at("name").get<std::string>(), json.at("shared_bytes").get<int64_t>(), json.at("waits_for_grid").get<bool>()};
+  return {json.at("name").get<std::string>(), json.at("threads").get<int64_t>(), json.at("shared_bytes").get<int64_t>(), json.at("waits_for_grid").get<bool>()};
 }
 
 TensorMap decodeMap(const Json &json) {
@@ -57,7 +57,6 @@ Manifest decode(const Json &json) {
     manifest.fields.push_back({name, value.get<std::string>()});
   const Json &kernel = json.at("kernel");
   manifest.kernel = kernel.at("name").get<std::string>();
-  manifest.threads = kernel.at("threads").get<int64_t>();
   for (const Json &function : kernel.at("functions"))
     manifest.functions.push_back(decodeFunction(function));
   for (const Json &map : kernel.at("tensor_maps"))
@@ -88,7 +87,6 @@ std::string render(const Manifest &manifest) {
       {"fields", fields},
       {"kernel",
        {{"name", manifest.kernel},
-        {"threads", manifest.threads},
         {"functions", encodeAll(manifest.functions)},
         {"tensor_maps", encodeAll(manifest.tensorMaps)}}},
       {"assembler", manifest.assembler},
@@ -144,7 +142,7 @@ Expected<Files> readFiles(const Directory &entry, const Manifest &manifest) {
 /// The structured binding stops compiling when a kernel gets another member: what a launch needs of it belongs in the
 /// manifest, and what is large in a file.
 Files filesOf(const Kernel &kernel) {
-  const auto &[problem, target, config, symbol, ptx, threads, maps, cubin, functions, code, object, tier] = kernel;
+  const auto &[problem, target, config, symbol, ptx, maps, cubin, functions, code, object, tier] = kernel;
   Files files; // of the optimized tier, the only one that is kept
   for (auto [name, contents] : {std::pair{ptxName, &ptx}, {cubinName, &cubin}, {objectName, &object}})
     if (!contents->empty())
@@ -158,9 +156,8 @@ Manifest manifestOf(const Key &key, const Kernel &kernel, const std::string &ass
   for (const Field &field : key.fields)
     manifest.fields.push_back({field.name, field.shown()});
   manifest.kernel = kernel.name;
-  manifest.threads = kernel.threads;
   for (const Kernel::Function &function : kernel.functions)
-    manifest.functions.push_back({function.name, function.sharedBytes, function.waitsForGrid});
+    manifest.functions.push_back({function.name, function.threads, function.sharedBytes, function.waitsForGrid});
   manifest.tensorMaps = kernel.tensorMaps;
   manifest.assembler = assembler;
   for (const auto &[name, contents] : filesOf(kernel))
@@ -178,7 +175,6 @@ Kernel kernelOf(const Manifest &manifest, Files files, const Problem &problem, c
   kernel.target = target;
   kernel.config = config;
   kernel.name = manifest.kernel;
-  kernel.threads = manifest.threads;
   kernel.functions = manifest.functions;
   kernel.tensorMaps = manifest.tensorMaps;
   kernel.ptx = std::move(files[ptxName]);

@@ -25,7 +25,6 @@ struct Manifest {
   std::string digest;        ///< of the key
   std::vector<Field> fields; ///< of the key, values as Field::shown()
   std::string kernel;        ///< name
-  int64_t threads = 0;
   std::vector<Kernel::Function> functions; ///< without the addresses of host code
   std::vector<TensorMap> tensorMaps;
   std::string assembler; ///< what made the cubin: "ptxas" or "CUDA driver 13.0"; empty where there is none

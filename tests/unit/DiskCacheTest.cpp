@@ -35,9 +35,8 @@ Kernel fakeKernel(const std::string &text) {
   kernel.cubin = "\x7f"
                  "ELF" +
                  text + std::string(300, '\0');
-  kernel.functions = {{"landmark_forward_a", 1234}, {"landmark_forward_b", 56}};
+  kernel.functions = {{"landmark_forward_a", 128, 1234}, {"landmark_forward_b", 256, 56}};
   kernel.tensorMaps = {{1, 64, 32, 128, 51}};
-  kernel.threads = 128;
   kernel.tensorMaps = {{0, 64, 128, 128, 1}, {1, 2, 64, 32, 51}};
   return kernel;
 }
@@ -142,11 +141,12 @@ TEST_CASE("an entry comes back as it went in, and belongs to its user alone") {
   CHECK(kernel.name == original.name);
   REQUIRE(kernel.functions.size() == 2);
   CHECK(kernel.functions[0].name == "landmark_forward_a");
+  CHECK(kernel.functions[0].threads == 128);
   CHECK(kernel.functions[0].sharedBytes == 1234);
   CHECK(kernel.functions[1].name == "landmark_forward_b");
+  CHECK(kernel.functions[1].threads == 256);
   CHECK(kernel.functions[1].sharedBytes == 56);
   CHECK(kernel.tensorMaps == original.tensorMaps);
-  CHECK(kernel.threads == 128);
   CHECK(kernel.tensorMaps == original.tensorMaps);
   CHECK(found->first.assembler == "test");
   CHECK(fs::status(entryOf(folder, "a")).permissions() == fs::perms::owner_all);

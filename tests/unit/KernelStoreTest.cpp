@@ -51,7 +51,7 @@ TEST_CASE("the second request for a kernel is answered by the disk") {
   REQUIRE(read->functions.size() == 1);
   CHECK(compiled->functions[0].name == read->functions[0].name);
   CHECK(compiled->functions[0].sharedBytes == read->functions[0].sharedBytes);
-  CHECK(compiled->threads == read->threads);
+  CHECK(compiled->functions[0].threads == read->functions[0].threads);
   CHECK(compiled->name == read->name);
 }
 
@@ -170,7 +170,7 @@ TEST_CASE("a baseline is neither kept nor taken for the optimized kernel") {
   REQUIRE(second);
   CHECK(second->tier == Tier::Optimized);
   CHECK(second->ptx.size() > first->ptx.size());
-  CHECK(second->threads == first->threads);
+  CHECK(second->functions[0].threads == first->functions[0].threads);
   CHECK(second->tensorMaps == first->tensorMaps);
   auto kept = store.find(optimized);
   REQUIRE(kept);
@@ -296,21 +296,21 @@ TEST_CASE("an assembler is found, refused or switched off, and leaves what it re
 
 TEST_CASE("a kernel whose warps would wait for registers forever is refused") {
   Kernel kernel;
-  kernel.threads = 384;
+  Kernel::Function keys{"keys", 384};
   kernel.ptx = ".entry before()\n.entry keys()\n setmaxnreg.dec.sync.aligned.u32 \t24;\n setmaxnreg.inc.sync.aligned.u32 \t240;\n.entry behind()";
-  CHECK(checkRegisters(kernel, "keys", 168));
-  CHECK(checkRegisters(kernel, "keys", 161)); // 168 are set aside
-  CHECK(checkRegisters(kernel, "before", 40)); // hands none over
-  CHECK(checkRegisters(kernel, "behind", 40));
-  auto refused = checkRegisters(kernel, "keys", 143);
+  CHECK(checkRegisters(kernel, keys, 168));
+  CHECK(checkRegisters(kernel, keys, 161)); // 168 are set aside
+  CHECK(checkRegisters(kernel, {"before", 384}, 40)); // hands none over
+  CHECK(checkRegisters(kernel, {"behind", 384}, 40));
+  auto refused = checkRegisters(kernel, keys, 143);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::Unsupported);
   CHECK_THAT(refused.error().message, Contains("ask for 64512") && Contains("start with 55296"));
   // A second group that gives registers away, and keeps more of them.
-  kernel.threads = 512;
+  keys.threads = 512;
   kernel.ptx = ".entry keys()\n setmaxnreg.dec.sync.aligned.u32 \t24;\n setmaxnreg.dec.sync.aligned.u32 \t72;\n setmaxnreg.inc.sync.aligned.u32 \t208;\n";
-  CHECK(checkRegisters(kernel, "keys", 128));
-  CHECK_FALSE(checkRegisters(kernel, "keys", 120));
+  CHECK(checkRegisters(kernel, keys, 128));
+  CHECK_FALSE(checkRegisters(kernel, keys, 120));
   kernel.ptx = ".entry keys() no registers are moved";
-  CHECK(checkRegisters(kernel, "keys", 10));
+  CHECK(checkRegisters(kernel, keys, 10));
 }

@@ -108,7 +108,6 @@ struct Kernel {
   Config config;
   std::string name;    ///< "landmark_forward", "landmark_backward"
   std::string ptx;     ///< CUDA only, null-terminated text
-  int64_t threads = 0; ///< CUDA only: threads of a block
   std::vector<TensorMap> tensorMaps;
   std::string cubin = {};  ///< CUDA only: the PTX assembled for `target`; empty where nobody has done so yet
 
@@ -116,6 +115,7 @@ struct Kernel {
   using HostEntry = void (*)(void **arguments, int64_t program);
   struct Function {
     std::string name;        ///< symbol: "landmark_forward"; "landmark_backward_queries", "landmark_backward_keys", or "landmark_backward_prepare", "..._keys", "..._finish"
+    int64_t threads = 0;     ///< CUDA only: threads of a block
     int64_t sharedBytes = 0; ///< CUDA only: dynamic shared memory to launch with
     /// CUDA only: waits by itself for the kernel before it in its stream, and so may be launched before that one has ended (CUDA driver API,
     /// "programmatic stream serialization").
@@ -173,6 +173,7 @@ struct ResourceUse {
   int64_t stackBytes = 0;
   int64_t staticSharedBytes = 0;
   int64_t dynamicSharedBytes = 0;
+  int64_t threads = 0;
 };
 
 /// Assembles the kernel's PTX with ptxas (CompileOptions::ptxas). NotFound if there is none.

@@ -123,7 +123,7 @@ Expected<void> printResources(const Problem &problem, const Target &target, cons
     fmt::print(to, "stack            {} bytes\n", function.stackBytes);
     fmt::print(to, "shared memory    {} bytes dynamic, {} bytes static\n", function.dynamicSharedBytes,
                function.staticSharedBytes);
-    fmt::print(to, "threads          {}\n", kernel->threads);
+    fmt::print(to, "threads          {}\n", function.threads);
   }
   for (const std::string &remark : remarks(*kernel, *use))
     fmt::print(to, "remark           {}\n", remark);
