@@ -133,7 +133,7 @@ Expected<void> BackwardKernel::launch(const BackwardArguments &arguments, void *
   auto programs = check(arguments, shared->kernel, shared->device);
   if (!programs)
     return programs.error();
-  Packed packed(*shared, arguments, sectionOf(forwardOf(arguments), shared->device));
+  Packed packed(*shared, arguments, sectionOf(arguments, shared->kernel, shared->device));
   if (auto added = addMaps(packed.backward, *shared, arguments); !added)
     return added;
   return launchAll(*shared, gates.get(), lists.get(), arguments, *programs, packed, stream);
@@ -143,7 +143,7 @@ Expected<PreparedBackward> BackwardKernel::prepare(const BackwardArguments &argu
   auto programs = check(arguments, shared->kernel, shared->device);
   if (!programs)
     return programs.error();
-  auto prepared = std::make_shared<PreparedBackward::State>(*this, arguments, *programs, sectionOf(forwardOf(arguments), shared->device));
+  auto prepared = std::make_shared<PreparedBackward::State>(*this, arguments, *programs, sectionOf(arguments, shared->kernel, shared->device));
   if (auto added = addMaps(prepared->packed.backward, *shared, arguments); !added)
     return added.error();
   return PreparedBackward(std::move(prepared));

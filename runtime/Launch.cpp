@@ -90,6 +90,15 @@ Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Confi
   return *sums + GradientGates(arguments, config, adds).bytes();
 }
 
+/// Sections of equal size, if there are any near: then the first programs are as much longer than others as the last ones are shorter.
+static int64_t equalSections(int64_t heads, int64_t most) {
+  most = std::min(heads, most);
+  int64_t sections = (heads + most - 1) / most;
+  while (sections > 1 && sections > (heads + 2 * most - 1) / (2 * most) && heads % sections != 0)
+    --sections;
+  return heads % sections == 0 ? heads / sections : most;
+}
+
 int64_t sectionOf(const ForwardArguments &arguments, const Device &device) {
   if (device.isHost())
     return 1;
@@ -99,12 +108,23 @@ int64_t sectionOf(const ForwardArguments &arguments, const Device &device) {
   int64_t resident = std::max<int64_t>(1, device.l2Bytes() / 2 / headBytes);
   // The query heads of a group stand side by side and share their keys.
   int64_t group = q[1] / k[1];
-  int64_t heads = std::max<int64_t>(1, q[0] * q[1]), most = std::min(heads, resident * group);
-  // Sections of equal size, if there are any near: then the first programs are as much longer than others as the last ones are shorter.
-  int64_t sections = (heads + most - 1) / most;
-  while (sections > 1 && sections > (heads + 2 * most - 1) / (2 * most) && heads % sections != 0)
-    --sections;
-  return heads % sections == 0 ? heads / sections : most;
+  return equalSections(std::max<int64_t>(1, q[0] * q[1]), resident * group);
+}
+
+int64_t sumSection(const BackwardArguments &arguments, int64_t programsOfHead, int64_t cacheBytes, int64_t multiprocessors) {
+  const auto &q = arguments.q.shape;
+  const auto &k = arguments.k.shape;
+  constexpr int64_t sumBytes = sizeof(float);
+  int64_t rows = q[2] * q[1] / k[1], headBytes = std::max<int64_t>(1, rows * q[3] * (2 * byteSize(arguments.q.dtype) + sumBytes));
+  int64_t wave = (multiprocessors + programsOfHead / 2) / programsOfHead;
+  return equalSections(std::max<int64_t>(1, k[0] * k[1]), std::max({int64_t(2), cacheBytes / 3 / headBytes, wave}));
+}
+
+int64_t sectionOf(const BackwardArguments &arguments, const Kernel &kernel, const Device &device) {
+  if (!addsQueryGradients(kernel.problem, kernel.config, kernel.target) || arguments.k.shape[2] == 0)
+    return sectionOf(forwardOf(arguments), device);
+  int64_t programs = keyPrograms(kernel.config, kernel.problem, 1, 1, arguments.k.shape[2], arguments.phase);
+  return sumSection(arguments, programs, device.l2Bytes(), device.multiprocessors());
 }
 
 namespace {

@@ -58,6 +58,11 @@ Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Confi
 /// Heads walked side by side: as many as have their keys and values in half of the L2 cache, so that the query tiles of
 /// a head find them there.
 int64_t sectionOf(const ForwardArguments &arguments, const Device &device);
+/// Of a backward that adds dq up, key/value heads: as many as have a third of the L2 cache for what their programs, `programsOfHead` each, walk along: rows of q and dO and sums
+/// of dq; but two, and as many as have a program for nearly every multiprocessor, which the last section would else leave idle.
+int64_t sumSection(const BackwardArguments &arguments, int64_t programsOfHead, int64_t cacheBytes, int64_t multiprocessors);
+/// Heads that the kernel walks side by side.
+int64_t sectionOf(const BackwardArguments &arguments, const Kernel &kernel, const Device &device);
 
 /// Puts a view on other memory of the same shape. What can be judged of a pointer in no time is: its alignment, and that
 /// only an empty view has none.

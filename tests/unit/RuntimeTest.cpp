@@ -254,3 +254,21 @@ TEST_CASE("sections keep keys and values in half of the cache") {
   OnesCall call(40);
   CHECK(sectionOf(call.arguments, Device::host()) == 1);
 }
+
+TEST_CASE("a backward that adds dq up walks as many heads as keep rows and sums in the cache, and the multiprocessors busy") {
+  auto section = [](int64_t batch, int64_t heads, int64_t kvHeads, int64_t length, int64_t headDim, int64_t cacheBytes, int64_t multiprocessors) {
+    BackwardArguments arguments;
+    arguments.q = {nullptr, DType::BF16, {batch, heads, length, headDim}};
+    arguments.k = {nullptr, DType::BF16, {batch, kvHeads, length, headDim}};
+    return sumSection(arguments, length / 128, cacheBytes, multiprocessors);
+  };
+  constexpr int64_t cache = 60 << 20;
+  CHECK(section(1, 16, 16, 16384, 128, cache, 132) == 2); // one of 16 MiB would do, but leaves its tail
+  CHECK(section(2, 16, 16, 8192, 128, cache, 132) == 2);
+  CHECK(section(4, 16, 16, 4096, 128, cache, 132) == 8); // 5 do not divide 64
+  CHECK(section(1, 21, 21, 16384, 96, cache, 132) == 3);
+  CHECK(section(1, 32, 8, 4096, 128, cache, 132) == 4); // four query heads each, and 32 programs
+  CHECK(section(1, 13, 13, 4096, 128, cache, 132) == 5); // nothing near divides 13
+  CHECK(section(1, 1, 1, 128, 64, cache, 132) == 1);
+  CHECK(section(1, 16, 16, 16384, 128, 0, 1) == 2);
+}
