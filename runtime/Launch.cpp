@@ -46,25 +46,29 @@ Expected<BackwardPrograms> launchPrograms(const BackwardArguments &arguments, co
   return BackwardPrograms{{*queries, all}, 2};
 }
 
-/// Rows of a head in the scratch.
-static int64_t scratchRows(const BackwardArguments &arguments) { return (arguments.q.shape[2] + 15) / 16 * 16; }
+/// Rows of a head in the scratch: those of sums, whole fragments of 16, and those of the two numbers of a row. A tile of at most 128 rows begins at a multiple of 16, and finds
+/// numbers for all its rows.
+static int64_t sumRows(const BackwardArguments &arguments) { return (arguments.q.shape[2] + 15) / 16 * 16; }
+static int64_t numberRows(const BackwardArguments &arguments) { return sumRows(arguments) + 128 - 16; }
 
 BackwardScratch::BackwardScratch(const BackwardArguments &arguments) {
   auto [batch, heads, queries, columns] = arguments.q.shape;
-  int64_t rows = scratchRows(arguments), all = batch * heads * rows;
+  int64_t rows = sumRows(arguments), numbers = numberRows(arguments), all = batch * heads * rows;
   auto at = [&](int64_t offset) { return arguments.scratch ? static_cast<float *>(arguments.scratch) + offset : nullptr; };
   sum = denseView(at(0), DType::F32, {batch, heads, rows, columns});
-  lse = denseRows(at(all * columns), {batch, heads, rows});
-  delta = denseRows(at(all * (columns + 1)), {batch, heads, rows});
+  lse = denseRows(at(all * columns), {batch, heads, numbers});
+  delta = denseRows(at(all * columns + batch * heads * numbers), {batch, heads, numbers});
 }
 
 /// Of it, what the sums of dq take, with the log-sum-exps and D of their rows.
 static Expected<int64_t> sumBytesOf(const BackwardArguments &arguments) {
   auto [batch, heads, rows, columns] = arguments.q.shape;
-  int64_t bytes = int64_t(sizeof(float)) * (columns + 2);
-  for (int64_t factor : {batch, heads, scratchRows(arguments)})
-    if (__builtin_mul_overflow(bytes, factor, &bytes))
-      return Error{ErrorCode::InvalidArgument, fmt::format("q: got {} x {} heads of {} rows; the sums of dq would take more than 2^63 bytes", batch, heads, rows)};
+  int64_t bytes = int64_t(sizeof(float)); // first of one head
+  bool isTooMuch = __builtin_mul_overflow(bytes * columns, sumRows(arguments), &bytes) || __builtin_add_overflow(bytes, int64_t(2 * sizeof(float)) * numberRows(arguments), &bytes);
+  for (int64_t factor : {batch, heads})
+    isTooMuch = isTooMuch || __builtin_mul_overflow(bytes, factor, &bytes);
+  if (isTooMuch)
+    return Error{ErrorCode::InvalidArgument, fmt::format("q: got {} x {} heads of {} rows; the sums of dq would take more than 2^63 bytes", batch, heads, rows)};
   return bytes;
 }
 

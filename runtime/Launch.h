@@ -32,8 +32,7 @@ struct BackwardPrograms {
 };
 Expected<BackwardPrograms> launchPrograms(const BackwardArguments &arguments, const Config &config, const Target &target);
 
-/// How the scratch of a backward that adds dq up in memory is used: three arrays of float32, which templates/backward_add.mlir describes. Rows of a head are rounded up
-/// to the 16 of a fragment.
+/// How the scratch of a backward that adds dq up in memory is used: three arrays of float32, which templates/backward_add.mlir describes.
 struct BackwardScratch {
   explicit BackwardScratch(const BackwardArguments &arguments);
 

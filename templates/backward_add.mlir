@@ -6,7 +6,7 @@
 //
 // Specialisation supplies what backward.mlir names, and
 //   !sum_view   global memory, [batch, head, row, D] in float32, rows in the order of fragments (tile.write_fragments)
-//   !packed_rows  global memory, [batch, head, row], rows side by side
+//   !packed_rows  global memory, [batch, head, row], rows side by side, more than there are by a tile less 16: tiles of rows begin at multiples of 16
 //   !key_o_tile [rows, D]
 //
 // With a gate threshold ("listed") the second takes the tiles of rows that backward_gates.mlir lists (KEY_LISTS and KEY_COUNTS are its LISTS and COUNTS). What is left out lacks in
@@ -43,6 +43,15 @@ gpu.module @kernels {
     %rows = memref.dim %ROW_LSE, %dim : !packed_rows
     tile.store %lse, %ROW_LSE[%batch, %head, %row] below %rows : !row, !packed_rows
     tile.store %delta, %ROW_DELTA[%batch, %head, %row] below %rows : !row, !packed_rows
+
+    // Behind the last row there are zeros, for tiles that end there.
+    %behind = arith.addi %row, %tile : index
+    %is_last = arith.cmpi sge, %behind, %queries : index
+    scf.if %is_last {
+      %none = arith.constant dense<0.0> : !row
+      tile.store %none, %ROW_LSE[%batch, %head, %behind] below %rows : !row, !packed_rows
+      tile.store %none, %ROW_DELTA[%batch, %head, %behind] below %rows : !row, !packed_rows
+    }
     gpu.return
   }
 
@@ -123,8 +132,8 @@ gpu.module @kernels {
       }
       %q = tile.load %Q[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile
       %do = tile.load %DO[%batch, %h, %row] in [%zero, %queries) : !view -> !key_q_tile
-      %lse = tile.load %ROW_LSE[%batch, %h, %row] in [%zero, %rows) : !packed_rows -> !key_row
-      %delta = tile.load %ROW_DELTA[%batch, %h, %row] in [%zero, %rows) : !packed_rows -> !key_row
+      %lse = tile.load %ROW_LSE[%batch, %h, %row] in [%zero, %rows) whole : !packed_rows -> !key_row
+      %delta = tile.load %ROW_DELTA[%batch, %h, %row] in [%zero, %rows) whole : !packed_rows -> !key_row
       %s = tile.dot %q, %k transpose into %s0 : !key_q_tile, !kv_tile -> !key_s_tile
       %a = tile.dot %do, %v transpose into %s0 : !key_q_tile, !kv_tile -> !key_s_tile
       %p_in, %ds_in = scf.if %edge -> (!key_p_tile, !key_p_tile) {

@@ -2,9 +2,7 @@
 #ifndef LANDMARK_COMPILER_TRANSFORMS_PACKEDROWS_H
 #define LANDMARK_COMPILER_TRANSFORMS_PACKEDROWS_H
 
-#include "compiler/Transforms/TileBuilder.h"
-
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "dialects/Tile/Tile.h"
 
 namespace landmark {
 
@@ -17,7 +15,7 @@ inline bool areOf(tile::LoadOp load, tile::LoadOp tile) {
   auto view = mlir::cast<mlir::MemRefType>(load.getView().getType());
   llvm::SmallVector<int64_t> strides;
   int64_t offset;
-  bool arePacked = type.getRank() == 1 && type.getElementType().isF32() && type.getDimSize(0) % 16 == 0 && !load.getStride() && mlir::isConstantIntValue(load.getLow(), 0) &&
+  bool arePacked = type.getRank() == 1 && type.getElementType().isF32() && type.getDimSize(0) % 16 == 0 && !load.getStride() && load.getWhole() &&
                    mlir::succeeded(view.getStridesAndOffset(strides, offset)) && strides.back() == 1;
   return arePacked && load->getBlock() == tile->getBlock() && load.getBatch() == tile.getBatch() && load.getHead() == tile.getHead() &&
          load.getRow() == tile.getRow() && type.getDimSize(0) == tile.getResult().getType().getDimSize(0) && tile.getResult().getType().getRank() == 2;
@@ -26,14 +24,6 @@ inline bool areOf(tile::LoadOp load, tile::LoadOp tile) {
 inline tile::BufferType bufferFor(tile::LoadOp load, int64_t stages) {
   mlir::MLIRContext *context = load.getContext();
   return tile::BufferType::get(context, stages, {1, load.getResult().getType().getDimSize(0)}, mlir::Float32Type::get(context), tile::SwizzleAttr::get(context, 0, 0, 0));
-}
-
-/// The numbers in their slot, and zero of rows that the view has not, which nobody wrote there.
-inline mlir::Value read(TileBuilder &b, tile::LoadOp load, mlir::Value slot) {
-  mlir::RankedTensorType type = load.getResult().getType();
-  mlir::Value numbers = tile::ReadOp::create(b, type, slot), places = b.iota(type.getDimSize(0));
-  mlir::Value left = b.splatLike(b.toI32(b.sub(load.getHigh(), load.getRow())), places);
-  return b.select(b.compare(mlir::arith::CmpIPredicate::slt, places, left), numbers, b.floatSplatLike(0.0f, numbers));
 }
 
 } // namespace packed_rows

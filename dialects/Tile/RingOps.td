@@ -74,8 +74,8 @@ def Tile_FetchOp : Tile_Op<"fetch", [MemoryEffects<[MemRead, MemWrite]>]> {
 def Tile_FetchRowsOp : Tile_Op<"fetch_rows", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "start copying one number for each row of a tile into a slot";
   let description = [{
-    For one thread. The slot is one row of as many numbers; those that the view has not stay as they were. What is copied counts towards the stage of `turn`, which a `tile.fetch` behind
-    completes. The first row is a multiple of 16, as is the number of the view's rows. Follows PTX ISA, "cp.async.bulk".
+    For one thread. The slot is one row of as many numbers, all of which the view has. What is copied counts towards the stage of `turn`, which a `tile.fetch` behind
+    completes. The first row is a multiple of 16. Follows PTX ISA, "cp.async.bulk".
 
     Example: `tile.fetch_rows %ROW_LSE[%batch, %head, %row] to %slot full %barriers[%turn] : memref<?x?x?xf32, strided<[?, ?, 1]>>, !tile.slot<...>, !tile.barriers<2>`
   }];
@@ -126,7 +126,7 @@ def Tile_AwaitOp : Tile_Op<"await", [MemoryEffects<[MemRead, MemWrite]>]> {
 def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "say that this warp reads the stage of a turn no more";
   let description = [{
-    Follows PTX ISA, "mbarrier.arrive".
+    Its first lane says so, or each for itself (`!tile.barriers<2, lanes = 32>`). Follows PTX ISA, "mbarrier.arrive".
 
     Example: `tile.release %barriers[%turn] : !tile.barriers<2>`
   }];

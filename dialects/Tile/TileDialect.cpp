@@ -125,7 +125,9 @@ LogicalResult TensorMapAttr::verify(function_ref<InFlightDiagnostic()> emitError
   return success();
 }
 
-LogicalResult BarriersType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t stages) {
+LogicalResult BarriersType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t stages, int64_t lanes) {
+  if (lanes != 1 && lanes != allLanes)
+    return emitError() << "a stage is given back by 1 lane or all " << allLanes << " of a warp, got " << lanes;
   if (stages < 1 || stages > 64)
     return emitError() << "a ring has barriers for 1 to 64 stages, got " << stages;
   return success();

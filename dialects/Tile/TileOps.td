@@ -89,13 +89,15 @@ def Tile_LoadOp : Tile_ViewAccess<"load", [AttrSizedOperandSegments]> {
   let summary = "read a tile of rows from a view in global memory";
   let description = !strconcat(accessDescription, [{
 
+    Of a `whole` tile it is known that the view has all rows.
+
     Example: `%k = tile.load %K[%batch, %head, %row] stride %L in [%zero, %keys) : !view -> tensor<2x64x128xbf16>`
   }]);
   let arguments = (ins Arg<MemRefRankOf<[BF16, F16, F32], [3, 4]>, "view", [MemRead]>:$view, Index:$batch, Index:$head, Index:$row,
-                       Optional<Index>:$stride, Optional<Index>:$count, Index:$low, Index:$high);
+                       Optional<Index>:$stride, Optional<Index>:$count, Index:$low, Index:$high, UnitAttr:$whole);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $view `[` $batch `,` $head `,` $row `]` (`stride` $stride^)? (`count` $count^)? `in` `[` $low `,` $high `)` attr-dict
+    $view `[` $batch `,` $head `,` $row `]` (`stride` $stride^)? (`count` $count^)? `in` `[` $low `,` $high `)` (`whole` $whole^)? attr-dict
     `:` type($view) `->` type($result)
   }];
   let hasVerifier = 1;

@@ -42,13 +42,15 @@ def Tile_BarriersType : Tile_Type<"Barriers", "barriers"> {
   let summary = "full and empty barriers of the stages of a ring";
   let description = [{
     Two mbarriers for each of `stages` stages (PTX ISA, "mbarrier"): the producer fills a stage that is empty, consumers read one that is full. Both sides count
-    the tiles that went through the ring, its turns: turn `n` goes through stage `n % stages`, and is that stage's phase `n / stages`.
+    the tiles that went through the ring, its turns: turn `n` goes through stage `n % stages`, and is that stage's phase `n / stages`. A stage is given back by the first lane of each
+    warp that reads it, for the warp, or by each of 32 `lanes`.
   }];
-  let parameters = (ins "int64_t":$stages);
-  let assemblyFormat = "`<` $stages `>`";
+  let parameters = (ins "int64_t":$stages, DefaultValuedParameter<"int64_t", "1">:$lanes);
+  let assemblyFormat = "`<` $stages (`,` `lanes` `=` $lanes^)? `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     int64_t getBytes() const { return 16 * getStages(); }
+    static constexpr int64_t allLanes = 32;
   }];
 }
 

@@ -262,8 +262,8 @@ typedef struct landmark_backward_arguments {
 
 LANDMARK_C_EXPORT void landmark_backward_arguments_init(landmark_backward_arguments *arguments, size_t size);
 
-/* Scratch that a call needs: 4 (D + 2) bytes for each row of q (rounded up to 16 for each head), or 0, and what a gate
- * threshold takes. Compiles if needed; the scratch in `arguments` may still be none. */
+/* Scratch that a call needs: 4 (D + 2) bytes for each row of q (rounded up to 16 for each head) and 896 for each head, or
+ * 0, and what a gate threshold takes. Compiles if needed; the scratch in `arguments` may still be none. */
 LANDMARK_C_EXPORT landmark_error *landmark_backward_scratch_bytes(landmark_runtime *runtime,
                                                                   const landmark_backward_arguments *arguments,
                                                                   int64_t *bytes);

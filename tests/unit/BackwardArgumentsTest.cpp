@@ -130,7 +130,7 @@ TEST_CASE("a backward with a gate threshold has its lists behind the gradients")
   std::vector<float> scratch(size_t(*scratchBytesOf(call.arguments, config, target)) / sizeof(float));
   call.arguments.scratch = scratch.data();
   // 8 heads of 4 groups of 32 rows, whose words hold 32 blocks; 4 heads of 3 key tiles with lists of 2 heads by 2 tiles of rows, two numbers each; 8 heads of 2 tiles of rows with 3 key tiles.
-  int64_t sums = 2 * 4 * 112 * (64 + 2), marks = 8 * 4, keyCounts = 4 * 3 * 4, keyLists = 4 * 3 * 8, counts = 8 * 2 * 4, lists = 8 * 2 * 3;
+  int64_t sums = 2 * 4 * (112 * 64 + 2 * 224), marks = 8 * 4, keyCounts = 4 * 3 * 4, keyLists = 4 * 3 * 8, counts = 8 * 2 * 4, lists = 8 * 2 * 3;
   CHECK(int64_t(scratch.size()) == sums + marks + keyCounts + keyLists);
   GradientGates adding(call.arguments, config, /*adds=*/true), repeating(call.arguments, config, /*adds=*/false);
   PackedBackwardArguments packed(call.arguments, 3, /*adds=*/true, adding), both(call.arguments, 3, /*adds=*/false, repeating);
@@ -148,7 +148,7 @@ TEST_CASE("a backward with a gate threshold has its lists behind the gradients")
 
 TEST_CASE("a backward that adds dq up has its scratch behind the gradients") {
   Call call;
-  std::vector<float> scratch(2 * 4 * 112 * (64 + 2)); // 100 rows are 112
+  std::vector<float> scratch(2 * 4 * (112 * 64 + 2 * 224)); // 100 rows are 112, and 112 more of the numbers of rows
   call.arguments.scratch = scratch.data();
   PackedBackwardArguments packed(call.arguments, 3, /*adds=*/true);
   auto integer = [&](int index) { return *static_cast<int64_t *>(packed.pointers()[index]); };
@@ -158,8 +158,9 @@ TEST_CASE("a backward that adds dq up has its scratch behind the gradients") {
   CHECK(integer(115 + 5) == 112);
   CHECK(integer(115 + 7) == 4 * 112 * 64);
   CHECK(pointer(126) == scratch.data() + 2 * 4 * 112 * 64);
-  CHECK(pointer(135) == scratch.data() + 2 * 4 * 112 * 65);
-  CHECK(integer(135 + 5) == 112);
+  CHECK(integer(126 + 5) == 224);
+  CHECK(pointer(135) == scratch.data() + 2 * 4 * (112 * 64 + 224));
+  CHECK(integer(135 + 5) == 224);
   CHECK(integer(144) == 0); // phase
   CHECK(integer(147) == 3);
   Config config{64, 64, 4, 2};

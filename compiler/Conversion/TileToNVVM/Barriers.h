@@ -30,13 +30,19 @@ public:
   /// Of this warp. Without a branch: behind one that lanes take differently the assembler keeps nothing in uniform registers, and a loop over programs computes every
   /// descriptor in those of the threads.
   void arrive(ThreadBuilder &b, Barrier which) {
-    mlir::LLVM::InlineAsmOp::create(b, mlir::TypeRange(), {b.lane(), mlir::LLVM::PtrToIntOp::create(b, b.getI32Type(), at(b, which))},
-                                    "{ .reg .pred first; setp.eq.u32 first, $0, 0; @first mbarrier.arrive.shared::cta.b64 _, [$1]; }", "r,r,~{memory}",
-                                    /*has_side_effects=*/true, /*is_align_stack=*/false, mlir::LLVM::TailCallKind::None,
-                                    mlir::LLVM::AsmDialectAttr::get(b.getContext(), mlir::LLVM::AsmDialect::AD_ATT), mlir::ArrayAttr());
+    arrive(b, which, "{ .reg .pred first; setp.eq.u32 first, $0, 0; @first mbarrier.arrive.shared::cta.b64 _, [$1]; }", {b.lane()});
   }
+  /// Of each of its lanes.
+  void arriveEach(ThreadBuilder &b, Barrier which) { arrive(b, which, "mbarrier.arrive.shared::cta.b64 _, [$0];", {}); }
 
 private:
+  void arrive(ThreadBuilder &b, Barrier which, llvm::StringRef text, mlir::ValueRange others) {
+    llvm::SmallVector<mlir::Value> operands(others);
+    operands.push_back(mlir::LLVM::PtrToIntOp::create(b, b.getI32Type(), at(b, which)));
+    mlir::LLVM::InlineAsmOp::create(b, mlir::TypeRange(), operands, text, others.empty() ? "r,~{memory}" : "r,r,~{memory}", /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                    mlir::LLVM::TailCallKind::None, mlir::LLVM::AsmDialectAttr::get(b.getContext(), mlir::LLVM::AsmDialect::AD_ATT), mlir::ArrayAttr());
+  }
+
   mlir::Value barriers, stage, parity;
 };
 

@@ -31,9 +31,10 @@ template <typename Op> struct Lowering : OpConversionPattern<Op> {
 struct LowerInitBarriers : Lowering<tile::InitBarriersOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::InitBarriersOp op, Adaptor adaptor, ThreadBuilder &b) const override {
-    for (int64_t stage = 0; stage < op.getBarriers().getType().getStages(); ++stage)
-      for (auto [which, warps] : {std::pair(Barrier::Full, op.getProducers()), std::pair(Barrier::Empty, op.getConsumers())})
-        NVVM::MBarrierInitOp::create(b, TurnBarriers::at(b, adaptor.getBarriers(), b.i32(stage), which), b.i32(warps), Value());
+    tile::BarriersType type = op.getBarriers().getType();
+    for (int64_t stage = 0; stage < type.getStages(); ++stage)
+      for (auto [which, arrivals] : {std::pair(Barrier::Full, op.getProducers()), std::pair(Barrier::Empty, type.getLanes() * op.getConsumers())})
+        NVVM::MBarrierInitOp::create(b, TurnBarriers::at(b, adaptor.getBarriers(), b.i32(stage), which), b.i32(arrivals), Value());
     return success();
   }
 };
@@ -85,7 +86,11 @@ struct LowerAwait : Lowering<tile::AwaitOp> {
 struct LowerRelease : Lowering<tile::ReleaseOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::ReleaseOp op, Adaptor adaptor, ThreadBuilder &b) const override {
-    barriersOf(b, op, adaptor).arrive(b, Barrier::Empty);
+    TurnBarriers barriers = barriersOf(b, op, adaptor);
+    if (op.getBarriers().getType().getLanes() == 1)
+      barriers.arrive(b, Barrier::Empty);
+    else
+      barriers.arriveEach(b, Barrier::Empty);
     return success();
   }
 };
@@ -129,8 +134,7 @@ struct LowerFetchRows : Lowering<tile::FetchRowsOp> {
   LogicalResult emit(tile::FetchRowsOp op, Adaptor adaptor, ThreadBuilder &b) const override {
     GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
     Value full = barriersOf(b, op, adaptor).at(b, Barrier::Full), row = b.toI32(op.getRow());
-    Value left = b.sub(b.toI32(memref::DimOp::create(b, op.getView(), int64_t(2))), row);
-    Value bytes = b.shiftLeft(arith::MinSIOp::create(b, left, b.i32(op.getSlot().getType().getBuffer().getColumns())), 2);
+    Value bytes = b.i32(op.getSlot().getType().getBuffer().getRowBytes());
     auto address = [&](Value pointer) { return LLVM::PtrToIntOp::create(b, b.getI32Type(), pointer); };
     LLVM::InlineAsmOp::create(b, TypeRange(), {address(full), address(adaptor.getSlot()), rows.pointer(b, row, b.i32(0)), bytes},
                               "mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [$0], $3; "

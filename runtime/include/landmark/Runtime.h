@@ -90,7 +90,7 @@ struct BackwardArguments {
   std::optional<RowsView> dlse = std::nullopt;
   bool deterministic = false;
   /// Scratch on the device, aligned to 16 bytes, overwritten by every launch. How much it takes says backwardScratchBytes() of the runtime or scratchBytes() of
-  /// the kernel: 4 (D + 2) bytes for each row of q (rounded up to 16 for each head), or none; and with a gate threshold what marks and lists of tiles take.
+  /// the kernel: 4 (D + 2) bytes for each row of q (rounded up to 16 for each head) and 896 for each head, or none; and with a gate threshold what marks and lists of tiles take.
   void *scratch = nullptr;
   int64_t scratchBytes = 0;
   /// Above 0 (at most 1): past tiles of query rows and keys in which every gate is below it are skipped. What they hold lacks in dq, dk and dv: of every row and skipped block no more than its

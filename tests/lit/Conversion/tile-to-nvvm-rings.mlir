@@ -26,6 +26,25 @@ gpu.module @kernels {
 
 // -----
 
+// Where each lane gives a stage back by itself, the barrier counts them all.
+// CHECK-LABEL: gpu.func @by_lanes(
+// CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : i32
+// CHECK-DAG: %[[CONSUMERS:.*]] = arith.constant 256 : i32
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[ONE]]
+// CHECK: nvvm.mbarrier.init %{{.*}}, %[[CONSUMERS]]
+// CHECK: %[[ADDRESS:.*]] = llvm.ptrtoint
+// CHECK: llvm.inline_asm has_side_effects {{.*}} "mbarrier.arrive.shared::cta.b64 _, [$0];"{{.*}} %[[ADDRESS]]
+gpu.module @kernels {
+  gpu.func @by_lanes(%turn: i32) kernel {
+    %barriers = tile.alloc_barriers {offset = 48 : i64} : !tile.barriers<1, lanes = 32>
+    tile.init_barriers %barriers consumers 8 : !tile.barriers<1, lanes = 32>
+    tile.release %barriers[%turn] : !tile.barriers<1, lanes = 32>
+    gpu.return
+  }
+}
+
+// -----
+
 gpu.module @kernels {
   gpu.func @no_place() kernel {
     // expected-error @below {{has no place in shared memory; run tile-allocate-shared}}
@@ -335,11 +354,9 @@ gpu.module @kernels {
 
 // -----
 
-// Numbers of rows come by a copy that the stage waits for, of those that the view has; a thread reads those of its rows, 8 apart.
+// Numbers of rows come by a copy that the stage waits for; a thread reads those of its rows, 8 apart.
 // CHECK-LABEL: gpu.func @rows(
-// CHECK: %[[LEFT:.*]] = arith.subi
-// CHECK: %[[COUNT:.*]] = arith.minsi %[[LEFT]],
-// CHECK: %[[BYTES:.*]] = arith.shli %[[COUNT]],
+// CHECK: %[[BYTES:.*]] = arith.constant 256 : i32
 // CHECK: llvm.inline_asm has_side_effects {{.*}}"mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [$0], $3; cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [$1], [$2], $3, [$0];", "r,r,l,r,~{memory}" %{{.*}}, %{{.*}}, %{{.*}}, %[[BYTES]]
 // CHECK: %[[FIRST:.*]] = llvm.getelementptr
 // CHECK: llvm.load %[[FIRST]] : !llvm.ptr<3> -> f32

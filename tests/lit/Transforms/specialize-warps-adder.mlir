@@ -13,12 +13,12 @@
 // GROUP-LABEL: gpu.func @adds(
 // GROUP-SAME: known_block_size = array<i32: 512, 1, 1>
 // GROUP: %[[KEYS:.*]] = tile.alloc : <1, [2, 64, 64], bf16,
-// GROUP: %[[KEYS_FULL:.*]] = tile.alloc_barriers : <1>
+// GROUP: %[[KEYS_FULL:.*]] = tile.alloc_barriers : <1, lanes = 32>
 // GROUP: tile.alloc : <3, [64, 64], bf16,
 // GROUP: %[[PLACES:.*]] = tile.alloc : <2, [64, 128], bf16, <bits = 0, shift = 0>>
 // GROUP: %[[FULL:.*]] = tile.alloc_barriers : <2>
-// GROUP: tile.init_barriers %[[KEYS_FULL]] consumers 12 : <1>
-// GROUP: tile.init_barriers %{{.*}} consumers 8 : <3>
+// GROUP: tile.init_barriers %[[KEYS_FULL]] consumers 12 : <1, lanes = 32>
+// GROUP: tile.init_barriers %{{.*}} consumers 8 : <3, lanes = 32>
 // GROUP: tile.init_barriers %[[FULL]] producers 8 consumers 4 : <2>
 // The producer is behind it.
 // GROUP: arith.constant 256 : index

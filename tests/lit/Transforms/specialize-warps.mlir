@@ -18,11 +18,11 @@
 
 // A ring for each view, as large as its largest tile; the queries' has stages of its own.
 // CHECK: %[[Q:.*]] = tile.alloc : <1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
-// CHECK: %[[Q_BARRIERS:.*]] = tile.alloc_barriers : <1>
+// CHECK: %[[Q_BARRIERS:.*]] = tile.alloc_barriers : <1, lanes = 32>
 // CHECK: %[[K:.*]] = tile.alloc : <3, [1, 64, 64], bf16,
-// CHECK: %[[K_BARRIERS:.*]] = tile.alloc_barriers : <3>
+// CHECK: %[[K_BARRIERS:.*]] = tile.alloc_barriers : <3, lanes = 32>
 // CHECK: %[[V:.*]] = tile.alloc : <3, [1, 64, 64], bf16,
-// CHECK: %[[V_BARRIERS:.*]] = tile.alloc_barriers : <3>
+// CHECK: %[[V_BARRIERS:.*]] = tile.alloc_barriers : <3, lanes = 32>
 // CHECK-NOT: tile.alloc
 // One thread brings the maps near and makes the barriers.
 // CHECK: %[[THREAD:.*]] = gpu.thread_id x
@@ -120,11 +120,11 @@
 // FOUR-LABEL: gpu.func @kernel(
 // FOUR-SAME: known_block_size = array<i32: 256, 1, 1>
 // FOUR: tile.alloc : <1, [64, 64], bf16,
-// FOUR-NEXT: tile.alloc_barriers : <1>
+// FOUR-NEXT: tile.alloc_barriers : <1, lanes = 32>
 // FOUR: tile.alloc : <3, [1, 64, 64], bf16,
-// FOUR: tile.init_barriers %{{.*}} consumers 4 : <1>
-// FOUR-NEXT: tile.init_barriers %{{.*}} consumers 4 : <3>
-// FOUR-NEXT: tile.init_barriers %{{.*}} consumers 4 : <3>
+// FOUR: tile.init_barriers %{{.*}} consumers 4 : <1, lanes = 32>
+// FOUR-NEXT: tile.init_barriers %{{.*}} consumers 4 : <3, lanes = 32>
+// FOUR-NEXT: tile.init_barriers %{{.*}} consumers 4 : <3, lanes = 32>
 // FOUR: %[[CONSUMERS:.*]] = arith.constant 128 : index
 // FOUR: arith.cmpi uge, %{{.*}}, %[[CONSUMERS]]
 
@@ -181,7 +181,7 @@ gpu.module @kernels {
 // CHECK-SAME: index, %[[MAP:[^:]*]]: !llvm.ptr, %[[GAPS:[^:]*]]: !llvm.ptr) kernel
 // CHECK-SAME: tile.tensor_maps = [#tile.tensor_map<argument = 0, rows = 144, columns = 64, {{[^>]*}}>, #tile.tensor_map<argument = 0, rows = 70, columns = 64, {{[^>]*}}>]
 // CHECK: %[[RING:.*]] = tile.alloc : <1, [2, 72, 64],
-// CHECK: %[[BARRIERS:.*]] = tile.alloc_barriers : <1>
+// CHECK: %[[BARRIERS:.*]] = tile.alloc_barriers : <1, lanes = 32>
 // CHECK-NOT: tile.alloc
 // CHECK-NOT: tile.clear
 // CHECK: %[[TURN:.*]] = arith.constant 0 : i32
@@ -212,8 +212,8 @@ gpu.module @kernels {
 // A loop over programs carries the turns of the queries' ring and of the keys', on both sides: the next program's tiles follow this one's through the rings.
 // CHECK-LABEL: gpu.func @programs(
 // CHECK-SAME: %[[Q_MAP:[^:]*]]: !llvm.ptr, %[[K_MAP:[^:]*]]: !llvm.ptr) kernel
-// CHECK: %[[Q_BARRIERS:.*]] = tile.alloc_barriers : <1>
-// CHECK: %[[K_BARRIERS:.*]] = tile.alloc_barriers : <3>
+// CHECK: %[[Q_BARRIERS:.*]] = tile.alloc_barriers : <1, lanes = 32>
+// CHECK: %[[K_BARRIERS:.*]] = tile.alloc_barriers : <3, lanes = 32>
 // CHECK: %[[TURN:.*]] = arith.constant 0 : i32
 // CHECK: nvvm.setmaxregister decrease
 // CHECK: scf.for {{.*}} iter_args(%[[Q:.*]] = %[[TURN]], %[[K:.*]] = %[[TURN]]) -> (i32, i32) {
@@ -391,7 +391,7 @@ gpu.module @kernels {
 // CHECK: %[[BUFFER:.*]] = tile.alloc : <1, [64, 64], f32,
 // CHECK: %[[SUMS:.*]] = tile.alloc_barriers : <1>
 // CHECK: %[[PLACE:.*]] = tile.slot %[[BUFFER]]
-// CHECK: tile.init_barriers %{{.*}} consumers 8 : <3>
+// CHECK: tile.init_barriers %{{.*}} consumers 8 : <3, lanes = 32>
 // CHECK: tile.init_barriers %[[SUMS]] producers 8 consumers 1 : <1>
 // CHECK: nvvm.setmaxregister decrease
 // CHECK: arith.constant 256 : index
@@ -431,7 +431,7 @@ gpu.module @kernels {
 
 // -----
 
-// Numbers of a tile's rows that lie side by side are fetched with it, before what completes the stage, and read when it is there.
+// Numbers of a tile's rows that lie side by side, and of which none lacks, are fetched with it, before what completes the stage, and read when it is there.
 // CHECK-LABEL: gpu.func @rows(
 // CHECK-SAME: %{{[^:]*}}: memref<?x?x?x64xbf16, {{.*}}>, %[[LSE:[^:]*]]: memref<?x?x?xf32, strided<[?, ?, 1]>>
 // CHECK: %[[PLACES:.*]] = tile.alloc : <6, [1, 64], f32,
@@ -443,8 +443,7 @@ gpu.module @kernels {
 // CHECK: tile.await
 // CHECK: %[[MINE:.*]] = tile.slot %[[PLACES]]
 // CHECK: %[[READ:.*]] = tile.read %[[MINE]]
-// CHECK: %[[IS_THERE:.*]] = arith.cmpi slt
-// CHECK: arith.select %[[IS_THERE]], %[[READ]], %{{.*}} : tensor<64xi1>, tensor<64xf32>
+// CHECK: tile.broadcast %[[READ]] to [0]
 !q_view = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
 !packed = memref<?x?x?xf32, strided<[?, ?, 1]>>
 gpu.module @kernels {
@@ -454,7 +453,7 @@ gpu.module @kernels {
     %s0 = arith.constant dense<0.0> : tensor<64x64xf32>
     %last = scf.for %row = %zero to %n step %step iter_args(%acc = %s0) -> tensor<64x64xf32> {
       %q = tile.load %Q[%zero, %zero, %row] in [%zero, %n) : !q_view -> tensor<64x64xbf16>
-      %lse = tile.load %LSE[%zero, %zero, %row] in [%zero, %n) : !packed -> tensor<64xf32>
+      %lse = tile.load %LSE[%zero, %zero, %row] in [%zero, %n) whole : !packed -> tensor<64xf32>
       %s = tile.dot %q, %k into %s0 : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
       %l = tile.broadcast %lse to [0] : tensor<64xf32> -> tensor<64x64xf32>
       %y = arith.addf %s, %l : tensor<64x64xf32>

@@ -5,6 +5,11 @@ func.func private @no_stages(!tile.barriers<0>)
 
 // -----
 
+// expected-error @below {{a stage is given back by 1 lane or all 32 of a warp, got 2}}
+func.func private @some_lanes(!tile.barriers<3, lanes = 2>)
+
+// -----
+
 // expected-error @below {{a ring has barriers for 1 to 64 stages, got 65}}
 func.func private @many_stages(!tile.barriers<65>)
 

@@ -26,11 +26,11 @@ gpu.module @kernels {
     %ring = tile.alloc : !keys
     // CHECK: tile.barrier of 4
     tile.barrier of 4
-    // Placed, and not yet.
+    // Placed, and not yet; given back by warps, or by each lane.
     // CHECK: %[[BARRIERS:.*]] = tile.alloc_barriers {offset = 48 : i64} : <2>
-    // CHECK: tile.alloc_barriers : <64>
+    // CHECK: tile.alloc_barriers : <64, lanes = 32>
     %barriers = tile.alloc_barriers {offset = 48 : i64} : !tile.barriers<2>
-    %most = tile.alloc_barriers : !tile.barriers<64>
+    %most = tile.alloc_barriers : !tile.barriers<64, lanes = 32>
     // CHECK: tile.init_barriers %[[BARRIERS]] consumers 8 : <2>
     tile.init_barriers %barriers consumers 8 : !tile.barriers<2>
     // CHECK: tile.clear %[[RING]] from 63 every 64 : <2, [2, 64, 64],
