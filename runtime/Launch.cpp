@@ -109,7 +109,7 @@ int64_t sectionOf(const ForwardArguments &arguments, const Device &device) {
   const auto &q = arguments.q.shape;
   const auto &k = arguments.k.shape;
   int64_t headBytes = std::max<int64_t>(1, 2 * k[2] * k[3] * byteSize(arguments.k.dtype));
-  int64_t resident = std::max<int64_t>(1, device.l2Bytes() / 2 / headBytes);
+  int64_t resident = std::max<int64_t>(1, (device.l2Bytes() / 4 + headBytes / 2) / headBytes);
   // The query heads of a group stand side by side and share their keys.
   int64_t group = q[1] / k[1];
   return equalSections(std::max<int64_t>(1, q[0] * q[1]), resident * group);

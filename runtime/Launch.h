@@ -54,8 +54,8 @@ ForwardArguments markingOf(const BackwardArguments &arguments, bool adds);
 /// Scratch of a backward, in bytes.
 Expected<int64_t> scratchBytesOf(const BackwardArguments &arguments, const Config &config, const Target &target);
 
-/// Heads walked side by side: as many as have their keys and values in half of the L2 cache, so that the query tiles of
-/// a head find them there.
+/// Heads walked side by side: as many as have their keys and values in about a quarter of the L2 cache, so that the query
+/// tiles of a head find them there, in either half of it.
 int64_t sectionOf(const ForwardArguments &arguments, const Device &device);
 /// Of a backward that adds dq up, key/value heads: as many as have a third of the L2 cache for what their programs, `programsOfHead` each, walk along: rows of q and dO and sums
 /// of dq; but two, and as many as have a program for nearly every multiprocessor, which the last section would else leave idle.

@@ -250,7 +250,7 @@ TEST_CASE("a call that fails writes nothing") {
     REQUIRE(value == 0);
 }
 
-TEST_CASE("sections keep keys and values in half of the cache") {
+TEST_CASE("on the host heads are walked one by one") {
   OnesCall call(40);
   CHECK(sectionOf(call.arguments, Device::host()) == 1);
 }

@@ -127,7 +127,7 @@ struct LowerReadFragments : OpConversionPattern<tile::ReadFragmentsOp> {
   }
 };
 
-/// Behind the fence of every lane, and when all of them are past theirs, the first one speaks for the warp.
+/// When all lanes have written, the first one speaks for the warp.
 struct LowerHandOver : OpConversionPattern<tile::HandOverOp> {
   using OpConversionPattern::OpConversionPattern;
 
@@ -142,8 +142,6 @@ struct LowerHandOver : OpConversionPattern<tile::HandOverOp> {
     for (int64_t i = 0; i < layout.rowTiles(); ++i)
       for (int64_t piece = 0; piece < pieces; ++piece)
         LLVM::StoreOp::create(b, pieceOf(b, layout, adaptor.getValue(), i, piece), b.sharedOffset(part, b.i32(16 * i * rowBytes + piece * pieceBytes)), 16);
-    NVVM::FenceProxyOp::create(b, NVVM::ProxyKindAttr::get(b.getContext(), NVVM::ProxyKind::async_shared),
-                               NVVM::SharedSpaceAttr::get(b.getContext(), NVVM::SharedSpace::shared_cta));
     NVVM::SyncWarpOp::create(b, b.i32(-1));
     barriers.arrive(b, Barrier::Full);
     rewriter.eraseOp(op);
@@ -151,7 +149,8 @@ struct LowerHandOver : OpConversionPattern<tile::HandOverOp> {
   }
 };
 
-/// Tiles of rows lie in one piece, in the slot as in the view.
+/// Tiles of rows lie in one piece, in the slot as in the view. The fence between writes and the copy is this thread's, which has waited for the writers (PTX ISA, "proxy-preserved base
+/// causality order": it has to lie on the way from one to the other): theirs would hold all of them up.
 struct LowerAddFragments : OpConversionPattern<tile::AddFragmentsOp> {
   using OpConversionPattern::OpConversionPattern;
 
@@ -160,6 +159,8 @@ struct LowerAddFragments : OpConversionPattern<tile::AddFragmentsOp> {
     tile::BufferType tile = op.getSlot().getType().getBuffer();
     GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
     Value row = b.toI32(op.getRow()), high = b.toI32(memref::DimOp::create(b, op.getView(), int64_t(2)));
+    NVVM::FenceProxyOp::create(b, NVVM::ProxyKindAttr::get(b.getContext(), NVVM::ProxyKind::async_shared),
+                               NVVM::SharedSpaceAttr::get(b.getContext(), NVVM::SharedSpace::shared_cta));
     auto branch = scf::IfOp::create(b, b.less(row, high));
     ThreadBuilder inner(op.getLoc(), branch.getThenBodyBuilder());
     Value left = arith::SubIOp::create(inner, high, row), there = inner.bitAnd(inner.add(left, inner.i32(15)), inner.i32(-16)); // pieces are whole

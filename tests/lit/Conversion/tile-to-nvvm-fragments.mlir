@@ -80,8 +80,8 @@ gpu.module @kernels {
 !place = !tile.buffer<1, [64, 16], f32, <bits = 0, shift = 0>>
 !tile = tensor<64x16xf32, #tile.fragment<[row, column], 4>>
 
-// Four warps, each of which waits for the place to be empty, writes its two pieces, makes them known to the copy engine and speaks for its lanes; one thread waits for all four, and has
-// the rows that the view has added, whole pieces of 16.
+// Four warps, each of which waits for the place to be empty, writes its two pieces and speaks for its lanes; one thread waits for all four, makes what they wrote known to the copy engine,
+// and has the rows that the view has added, whole pieces of 16.
 // CHECK-LABEL: gpu.func @through
 // CHECK: nvvm.mbarrier.init %{{.*}}, %[[FOUR:[a-z0-9_]+]]
 // CHECK: nvvm.mbarrier.init %{{.*}}, %[[ONE:[a-z0-9_]+]]
@@ -89,12 +89,13 @@ gpu.module @kernels {
 // CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<3>
 // CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<3>
 // CHECK-NOT: llvm.store
-// CHECK: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
+// CHECK-NOT: nvvm.fence.proxy
 // CHECK: nvvm.bar.warp.sync
 // CHECK: mbarrier.arrive.shared::cta
 // CHECK: nvvm.mbarrier.try_wait.parity
 // CHECK: %[[ROWS:.*]] = memref.dim
 // CHECK: %[[HIGH:.*]] = arith.index_cast %[[ROWS]] : index to i32
+// CHECK: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
 // CHECK: %[[THERE:.*]] = arith.cmpi slt, %[[ROW:.*]], %[[HIGH]] : i32
 // CHECK: scf.if %[[THERE]] {
 // CHECK:   %[[LEFT:.*]] = arith.subi %[[HIGH]], %[[ROW]]
