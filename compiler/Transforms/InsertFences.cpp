@@ -14,12 +14,20 @@ using namespace landmark;
 
 namespace {
 
-/// Whether no other write comes before the barrier that hands this one on.
-bool isLastWrite(Operation *write) {
-  for (Operation *next = write->getNextNode(); next && !isa<tile::BarrierOp, gpu::BarrierOp>(next); next = next->getNextNode())
+/// Behind what a fence stands: copies that are there, and the barrier that hands a write on, if no other write comes before it. In front of the barrier all would wait for the fences of
+/// all, where the fence of who reads does as well (PTX ISA, "proxy-preserved base causality order": it has to lie on the way from a write to a read).
+Operation *placeOfFence(Operation *op) {
+  if (isa<tile::WaitOp>(op))
+    return op;
+  if (!isa<tile::WriteOp>(op))
+    return nullptr;
+  for (Operation *next = op->getNextNode(); next; next = next->getNextNode()) {
     if (isa<tile::WriteOp>(next))
-      return false;
-  return true;
+      return nullptr;
+    if (isa<tile::BarrierOp, gpu::BarrierOp>(next))
+      return next;
+  }
+  return op;
 }
 
 struct InsertFences : landmark::impl::TileInsertFencesBase<InsertFences> {
@@ -30,10 +38,11 @@ struct InsertFences : landmark::impl::TileInsertFencesBase<InsertFences> {
       if (!search.wasInterrupted())
         return;
       kernel.walk([](Operation *op) {
-        if (!isa<tile::WaitOp>(op) && !(isa<tile::WriteOp>(op) && isLastWrite(op)))
+        Operation *place = placeOfFence(op);
+        if (!place)
           return;
-        OpBuilder builder(op);
-        builder.setInsertionPointAfter(op);
+        OpBuilder builder(op->getContext());
+        builder.setInsertionPointAfter(place);
         tile::FenceOp::create(builder, op->getLoc());
       });
     });

@@ -202,8 +202,8 @@ def TileAlternateGroups : Pass<"tile-alternate-groups"> {
 def TileInsertFences : Pass<"tile-insert-fences"> {
   let summary = "Order copies into shared memory before the matrix units that read it";
   let description = [{
-    `wgmma` reads shared memory past the ordinary path of loads and stores. Where a kernel multiplies by it, every wait for copies and every run of writes is followed by
-    a fence, so that the barrier after it hands on what was copied or written.
+    `wgmma` reads shared memory past the ordinary path of loads and stores. Where a kernel multiplies by it, every wait for copies is followed by a fence, so that the
+    barrier after it hands on what was copied, and every run of writes by one behind the barrier that hands it on.
   }];
 }
 

@@ -392,6 +392,7 @@ private:
     auto product = write.getValue().getDefiningOp<tile::DotOp>();
     Value turn = slice.at(turnOf.lookup(write));
     tile::AwaitOp::create(b, passedBarriers, turn);
+    tile::FenceOp::create(b);
     IRMapping operands = slice.mapping();
     operands.map(product.getA(), weightsOf(b, turn));
     operands.map(product.getAcc(), b.clone(*product.getAcc().getDefiningOp())->getResult(0));

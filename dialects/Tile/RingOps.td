@@ -137,7 +137,7 @@ def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemRead, MemWrite]>]> {
 def Tile_PublishOp : Tile_Op<"publish", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "say that this warp's part of the stage of a turn is written";
   let description = [{
-    When all warps that produce have come here the stage is full. For products and copies, which read past the ordinary path, a `tile.fence` stands before it. Follows PTX ISA, "mbarrier.arrive".
+    When all warps that produce have come here the stage is full. Who has products or copies read it, past the ordinary path, waits and puts a `tile.fence` before them. Follows PTX ISA, "mbarrier.arrive".
 
     Example: `tile.publish %barriers[%turn] : !tile.barriers<2>`
   }];

@@ -35,13 +35,14 @@ gpu.module @kernels {
 
 // -----
 
-// A run of writes has one fence, before the barrier.
+// A run of writes has one fence, behind the barrier: it has to lie between a write and who reads it past the ordinary path, and there it holds nobody else up.
 // CHECK-LABEL: gpu.func @writes
 // CHECK: tile.write
 // CHECK-NOT: tile.fence
 // CHECK: tile.write
-// CHECK-NEXT: tile.fence
 // CHECK-NEXT: tile.barrier of 4
+// CHECK-NEXT: tile.fence
+// CHECK-NOT: tile.fence
 !weights = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
 !acc = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
 gpu.module @kernels {
