@@ -24,6 +24,9 @@ sys.path.insert(0, str(ROOT / "tests/capi"))
 from landmark_ctypes import Landmark  # noqa: E402
 
 FORWARD = [(128, 2048, 8, 16), (128, 4096, 4, 16), (128, 8192, 2, 16), (128, 16384, 1, 16), (64, 2048, 8, 32), (64, 16384, 1, 32), (96, 16384, 1, 16), (256, 16384, 1, 8)]
+# Tiles enough that every ring is used again.
+SANITIZED = [(operation, size.split()) for operation, size in (("forward", "-N 500 -H 2 -G 1 -D 64 -L 51"), ("forward", "-N 1024 -H 1 -D 128"), ("backward", "-N 1033 -H 2 -G 1 -D 64 -L 51"),
+                                                               ("backward", "-N 512 -H 1 -D 128"), ("backward", "-N 512 -H 1 -D 128 --deterministic"), ("decode", "-N 4096 -H 8 -G 2"))]
 DECODE = [(65536, 1), (262144, 1), (1048576, 1), (65536, 8), (262144, 8), (1048576, 8)]
 
 
@@ -57,9 +60,8 @@ def steps(options):
     yield "launches", [str(BUILD / "bench/runtime-bench")], 60
     sanitizer = shutil.which("compute-sanitizer")
     for kind in ("memcheck", "racecheck") if sanitizer else ():
-        for operation in ("forward", "backward", "decode"):
-            size = ["-N", 4096, "-H", 8, "-G", 2] if operation == "decode" else ["-N", 500, "-H", 2, "-G", 1, "-D", 64, "-L", 51]
-            yield f"{kind} {operation}", [sanitizer, "--tool", kind, "--error-exitcode", 9, tool, "bench", operation, *size, "--repeats", 1], 120
+        for operation, size in SANITIZED:
+            yield f"{kind} {operation} {' '.join(size)}", [sanitizer, "--tool", kind, "--error-exitcode", 9, tool, "bench", operation, *size, "--repeats", 1], 120
 
 
 def run(name, command, seconds, folder):

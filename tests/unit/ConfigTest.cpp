@@ -396,6 +396,19 @@ TEST_CASE("a group of its own multiplies dq where groups of warps share rows", "
   refusal(group, problem, hopper, "dq_group");
 }
 
+TEST_CASE("a backward takes no more shared memory than it is said to", "[config]") {
+  // A kernel resumed behind its schedule is launched with what is said.
+  Target hopper = target("sm_90a");
+  Compiler compiler;
+  for (auto [blockSize, headDim] : {std::pair{64, 64}, {51, 96}, {64, 128}, {51, 128}, {128, 64}}) {
+    Problem problem{Operation::Backward, blockSize, headDim, DType::BF16};
+    auto kernel = compiler.compile(problem, hopper);
+    REQUIRE(kernel);
+    for (const Kernel::Function &function : kernel->functions)
+      CHECK(function.sharedBytes <= sharedBytes(kernel->config, problem, hopper));
+  }
+}
+
 TEST_CASE("the largest block has a legal shipped config", "[config]") {
   Problem problem;
   problem.blockSize = Problem::maxBlockSize;
