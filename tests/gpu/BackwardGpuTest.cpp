@@ -156,7 +156,7 @@ TEST_CASE("a backward that adds dq up asks for its scratch") {
   BackwardArguments call = there.arguments();
   auto needed = runtime.backwardScratchBytes(call);
   REQUIRE_DONE(needed);
-  CHECK(*needed == 112 * (64 + 2) * 4);
+  CHECK(*needed == (112 * 64 + 2 * 224) * 4);
   call.scratchBytes = *needed - 1;
   auto refused = runtime.backward(call);
   REQUIRE_FALSE(refused);

@@ -58,7 +58,8 @@ GradientsOnDevice::GradientsOnDevice(const Device &device, const RandomBackward 
     return;
   // As much as any schedule takes, full of NaN.
   auto [batch, heads, rows, columns] = call.q.shape;
-  auto made = DeviceBuffer::allocate(device, std::size_t(batch * heads * ((rows + 15) / 16 * 16) * (columns + 2)) * sizeof(float));
+  int64_t whole = (rows + 15) / 16 * 16, ofHead = whole * columns + 2 * (whole + 112);
+  auto made = DeviceBuffer::allocate(device, std::size_t(batch * heads * ofHead) * sizeof(float));
   REQUIRE(made);
   scratch = std::move(*made);
   REQUIRE(scratch.fill(0xff));
