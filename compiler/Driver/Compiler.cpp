@@ -285,9 +285,6 @@ private:
     });
   }
 
-  /// As the pass knows it.
-  static std::string nameOf(Adder adder) { return adder == Adder::Group ? "group" : adder == Adder::Warp ? "warp" : "none"; }
-
   /// The passes that make the current stage of the one before.
   void addPasses(mlir::PassManager &manager) {
     if (stage == Stage::Tile) {
@@ -304,7 +301,7 @@ private:
       schedule.stages = config.stages;
       schedule.specialize = config.loads == Loads::Tma;
       Adder adder = queryGradientAdder(problem, config, target);
-      schedule.adder = nameOf(adder);
+      schedule.adder = name(adder);
       schedule.stageStores = stagesOutput(config, problem, target);
       schedule.programs = config.programs;
       schedule.slices = hasSlices(config, problem);

@@ -170,9 +170,10 @@ std::optional<Config> defaultBackwardWgmma(const Problem &problem, const Target 
   for (int64_t warps : {8, 4})
     for (int64_t stages : {4, 3, 2, 1}) {
       Config config{16 * warps, 16 * warps, warps, stages, MatrixUnit::Wgmma, Loads::Tma, /*programs=*/1, /*overlap=*/true, /*pingPong=*/false};
-      // At D = 128 a group of dq's own leaves the others too few registers.
-      config.dqGroup = problem.headDim <= 96;
-      config.dqGroup = queryGradientAdder(problem, config, target) == Adder::Group;
+      // A group of dq's own where it serves; at D = 128 it leaves the others too few registers.
+      config.dqGroup = true;
+      if (problem.headDim > 96 || queryGradientAdder(problem, config, target) != Adder::Group)
+        config.dqGroup = false;
       // Measured at D = 64, 96 and 128; of two and four the ring's stages are cheaper to find than of three.
       Adder adder = queryGradientAdder(problem, config, target);
       int64_t most = adder == Adder::Group ? 4 : adder == Adder::Warp ? 3 : problem.headDim <= 64 && problem.deterministic ? 3 : 2;
@@ -273,6 +274,15 @@ Adder queryGradientAdder(const Problem &problem, const Config &config, const Tar
   if (config.loads != Loads::Tma || !addsQueryGradients(problem, config, target) || keyQueryTile(problem, config) == config.queryTile)
     return Adder::None;
   return config.dqGroup ? Adder::Group : Adder::Warp;
+}
+
+std::string name(Adder adder) { return adder == Adder::Group ? "group" : adder == Adder::Warp ? "warp" : "none"; }
+
+std::optional<Adder> parseAdder(std::string_view text) {
+  for (Adder adder : {Adder::None, Adder::Warp, Adder::Group})
+    if (name(adder) == text)
+      return adder;
+  return std::nullopt;
 }
 
 int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }

@@ -34,7 +34,6 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "llvm/ADT/StringSwitch.h"
 
 namespace landmark {
 #define GEN_PASS_DEF_TILESPECIALIZEWARPS
@@ -517,7 +516,7 @@ struct SpecializeWarps : landmark::impl::TileSpecializeWarpsBase<SpecializeWarps
   using Base::Base;
 
   void runOnOperation() override {
-    std::optional<Adder> whoAdds = llvm::StringSwitch<std::optional<Adder>>(adder).Case("none", Adder::None).Case("warp", Adder::Warp).Case("group", Adder::Group).Default(std::nullopt);
+    std::optional<Adder> whoAdds = parseAdder(adder.getValue());
     if (!whoAdds) {
       getOperation()->emitError("tile-specialize-warps: adder is none, warp or group, got '") << adder << "'";
       return signalPassFailure();

@@ -9,6 +9,9 @@
 #include "landmark/Target.h"
 
 #include <compare>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace landmark {
 
@@ -64,6 +67,9 @@ LANDMARK_API bool addsQueryGradients(const Problem &problem, const Config &confi
 /// Who adds dq up in memory: the warps that have it, one that they hand it over to, or a group that multiplies it.
 enum class Adder { None, Warp, Group };
 LANDMARK_API Adder queryGradientAdder(const Problem &problem, const Config &config, const Target &target);
+/// "none", "warp" or "group", and back; nothing for another name.
+LANDMARK_API std::string name(Adder adder);
+LANDMARK_API std::optional<Adder> parseAdder(std::string_view name);
 
 /// With a gate threshold: query rows and blocks that share a word of marks (templates/forward_gates.mlir).
 constexpr int64_t markedRows = 32, markedBlocks = 32;
