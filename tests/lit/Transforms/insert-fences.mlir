@@ -57,3 +57,28 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Where no barrier follows, who writes reads, and fences at once; a barrier of the whole block hands on as one of a group does.
+// CHECK-LABEL: gpu.func @alone
+// CHECK: tile.write
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: tile.fence
+// CHECK-NEXT: tile.write
+// CHECK-NEXT: tile.fence
+// CHECK-NEXT: tile.dot
+!weights = !tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!acc = tensor<64x64xf32, #tile.fragment<[row, column], 4>>
+gpu.module @kernels {
+  gpu.func @alone(%p: tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, %acc: !acc) kernel {
+    %zero = arith.constant 0 : index
+    %ring = tile.alloc : !weights
+    %slot = tile.slot %ring[%zero] : !weights -> !tile.slot<!weights>
+    tile.write %p to %slot : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!weights>
+    gpu.barrier
+    tile.write %p to %slot : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!weights>
+    %s = tile.dot %slot transposed, %slot into %acc by wgmma : !tile.slot<!weights>, !tile.slot<!weights> -> !acc
+    gpu.return
+  }
+}

@@ -35,6 +35,7 @@
 // GROUP: scf.for %[[ROW:[a-z0-9]+]] = {{.*}} iter_args({{.*}}, %[[TURN:[a-z0-9]+]] = %{{[a-z0-9_]+}}) -> (i32, i32) {
 // GROUP-NOT: tile.fetch
 // GROUP:   tile.await %[[FULL]][%[[TURN]]]
+// GROUP-NEXT: tile.fence
 // GROUP:   %[[DS:.*]] = tile.slot %[[PLACES]]
 // GROUP:   %[[DQ:.*]] = tile.dot %[[DS]], %[[K]] into %{{.*}} in group 2 :
 // GROUP:   tile.release %[[FULL]][%[[TURN]]]
