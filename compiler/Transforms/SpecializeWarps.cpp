@@ -246,7 +246,7 @@ private:
   void setUp(ImplicitLocOpBuilder &b) {
     for (Ring &ring : rings) {
       ring.buffer = tile::AllocOp::create(b, ring.type, IntegerAttr());
-      ring.barriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), ring.type.getStages(), lanesOf(ring)), IntegerAttr());
+      ring.barriers = tile::AllocBarriersOp::create(b, tile::BarriersType::get(b.getContext(), ring.type.getStages(), lanes()), IntegerAttr());
     }
     for (auto &[tile, load] : rowsOf)
       if (Value &place = rings[ringOf.lookup(tile)].rowPlace; !place)
@@ -272,7 +272,7 @@ private:
 
   /// What lanes read by themselves each gives back by itself, so that its reads come before the next copy by its own word (and racecheck sees it). Of two groups that is no slower than a
   /// word for each warp, of three it is.
-  int64_t lanesOf(const Ring &ring) const { return ring.rowView || consumers <= 8 ? tile::BarriersType::allLanes : 1; }
+  int64_t lanes() const { return consumers <= 8 ? tile::BarriersType::allLanes : 1; }
 
   /// One place for all additions: it is read long before the next is made.
   void setUpSums(ImplicitLocOpBuilder &b) {
@@ -409,6 +409,7 @@ private:
     auto at = [&](Value value) { return slice.at(value); };
     Value turn = at(turnOf.lookup(write));
     tile::AwaitOp::create(b, passedBarriers, turn);
+    tile::FenceOp::create(b); // this thread's: the consumers' would hold all of them up
     tile::AddFragmentsOp::create(b, sums, write.getView(), at(write.getBatch()), at(write.getHead()), at(write.getRow()));
     tile::BulkWaitOp::create(b);
     tile::ReleaseOp::create(b, passedBarriers, turn);
@@ -501,7 +502,7 @@ private:
   Adder adder;
   SmallVector<Ring> rings;
   llvm::MapVector<tile::LoadOp, unsigned> ringOf;
-  llvm::MapVector<tile::LoadOp, tile::LoadOp> rowsOf;                 ///< what is fetched with a tile
+  llvm::MapVector<tile::LoadOp, tile::LoadOp> rowsOf; ///< what is fetched with a tile
   SmallVector<tile::WriteFragmentsOp> additions; ///< by loops
   SmallVector<tile::DotOp> products;             ///< what the adder makes and adds
   Value sums, weights, passedBarriers;           ///< the place of sums, or the places of what the adder multiplies

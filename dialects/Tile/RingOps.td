@@ -149,7 +149,7 @@ def Tile_HandOverOp : Tile_Op<"hand_over", [MemoryEffects<[MemRead, MemWrite]>]>
   let summary = "write a tile of rows to the slot of a turn once it is empty, and say that this warp's part is there";
   let description = [{
     For all warps that produce. The slot holds the tile in the order of `tile.write_fragments`. When all warps have come here the stage of `turn` is full. Who copies it past the ordinary path
-    of loads and stores fences it.
+    of loads and stores puts a `tile.fence` before that.
 
     Example: `tile.hand_over %dq to %slot full %barriers[%turn] : tensor<64x128xf32>, !tile.slot<...>, !tile.barriers<1>`
   }];
@@ -161,7 +161,7 @@ def Tile_HandOverOp : Tile_Op<"hand_over", [MemoryEffects<[MemRead, MemWrite]>]>
 def Tile_AddFragmentsOp : Tile_Op<"add_fragments", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "start adding a slot's rows to those of a view of fragments";
   let description = [{
-    For one thread. The slot was written by `tile.hand_over`, and is fenced here; rows that the view has not are left out. As with `tile.write_fragments add` the order of additions is open. Follows PTX ISA,
+    For one thread. The slot was written by `tile.hand_over`, and a `tile.fence` stands before; rows that the view has not are left out. As with `tile.write_fragments add` the order of additions is open. Follows PTX ISA,
     "cp.reduce.async.bulk".
 
     Example: `tile.add_fragments %slot, %SUM[%batch, %head, %row] : !tile.slot<...>, memref<?x?x?x128xf32, strided<[?, ?, 128, 1]>>`

@@ -56,10 +56,9 @@ GradientsOnDevice::GradientsOnDevice(const Device &device, const RandomBackward 
   call.deterministic = random.problem.deterministic;
   if (call.deterministic)
     return;
-  // As much as any schedule takes, full of NaN.
+  // More than any schedule takes, full of NaN.
   auto [batch, heads, rows, columns] = call.q.shape;
-  int64_t whole = (rows + 15) / 16 * 16, ofHead = whole * columns + 2 * (whole + 112);
-  auto made = DeviceBuffer::allocate(device, std::size_t(batch * heads * ofHead) * sizeof(float));
+  auto made = DeviceBuffer::allocate(device, std::size_t(batch * heads * (rows + 256) * (columns + 2)) * sizeof(float));
   REQUIRE(made);
   scratch = std::move(*made);
   REQUIRE(scratch.fill(0xff));

@@ -149,8 +149,7 @@ struct LowerHandOver : OpConversionPattern<tile::HandOverOp> {
   }
 };
 
-/// Tiles of rows lie in one piece, in the slot as in the view. The fence between writes and the copy is this thread's, which has waited for the writers (PTX ISA, "proxy-preserved base
-/// causality order": it has to lie on the way from one to the other): theirs would hold all of them up.
+/// Tiles of rows lie in one piece, in the slot as in the view.
 struct LowerAddFragments : OpConversionPattern<tile::AddFragmentsOp> {
   using OpConversionPattern::OpConversionPattern;
 
@@ -159,8 +158,6 @@ struct LowerAddFragments : OpConversionPattern<tile::AddFragmentsOp> {
     tile::BufferType tile = op.getSlot().getType().getBuffer();
     GlobalRows rows(b, op.getView(), op.getBatch(), op.getHead());
     Value row = b.toI32(op.getRow()), high = b.toI32(memref::DimOp::create(b, op.getView(), int64_t(2)));
-    NVVM::FenceProxyOp::create(b, NVVM::ProxyKindAttr::get(b.getContext(), NVVM::ProxyKind::async_shared),
-                               NVVM::SharedSpaceAttr::get(b.getContext(), NVVM::SharedSpace::shared_cta));
     auto branch = scf::IfOp::create(b, b.less(row, high));
     ThreadBuilder inner(op.getLoc(), branch.getThenBodyBuilder());
     Value left = arith::SubIOp::create(inner, high, row), there = inner.bitAnd(inner.add(left, inner.i32(15)), inner.i32(-16)); // pieces are whole

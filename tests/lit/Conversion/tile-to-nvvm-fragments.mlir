@@ -80,8 +80,8 @@ gpu.module @kernels {
 !place = !tile.buffer<1, [64, 16], f32, <bits = 0, shift = 0>>
 !tile = tensor<64x16xf32, #tile.fragment<[row, column], 4>>
 
-// Four warps, each of which waits for the place to be empty, writes its two pieces and speaks for its lanes; one thread waits for all four, makes what they wrote known to the copy engine,
-// and has the rows that the view has added, whole pieces of 16.
+// Four warps, each of which waits for the place to be empty, writes its two pieces and speaks for its lanes, without a fence; one thread waits for all four, fences, and has the rows that
+// the view has added, whole pieces of 16.
 // CHECK-LABEL: gpu.func @through
 // CHECK: nvvm.mbarrier.init %{{.*}}, %[[FOUR:[a-z0-9_]+]]
 // CHECK: nvvm.mbarrier.init %{{.*}}, %[[ONE:[a-z0-9_]+]]
@@ -93,9 +93,9 @@ gpu.module @kernels {
 // CHECK: nvvm.bar.warp.sync
 // CHECK: mbarrier.arrive.shared::cta
 // CHECK: nvvm.mbarrier.try_wait.parity
+// CHECK: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
 // CHECK: %[[ROWS:.*]] = memref.dim
 // CHECK: %[[HIGH:.*]] = arith.index_cast %[[ROWS]] : index to i32
-// CHECK: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
 // CHECK: %[[THERE:.*]] = arith.cmpi slt, %[[ROW:.*]], %[[HIGH]] : i32
 // CHECK: scf.if %[[THERE]] {
 // CHECK:   %[[LEFT:.*]] = arith.subi %[[HIGH]], %[[ROW]]
@@ -115,6 +115,7 @@ gpu.module @kernels {
     tile.init_barriers %barriers producers 4 consumers 1 : !tile.barriers<1>
     tile.hand_over %x to %slot full %barriers[%turn] : !tile, !tile.slot<!place>, !tile.barriers<1>
     tile.await %barriers[%turn] : !tile.barriers<1>
+    tile.fence
     tile.add_fragments %slot, %SUM[%i, %i, %i] : !tile.slot<!place>, memref<?x?x?x16xf32, strided<[?, ?, 16, 1]>>
     gpu.return
   }

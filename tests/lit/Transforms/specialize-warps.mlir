@@ -405,7 +405,8 @@ gpu.module @kernels {
 // CHECK:   scf.for %[[ROW:[a-z0-9]+]] = {{.*}} iter_args({{.*}}, %[[TURN:[a-z0-9]+]] = %{{[a-z0-9_]+}}) -> (i32, i32) {
 // CHECK-NOT: tile.fetch
 // CHECK:     tile.await %[[SUMS]][%[[TURN]]]
-// CHECK:     tile.add_fragments %[[PLACE]], %{{.*}}[%{{.*}}, %{{.*}}, %[[ROW]]]
+// CHECK-NEXT: tile.fence
+// CHECK-NEXT: tile.add_fragments %[[PLACE]], %{{.*}}[%{{.*}}, %{{.*}}, %[[ROW]]]
 // CHECK:     tile.bulk_wait
 // CHECK:     tile.release %[[SUMS]][%[[TURN]]]
 // CHECK: nvvm.setmaxregister increase
