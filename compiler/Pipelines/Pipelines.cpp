@@ -64,6 +64,8 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   manager.addPass(createTileAssignLayouts({options.warps, options.unit, options.slices, options.deal}));
   if (options.overlap) {
     manager.addPass(createTileOverlapProducts());
+    manager.addPass(createTileLagFetches());
+    manager.addPass(createTilePollEarly());
     manager.addPass(createTileAdvanceProducts({options.postpones}));
     manager.addPass(createTileDeferWaits());
   }

@@ -20,12 +20,10 @@
 // Two things keep the order that is written here when the assembler schedules instructions, which takes waits for products for something to get over with early:
 // the loop's wait for the operand of the next first product, a loop of its own, stands before the wait for the second one; and what the second product of the next
 // iteration reads, registers that this one's still reads, is rounded behind it, or scaled where it is rounded before.
+#include "compiler/Transforms/LoopBounds.h"
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -52,11 +50,7 @@ public:
     return rotation.split() ? std::optional<Rotation>(rotation) : std::nullopt;
   }
 
-  /// Whether the loop's bounds say that it runs: it begins at a constant and ends at a maximum of at least one more.
-  bool runs() {
-    std::optional<int64_t> begin = getConstantIntValue(loop.getLowerBound());
-    return begin && isAtLeast(loop.getUpperBound(), *begin + 1);
-  }
+  bool runs() { return surelyRuns(loop); }
 
   /// Whether `next` can go on with what this loop leaves behind.
   bool leadsTo(Rotation &next) {
@@ -132,13 +126,6 @@ private:
   Value carriedSum() { return scaling() ? scaling().getLhs() : Value(second.getAcc()); }
   /// Whether `op` does nothing but multiply the sum: the product, or what spreads its factor over columns.
   bool scales(Operation &op) { return scaling() && (&op == scaling() || (op.hasOneUse() && isa<tile::BroadcastOp>(op) && *op.user_begin() == scaling())); }
-
-  static bool isAtLeast(Value value, int64_t least) {
-    if (auto constant = getConstantIntValue(value))
-      return *constant >= least;
-    auto maximum = value.getDefiningOp<arith::MaxSIOp>();
-    return maximum && (isAtLeast(maximum.getLhs(), least) || isAtLeast(maximum.getRhs(), least));
-  }
 
   /// What makes the second product's operand of the weights: rounds them, or scales them where they are rounded before.
   Operation *rounding() {

@@ -165,6 +165,16 @@ def TileOverlapProducts : Pass<"tile-overlap-products"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }
 
+def TileLagFetches : Pass<"tile-lag-fetches"> {
+  let summary = "Fetch what second products read behind what the next first ones read";
+  let description = [{
+    Where tile-overlap-products rotated a loop, the first product of the next iteration reads its operand before the second one of this iteration does. A producer that fetches in the order of the
+    program would wait for a place for the second operand, and fetch the next first one late. So it fetches the second operand one iteration later, and the last one behind its loops. Loops that follow one another hand
+    on what is left to fetch, if the first of them surely runs; others stay as they are.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
+}
+
 def TileAdvanceProducts : Pass<"tile-advance-products"> {
   let summary = "Begin a loop's products in another iteration, where they run under work";
   let description = [{
@@ -197,6 +207,17 @@ def TileAlternateGroups : Pass<"tile-alternate-groups"> {
   }];
   let options = [Option<"warps", "warps", "int64_t", /*default=*/"8", "Warps that compute">];
   let dependentDialects = ["::landmark::tile::TileDialect"];
+}
+
+def TilePollEarly : Pass<"tile-poll-early"> {
+  let summary = "Ask early whether what a loop waits for is there";
+  let description = [{
+    A wait for a stage takes the time of its answer, a hundred cycles, even where the stage is full long before. In loops that begin products, the question is asked where the iteration waits or begins
+    products anyway, and the wait, where it stood, is for those who were told no:
+
+        wait for S;   full = poll K;   work on S;   if not full: await K
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }
 
 def TileInsertFences : Pass<"tile-insert-fences"> {

@@ -130,7 +130,10 @@ private:
     constexpr int64_t few = 24, more = 40, consumersNeed = 200;
     auto readsLists = [&] { return kernel.walk([](memref::LoadOp) { return WalkResult::interrupt(); }).wasInterrupted(); };
     bool wantsMore = !rowsOf.empty() && (adder == Adder::Group || readsLists());
-    return wantsMore && consumerRegisters(more) >= consumersNeed ? more : few;
+    if (wantsMore && consumerRegisters(more) >= consumersNeed)
+      return more;
+    int64_t left = registersAtStart() * groups() - adderRegisters() - consumerRegisters(few) * (consumers / 4);
+    return std::min(more, left / 8 * 8); // what consumers cannot share
   }
   /// No thread has more than 240 here.
   int64_t consumerRegisters(int64_t producers) const {

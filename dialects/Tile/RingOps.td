@@ -123,6 +123,18 @@ def Tile_AwaitOp : Tile_Op<"await", [MemoryEffects<[MemRead, MemWrite]>]> {
   let assemblyFormat = "$barriers `[` $turn `]` attr-dict `:` type($barriers)";
 }
 
+def Tile_PollOp : Tile_Op<"poll", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "whether the stage of a turn is full, without a wait";
+  let description = [{
+    Where it is, what follows may read it, as behind `tile.await`. Follows PTX ISA, "mbarrier.test_wait".
+
+    Example: `%full = tile.poll %barriers[%turn] : !tile.barriers<2>`
+  }];
+  let arguments = (ins Tile_BarriersType:$barriers, I32:$turn);
+  let results = (outs I1:$full);
+  let assemblyFormat = "$barriers `[` $turn `]` attr-dict `:` type($barriers)";
+}
+
 def Tile_ReleaseOp : Tile_Op<"release", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "say that this warp reads the stage of a turn no more";
   let description = [{

@@ -27,6 +27,11 @@ public:
     mlir::NVVM::MBarrierTryWaitParityOp::create(b, at(b, which), phase, b.i32(10'000'000));
   }
 
+  /// Whether the stage is full, without a wait.
+  mlir::Value isFull(ThreadBuilder &b) {
+    return mlir::NVVM::MBarrierTestWaitOp::create(b, b.getI1Type(), at(b, Barrier::Full), parity, mlir::NVVM::MemScopeKind::CTA, false);
+  }
+
   /// Of this warp. Without a branch: behind one that lanes take differently the assembler keeps nothing in uniform registers, and a loop over programs computes every
   /// descriptor in those of the threads.
   void arrive(ThreadBuilder &b, Barrier which) {

@@ -83,6 +83,15 @@ struct LowerAwait : Lowering<tile::AwaitOp> {
   }
 };
 
+struct LowerPoll : OpConversionPattern<tile::PollOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tile::PollOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ThreadBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, barriersOf(b, op, adaptor).isFull(b));
+    return success();
+  }
+};
+
 struct LowerRelease : Lowering<tile::ReleaseOp> {
   using Lowering::Lowering;
   LogicalResult emit(tile::ReleaseOp op, Adaptor adaptor, ThreadBuilder &b) const override {
@@ -224,7 +233,7 @@ struct LowerEndTurn : Lowering<tile::EndTurnOp> {
 } // namespace
 
 void populateRingPatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerRelease, LowerPublish, LowerFetch, LowerFetchRows, LowerBulkStore, LowerBulkWait, LowerBarrier,
+  patterns.add<LowerInitBarriers, LowerClear, LowerAcquire, LowerAwait, LowerPoll, LowerRelease, LowerPublish, LowerFetch, LowerFetchRows, LowerBulkStore, LowerBulkWait, LowerBarrier,
                LowerFirstTurn, LowerBeginTurn, LowerEndTurn>(converter, patterns.getContext());
 }
 

@@ -94,6 +94,32 @@ gpu.module @kernels {
 
 // -----
 
+// A question waits for nothing: it is about the phase that a wait would wait for.
+// CHECK-LABEL: gpu.func @poll(
+// CHECK-SAME: %[[TURN:[^:]*]]: i32
+// CHECK-DAG: %[[ONE:.*]] = arith.constant 1 : i32
+// CHECK-DAG: %[[STAGES:.*]] = arith.constant 3 : i32
+// CHECK: %[[STAGE:.*]] = arith.remui %[[TURN]], %[[STAGES]]
+// CHECK: %[[PHASE:.*]] = arith.divui %[[TURN]], %[[STAGES]]
+// CHECK: %[[PARITY:.*]] = arith.andi %[[PHASE]], %[[ONE]]
+// CHECK: %[[FULL_BYTES:.*]] = arith.shli %[[STAGE]],
+// CHECK: %[[FULL:.*]] = llvm.getelementptr %{{.*}}[%[[FULL_BYTES]]]
+// CHECK: %[[IS_FULL:.*]] = nvvm.mbarrier.test.wait %[[FULL]], %[[PARITY]] :
+// CHECK: arith.select %[[IS_FULL]]
+gpu.module @kernels {
+  gpu.func @poll(%turn: i32, %out: memref<1xi32>) kernel {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : i32
+    %barriers = tile.alloc_barriers {offset = 48 : i64} : !tile.barriers<3>
+    %full = tile.poll %barriers[%turn] : !tile.barriers<3>
+    %word = arith.select %full, %one, %turn : i32
+    memref.store %word, %out[%zero] : memref<1xi32>
+    gpu.return
+  }
+}
+
+// -----
+
 !ring = !tile.buffer<3, [2, 64, 128], bf16, <bits = 3, shift = 0, panel = 8>>
 
 // Rows of 256 bytes lie in two panels, blocks of 64 rows behind each other in each: four boxes, which bring 63 of 64 rows. A box is 64 columns of a head's rows.

@@ -65,9 +65,11 @@ gpu.module @kernels {
 
     // CHECK: tile.first_turn of 2
     // CHECK: tile.await %[[BARRIERS]][%[[TURN]]] : <2>
+    // CHECK: %{{.*}} = tile.poll %[[BARRIERS]][%[[TURN]]] : <2>
     // CHECK: tile.begin_turn of 2
     tile.first_turn of 2
     tile.await %barriers[%turn] : !tile.barriers<2>
+    %full = tile.poll %barriers[%turn] : !tile.barriers<2>
     tile.begin_turn of 2
     // CHECK: %[[S:.*]] = tile.dot %{{.*}}, %[[K]] transpose into %{{.*}} by wgmma async : !tile.slot<
     // CHECK: tile.end_turn of 2
