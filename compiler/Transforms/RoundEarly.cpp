@@ -78,6 +78,32 @@ struct RoundInBranches : OpRewritePattern<tile::CastOp> {
   }
 };
 
+/// A row's number that a branch hands on is spread over columns where it is known: the lanes of a quad exchange it beside what the branch is decided by. Of more blocks than two there are too many
+/// numbers to keep meanwhile.
+struct SpreadInBranches : OpRewritePattern<tile::CastOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tile::CastOp op, PatternRewriter &rewriter) const override {
+    auto broadcast = op.getSource().getDefiningOp<tile::BroadcastOp>();
+    auto branch = broadcast ? broadcast.getSource().getDefiningOp<scf::IfOp>() : scf::IfOp();
+    bool isFew = branch && broadcast.getSource().getType().getShape().back() <= 2;
+    if (!isFew || !narrows(op) || !broadcast->hasOneUse() || !broadcast.getSource().hasOneUse())
+      return failure();
+    auto result = cast<OpResult>(broadcast.getSource());
+    for (scf::YieldOp yield : {branch.thenYield(), branch.elseYield()}) {
+      Value value = yield.getOperand(result.getResultNumber());
+      rewriter.setInsertionPointAfterValue(value);
+      Value spread = tile::BroadcastOp::create(rewriter, op.getLoc(), broadcast.getType(), value, broadcast.getDims());
+      Value rounded = tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), spread);
+      rewriter.modifyOpInPlace(yield, [&] { yield.setOperand(result.getResultNumber(), rounded); });
+    }
+    rewriter.modifyOpInPlace(branch, [&] { result.setType(op.getResult().getType()); });
+    rewriter.replaceOp(op, result);
+    rewriter.eraseOp(broadcast);
+    return success();
+  }
+};
+
 struct ScaleInBranches : OpRewritePattern<tile::CastOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -113,6 +139,7 @@ struct RoundEarly : landmark::impl::TileRoundEarlyBase<RoundEarly> {
       return apply<ScaleInBranches>();
     apply<RoundBeforeScaling>();
     apply<RoundInBranches>(); // what the first ones left to round
+    apply<SpreadInBranches>();
   }
 
   template <typename Pattern> void apply() {

@@ -64,19 +64,19 @@ func.func @tiles(%quick: !s, %f: !s, %fits: i1) -> !p {
   return %p : !p
 }
 
-// What branches hand on is rounded where they compute it: in front of the branch, where it was known before.
+// What branches hand on is rounded where they compute it: in front of the branch, where it was known before. So are the numbers of rows, spread over columns.
 // CHECK-LABEL: func @branches(
 // CHECK-SAME: %[[E:[^:]*]]: tensor<64x2x64xf32>, %[[F:[^:]*]]: tensor<64x2xf32>
 // CHECK: %[[QUICK:.*]] = math.exp2 %[[E]]
 // CHECK: %[[ROUNDED:.*]] = tile.cast %[[QUICK]]
-// CHECK: %[[IF:.*]]:2 = scf.if %{{.*}} -> (tensor<64x2x64xbf16>, tensor<64x2xf32>)
-// CHECK:   scf.yield %[[ROUNDED]], %[[F]]
+// CHECK: %[[IF:.*]]:2 = scf.if %{{.*}} -> (tensor<64x2x64xbf16>, tensor<64x2x64xbf16>)
+// CHECK:   scf.yield %[[ROUNDED]], %[[SPREAD:[^ ]*]] :
 // CHECK: } else {
 // CHECK:   %[[OTHER:.*]] = math.absf %[[E]]
 // CHECK:   %[[OTHER_ROUNDED:.*]] = tile.cast %[[OTHER]]
-// CHECK:   scf.yield %[[OTHER_ROUNDED]], %[[F]]
-// CHECK: %[[FACTORS:.*]] = tile.cast
-// CHECK: arith.mulf %[[IF]]#0, %[[FACTORS]]
+// CHECK:   scf.yield %[[OTHER_ROUNDED]], %
+// CHECK-NOT: tile.cast
+// CHECK: arith.mulf %[[IF]]#0, %[[IF]]#1
 func.func @branches(%e: !s, %f: tensor<64x2xf32>, %fits: i1) -> !p {
   %quick = math.exp2 %e : !s
   %inner, %factor = scf.if %fits -> (!s, tensor<64x2xf32>) {
@@ -89,4 +89,24 @@ func.func @branches(%e: !s, %f: tensor<64x2xf32>, %fits: i1) -> !p {
   %w = arith.mulf %inner, %all : !s
   %p = tile.cast %w : !s -> !p
   return %p : !p
+}
+
+// Of four blocks there are too many numbers to keep while it is decided: they are spread behind the branch.
+// CHECK-LABEL: func @four_blocks(
+// CHECK: %[[IF:.*]]:2 = scf.if %{{.*}} -> (tensor<64x4x32xbf16>, tensor<64x4xf32>)
+// CHECK: %[[SPREAD:.*]] = tile.broadcast %[[IF]]#1
+// CHECK: %[[FACTORS:.*]] = tile.cast %[[SPREAD]]
+// CHECK: arith.mulf %[[IF]]#0, %[[FACTORS]]
+func.func @four_blocks(%e: tensor<64x4x32xf32>, %f: tensor<64x4xf32>, %fits: i1) -> tensor<64x4x32xbf16> {
+  %quick = math.exp2 %e : tensor<64x4x32xf32>
+  %inner, %factor = scf.if %fits -> (tensor<64x4x32xf32>, tensor<64x4xf32>) {
+    scf.yield %quick, %f : tensor<64x4x32xf32>, tensor<64x4xf32>
+  } else {
+    %other = math.absf %e : tensor<64x4x32xf32>
+    scf.yield %other, %f : tensor<64x4x32xf32>, tensor<64x4xf32>
+  }
+  %all = tile.broadcast %factor to [0, 1] : tensor<64x4xf32> -> tensor<64x4x32xf32>
+  %w = arith.mulf %inner, %all : tensor<64x4x32xf32>
+  %p = tile.cast %w : tensor<64x4x32xf32> -> tensor<64x4x32xbf16>
+  return %p : tensor<64x4x32xbf16>
 }
