@@ -119,7 +119,7 @@ private:
           passed.push_back(operand);
     bool countsForOwn = own.contains(counted.getDefiningOp()) && counted.hasOneUse() &&
                         llvm::all_of(argument.getUsers(), [&](Operation *user) { return own.contains(user); });
-    return countsForOwn && llvm::all_of(passed, [](Value value) { return value.getType().isIndex(); });
+    return countsForOwn && !passed.empty() && llvm::all_of(passed, [](Value value) { return value.getType().isIndex(); });
   }
 
   bool isOfIteration(Value value) {

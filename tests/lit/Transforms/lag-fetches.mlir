@@ -106,7 +106,7 @@ gpu.module @kernels {
 !p = tensor<128x1x64xbf16, #tile.fragment<[row, block, column], 8>>
 !o = tensor<128x64xf32, #tile.fragment<[row, column], 8>>
 
-// A loop that may not run has nothing to leave; neither has one whose consumers wait for both operands before they begin.
+// A loop that may not run has nothing to leave; neither has one whose consumers wait for both operands before they begin, nor one that fetches the same values again and again.
 // CHECK-LABEL: gpu.func @may_not_run(
 // CHECK: scf.for {{.*}} -> (i32, i32) {
 // CHECK:   tile.fetch
@@ -115,6 +115,13 @@ gpu.module @kernels {
 // CHECK-NOT: tile.fetch
 // CHECK: gpu.return
 // CHECK-LABEL: gpu.func @waits_first(
+// CHECK: scf.for {{.*}} -> (i32, i32) {
+// CHECK:   tile.fetch
+// CHECK:   tile.fetch
+// CHECK:   scf.yield
+// CHECK-NOT: tile.fetch
+// CHECK: gpu.return
+// CHECK-LABEL: gpu.func @same_values(
 // CHECK: scf.for {{.*}} -> (i32, i32) {
 // CHECK:   tile.fetch
 // CHECK:   tile.fetch
@@ -173,6 +180,35 @@ gpu.module @kernels {
         tile.await %keys[%t0] : !barriers
         tile.await %values[%t0] : !barriers
         %begun = tile.dot %q, %k transpose into %s0 by wgmma async : !q, !kv -> !s
+        %sum = tile.dot %p, %v into %acc by wgmma async : !p, !kv -> !o
+        scf.yield %sum : !o
+      }
+    }
+    gpu.return
+  }
+
+  gpu.func @same_values(%keys: !barriers, %values: !barriers, %k_ring: !ring, %v_ring: !ring, %k_map: !llvm.ptr, %v_map: !llvm.ptr, %t0: i32, %is_producer: i1, %n: index,
+                        %q: !q, %k: !kv, %p: !p, %v: !kv, %s0: !s, %o0: !o) kernel {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %one_turn = arith.constant 1 : i32
+    %some = arith.maxsi %n, %one : index
+    scf.if %is_producer {
+      %t, %u = scf.for %i = %zero to %some step %one iter_args(%turn = %t0, %value_turn = %t0) -> (i32, i32) {
+        %next = arith.addi %turn, %one_turn : i32
+        tile.acquire %keys[%turn] : !barriers
+        %slot = tile.slot %k_ring[%zero] : !ring -> !kv
+        tile.fetch %k_map[%zero, %zero, %i] boxes 1 of 64 apart 0 to %slot full %keys[%turn] : !llvm.ptr, !kv, !barriers
+        %value_next = arith.addi %value_turn, %one_turn : i32
+        tile.acquire %values[%value_turn] : !barriers
+        %value_slot = tile.slot %v_ring[%zero] : !ring -> !kv
+        tile.fetch %v_map[%zero, %zero, %zero] boxes 1 of 64 apart 0 to %value_slot full %values[%value_turn] : !llvm.ptr, !kv, !barriers
+        scf.yield %next, %value_next : i32, i32
+      }
+    } else {
+      %o = scf.for %i = %zero to %some step %one iter_args(%acc = %o0) -> !o {
+        %begun = tile.dot %q, %k transpose into %s0 by wgmma async : !q, !kv -> !s
+        tile.await %values[%t0] : !barriers
         %sum = tile.dot %p, %v into %acc by wgmma async : !p, !kv -> !o
         scf.yield %sum : !o
       }
