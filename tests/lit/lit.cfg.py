@@ -17,6 +17,7 @@ config.test_exec_root = config.landmark_test_dir
 tools = [config.landmark_tool_dir, config.landmark_opt_dir, config.llvm_tools_dir]
 config.environment["PATH"] = os.pathsep.join(tools + [config.environment.get("PATH", "")])
 config.substitutions.append(("%{inputs}", os.path.join(config.test_source_root, "Inputs")))
+config.substitutions.append(("%{bench}", os.path.join(config.test_source_root, "../../bench")))
 config.substitutions.append(("%{templates}", config.landmark_templates_dir))
 config.substitutions.append(("%{nvtx}", config.landmark_nvtx_printer))
 config.substitutions.append(("%{python}", sys.executable))
