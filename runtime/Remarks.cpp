@@ -49,6 +49,10 @@ std::string spills(const ResourceUse &use) {
   return "";
 }
 
+std::string serialization(const ResourceUse &use) {
+  return use.serialized.empty() ? "" : fmt::format("every wgmma waits for the one before: {}", use.serialized);
+}
+
 } // namespace
 
 std::vector<std::string> remarks(const Kernel &kernel, const std::vector<ResourceUse> &uses) {
@@ -72,8 +76,10 @@ std::vector<std::string> remarks(const Kernel &kernel, const std::vector<Resourc
     auto use = std::find_if(uses.begin(), uses.end(),
                             [&](const ResourceUse &one) { return one.function == function.name; });
     add(occupancy(kernel, function, use == uses.end() ? nullptr : &*use), function.name);
-    if (use != uses.end())
-      add(spills(*use), function.name);
+    if (use == uses.end())
+      continue;
+    add(spills(*use), function.name);
+    add(serialization(*use), function.name);
   }
   return found;
 }

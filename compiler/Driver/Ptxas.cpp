@@ -91,6 +91,15 @@ int64_t numberBefore(const std::string &text, const char *what) {
   return std::regex_search(text, match, std::regex(fmt::format("([0-9]+) {}", what))) ? std::stoll(match[1]) : 0;
 }
 
+/// Why a function's products are serialized, as ptxas says in front of the paragraphs; empty if they are not.
+std::string serialization(const std::string &log, const std::string &function) {
+  static const std::regex line(R"(\((C\d+)\)[^\n]*wgmma\.mma_async instructions are serialized due to ([^\n]*) in the function '([^']*)')");
+  for (std::sregex_iterator found(log.begin(), log.end(), line), end; found != end; ++found)
+    if ((*found)[3] == function)
+      return fmt::format("{} ({})", (*found)[2].str(), (*found)[1].str());
+  return "";
+}
+
 /// ptxas prints a paragraph for each function, headed by its name.
 std::vector<ResourceUse> parseUse(const std::string &log) {
   static const std::regex heading("Compiling entry function '([^']*)'");
@@ -98,8 +107,15 @@ std::vector<ResourceUse> parseUse(const std::string &log) {
   for (std::sregex_iterator found(log.begin(), log.end(), heading), end; found != end; ++found) {
     std::string paragraph = found->suffix();
     paragraph.resize(std::min(paragraph.size(), paragraph.find("Compiling entry function")));
-    functions.push_back({(*found)[1], numberBefore(paragraph, "registers"), numberBefore(paragraph, "bytes spill stores"),
-                         numberBefore(paragraph, "bytes spill loads"), numberBefore(paragraph, "bytes stack frame"), numberBefore(paragraph, "bytes smem")});
+    ResourceUse use;
+    use.function = (*found)[1];
+    use.registers = numberBefore(paragraph, "registers");
+    use.spillStoreBytes = numberBefore(paragraph, "bytes spill stores");
+    use.spillLoadBytes = numberBefore(paragraph, "bytes spill loads");
+    use.stackBytes = numberBefore(paragraph, "bytes stack frame");
+    use.staticSharedBytes = numberBefore(paragraph, "bytes smem");
+    use.serialized = serialization(log, use.function);
+    functions.push_back(std::move(use));
   }
   return functions;
 }

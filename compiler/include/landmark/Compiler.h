@@ -174,6 +174,7 @@ struct ResourceUse {
   int64_t staticSharedBytes = 0;
   int64_t dynamicSharedBytes = 0;
   int64_t threads = 0;
+  std::string serialized; ///< why every wgmma waits for the one before, in ptxas's words and with its number; empty if none does
 };
 
 /// Assembles the kernel's PTX with ptxas (CompileOptions::ptxas). NotFound if there is none.
