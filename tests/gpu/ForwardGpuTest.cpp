@@ -148,6 +148,26 @@ TEST_CASE("long rows stay within the promised errors") {
   }
 }
 
+TEST_CASE("weights of rows with many keys keep float16's precision") {
+  // Of 300,000 keys a weight is near 2^-18, which float16 has 5 bits for.
+  const Device device = gpu();
+  Runtime runtime(device);
+  for (auto [columns, blockSize] : {std::pair<int64_t, int64_t>{64, 64}, {128, 64}, {128, 51}, {256, 512}}) {
+    constexpr int64_t rows = 8, keys = 300'000;
+    HostTensor q = randomTensor(DType::F16, rows, columns, 1), k = randomTensor(DType::F16, keys, columns, 2);
+    HostTensor v = randomTensor(DType::F16, keys, columns, 3), o = HostTensor::zeros(DType::F16, {1, 1, rows, columns});
+    DeviceBuffer there[] = {onDevice(device, q), onDevice(device, k), onDevice(device, v), onDevice(device, o)};
+    auto lse = DeviceBuffer::allocate(device, rows * sizeof(float));
+    REQUIRE(lse);
+    REQUIRE(there[3].fill(0xff));
+    auto view = [&](int index, int64_t length) { return denseView(there[index].data(), DType::F16, {1, 1, length, columns}); };
+    REQUIRE_DONE(runtime.forward({view(0, rows), view(1, keys), view(2, keys), view(3, rows), denseRows(static_cast<float *>(lse->data()), {1, 1, rows}), blockSize}));
+    REQUIRE_DONE(there[3].download(o.bytes.data(), o.bytes.size()));
+    INFO("D=" << columns << ", L=" << blockSize);
+    CHECK(relativeError(viewOf(o), referenceForward(viewOf(q), viewOf(k), viewOf(v), {blockSize, 0, keys - rows, 1 / std::sqrt(double(columns))})) <= 4e-4);
+  }
+}
+
 TEST_CASE("logits far from a row's log-sum-exp are weighed right") {
   // Where exponentials less the log-sum-exp leave the range of float32 a warp takes the maximum of every block (landmark.past_weights): with random logits of
   // hundreds, and with ordinary keys that point away from queries to which landmarks point, so that what has weight is far below the log-sum-exp.
