@@ -25,7 +25,8 @@ from landmark_ctypes import Landmark  # noqa: E402
 
 FORWARD = [(128, 2048, 8, 16), (128, 4096, 4, 16), (128, 8192, 2, 16), (128, 16384, 1, 16), (64, 2048, 8, 32), (64, 16384, 1, 32), (96, 16384, 1, 16), (256, 16384, 1, 8)]
 # Tiles enough that every ring is used again.
-SANITIZED = [(operation, size.split()) for operation, size in (("forward", "-N 500 -H 2 -G 1 -D 64 -L 51"), ("forward", "-N 1024 -H 1 -D 128"), ("backward", "-N 1033 -H 2 -G 1 -D 64 -L 51"),
+SANITIZED = [(operation, size.split()) for operation, size in (("forward", "-N 500 -H 2 -G 1 -D 64 -L 51"), ("forward", "-N 1024 -H 1 -D 128"), ("forward", "-N 5000 -H 1 -D 64"),
+                                                               ("forward", "-N 512 -H 1 -D 256"), ("forward", "-N 1024 -H 1 -D 128 --dtype f16"), ("backward", "-N 1033 -H 2 -G 1 -D 64 -L 51"),
                                                                ("backward", "-N 512 -H 1 -D 128"), ("backward", "-N 512 -H 1 -D 128 --deterministic"), ("decode", "-N 4096 -H 8 -G 2"))]
 DECODE = [(65536, 1), (262144, 1), (1048576, 1), (65536, 8), (262144, 8), (1048576, 8)]
 
@@ -46,6 +47,8 @@ def steps(options):
         yield f"forward D={case[0]} N={case[1]}", [tool, "bench", "forward", *shape(*case), *on], 60
     for block in (32, 51, 128, 256):
         yield f"forward L={block}", [tool, "bench", "forward", "-L", block, *shape(128, 16384, 1, 16), *on], 60
+    for head_dim, heads in ((128, 16), (64, 32)):
+        yield f"forward f16 D={head_dim}", [tool, "bench", "forward", "--dtype", "f16", *shape(head_dim, 16384, 1, heads), *on], 60
     for case in FORWARD:
         for mode in ([], ["--deterministic"]):
             yield " ".join([f"backward D={case[0]} N={case[1]}", *mode]), [tool, "bench", "backward", *shape(*case), *mode, "--repeats", 20, *on], 60
@@ -55,6 +58,8 @@ def steps(options):
     yield "prefill", [tool, "bench", "prefill", "--context", 1 << 20, *on], 120
     if options.device == "host":
         return
+    yield "forward f16 of many keys", [tool, "bench", "forward", "--dtype", "f16", *shape(128, 262144, 1, 8), "-M", 128, *on], 60
+    yield "backward by mma.sync", [tool, "bench", "backward", *shape(128, 16384, 1, 16), "--config", "unit=mma,query_tile=64,key_tile=64,warps=4,stages=2", *on], 60
     yield "runtime tests", [runtime, "-d", "yes"], 120
     yield "gpu tests", [gpu, "-d", "yes", "--count", options.sweep], 240
     yield "launches", [str(BUILD / "bench/runtime-bench")], 60
