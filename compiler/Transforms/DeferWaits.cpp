@@ -8,6 +8,7 @@
 //
 // A sum that a loop carries is waited for in the next iteration, behind the first product begun there, and after the loop: the matrix units have work while an iteration
 // begins.
+#include "compiler/Transforms/BegunProducts.h"
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
@@ -25,11 +26,6 @@ using namespace mlir;
 using namespace landmark;
 
 namespace {
-
-bool isBegun(Operation &op) {
-  auto dot = dyn_cast<tile::DotOp>(op);
-  return dot && dot.getAsync();
-}
 
 /// Whether a wait counts it: of joined ones the last.
 bool isCounted(Operation &op) { return isBegun(op) && !cast<tile::DotOp>(op).getJoined(); }

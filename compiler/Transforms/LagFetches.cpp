@@ -9,9 +9,9 @@
 //     for i:    fetch K(i);   if it is not the first: fetch V(i-1)
 //     for i' of the loop behind:   fetch K(i');   fetch V(i'-1), at first what the loop before has left
 //     fetch the last V
+#include "compiler/Transforms/BegunProducts.h"
 #include "compiler/Transforms/LoopBounds.h"
 #include "compiler/Transforms/Passes.h"
-#include "dialects/Tile/Tile.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -35,7 +35,7 @@ void collectAwaitedBetween(scf::ForOp loop, llvm::SetVector<Value> &barriers) {
   for (Operation &op : *loop.getBody()) {
     if (auto await = dyn_cast<tile::AwaitOp>(op); await && hasBegun)
       sinceBegin.push_back(await.getBarriers());
-    if (auto dot = dyn_cast<tile::DotOp>(op); dot && dot.getAsync()) {
+    if (isBegun(op)) {
       if (hasBegun)
         barriers.insert_range(sinceBegin);
       hasBegun = true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "compiler/Transforms/BegunProducts.h"
+#include "compiler/Transforms/FewBlocks.h"
 #include "compiler/Transforms/Passes.h"
-#include "dialects/Tile/Tile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -16,12 +17,7 @@ using namespace landmark;
 
 namespace {
 
-bool begins(Operation &op) {
-  auto dot = dyn_cast<tile::DotOp>(op);
-  return dot && dot.getAsync();
-}
-
-bool isWork(Operation &op) { return begins(op) || llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>); }
+bool isWork(Operation &op) { return isBegun(op) || llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>); }
 
 /// The wait that an operation of a loop's body is: itself, or what a branch without results does if there is another iteration.
 tile::AwaitOp awaitOf(Operation &op) {
@@ -33,11 +29,8 @@ tile::AwaitOp awaitOf(Operation &op) {
   return isAlone ? awaits.front() : tile::AwaitOp();
 }
 
-/// Beside the numbers of more blocks a thread has no room for an answer (L=32 at D=128 spills 12 bytes with it).
-constexpr int64_t fewBlocks = 2;
-
 /// The operation before which the question is asked: in front of a vote, or behind the last wait for a product in front of `op`, or else in front of what the iteration begins first.
-/// Null where nothing lies between, or what the wait names is not known there.
+/// Null where nothing lies between, or what the wait names is not known there, or a thread has no room for the answer (L=32 at D=128 spills 12 bytes with it).
 Operation *placeOfPoll(Operation &op, tile::AwaitOp await) {
   auto isKnownBefore = [&](Operation *place) {
     return llvm::all_of(await->getOperands(), [&](Value value) {
@@ -56,7 +49,7 @@ Operation *placeOfPoll(Operation &op, tile::AwaitOp await) {
       break;
     }
     works |= isWork(*before);
-    if (begins(*before))
+    if (isBegun(*before))
       place = before;
   }
   if (!place || !works)

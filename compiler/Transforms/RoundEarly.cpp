@@ -9,6 +9,7 @@
 // A register holds two numbers of 16 bits, which one instruction multiplies, so that half of the multiplications are left; and what a thread keeps until the product that
 // reads the registers before is done takes half of them. Where the range of 16 bits does not hold `e`, branches scale it as well. It is rounded three times in place of once, which leaves an error within what SPEC C7 allows (docs/rationale.md).
 // Edges are left alone: a row whose own block weighs most would have that weight's error in all of its terms, and a single such row twice the error that C7 allows.
+#include "compiler/Transforms/FewBlocks.h"
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Tile/Tile.h"
 
@@ -78,7 +79,7 @@ struct RoundInBranches : OpRewritePattern<tile::CastOp> {
   }
 };
 
-/// A row's number that a branch hands on is spread over columns where it is known: the lanes of a quad exchange it beside what the branch is decided by. Of more blocks than two there are too many
+/// A row's number that a branch hands on is spread over columns where it is known: the lanes of a quad exchange it beside what the branch is decided by. Of many blocks there are too many
 /// numbers to keep meanwhile.
 struct SpreadInBranches : OpRewritePattern<tile::CastOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -86,7 +87,7 @@ struct SpreadInBranches : OpRewritePattern<tile::CastOp> {
   LogicalResult matchAndRewrite(tile::CastOp op, PatternRewriter &rewriter) const override {
     auto broadcast = op.getSource().getDefiningOp<tile::BroadcastOp>();
     auto branch = broadcast ? broadcast.getSource().getDefiningOp<scf::IfOp>() : scf::IfOp();
-    bool isFew = branch && broadcast.getSource().getType().getShape().back() <= 2;
+    bool isFew = branch && broadcast.getSource().getType().getShape().back() <= fewBlocks;
     if (!isFew || !narrows(op) || !broadcast->hasOneUse() || !broadcast.getSource().hasOneUse())
       return failure();
     auto result = cast<OpResult>(broadcast.getSource());
