@@ -24,7 +24,7 @@ gpu.module @kernels {
     %step = tile.param "tile_blocks" : index        // blocks of a key tile
     %gate_step = tile.param "tile_landmarks" : index
     %has_lists = tile.param "listed" : index
-    %weight_scale = tile.param "weight_scale" : index // weights are rounded times this, so that none of float16 is below its normal numbers
+    %weight_exponent = tile.param "weight_exponent" : index // weights are rounded times 2 to this: those of float16 would be below its normal numbers
     %log2e = arith.constant 1.44269504 : f32
     %c = arith.mulf %scale, %log2e : f32            // exponentials are powers of 2
     %zero = arith.constant 0 : index
@@ -51,12 +51,12 @@ gpu.module @kernels {
     %o0 = arith.constant dense<0.0> : !o_tile
     %m0 = arith.constant dense<0xFF800000> : !row
     %l0 = arith.constant dense<0.0> : !row
-    %scale_number = arith.index_cast %weight_scale : index to i32
-    %scale_up = arith.sitofp %scale_number : i32 to f32
-    %unit = arith.constant 1.0 : f32
-    %scale_down = arith.divf %unit, %scale_up : f32
-    %scales = tensor.splat %scale_up : !factors
-    %descales = tensor.splat %scale_down : !o_tile
+    %exponent_number = arith.index_cast %weight_exponent : index to i32
+    %exponent = arith.sitofp %exponent_number : i32 to f32
+    %minus_exponent = arith.negf %exponent : f32
+    %unscale = math.exp2 %minus_exponent : f32
+    %raise = tensor.splat %exponent : !row
+    %lower = tensor.splat %unscale : !o_tile
     %program = arith.divui %row, %tile : index
 
     // Phase A, what a row's past adds to its log-sum-exp, and the tiles of phase B. Iteration i stands for the tile that ends i blocks before the last one, or the i-th of the list. The first
@@ -128,24 +128,23 @@ gpu.module @kernels {
           %completed = landmark.add_own %lse_in add %s seen %tokens own %own_block factor %c : !row, !s_tile, !seen, !own
           scf.yield %completed : !row
         }
-        %e_edge, %f_edge = landmark.weights %s seen %tokens own %own_block lse %with_own factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
-        %f_edge_up = arith.mulf %f_edge, %scales : !factors
-        %f_edge_tile = tile.broadcast %f_edge_up to [0, 1] : !factors -> !s_tile
+        %lse_edge = arith.subf %with_own, %raise : !row
+        %e_edge, %f_edge = landmark.weights %s seen %tokens own %own_block lse %lse_edge factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
+        %f_edge_tile = tile.broadcast %f_edge to [0, 1] : !factors -> !s_tile
         %w_edge = arith.mulf %e_edge, %f_edge_tile : !s_tile
         %p_edge = tile.cast %w_edge : !s_tile -> !p_tile
         scf.yield %p_edge, %with_own : !p_tile, !row
       } else {
-        %e_quick, %f_quick, %fits = landmark.past_weights %s lse %lse_in factor %c block(%L) : !s_tile, !row -> !factors
-        %f_quick_up = arith.mulf %f_quick, %scales : !factors
+        %lse_past_rows = arith.subf %lse_in, %raise : !row
+        %e_quick, %f_quick, %fits = landmark.past_weights %s lse %lse_past_rows factor %c block(%L) : !s_tile, !row -> !factors
         %e_past, %f_past = scf.if %fits -> (!s_tile, !factors) {
-          scf.yield %e_quick, %f_quick_up : !s_tile, !factors
+          scf.yield %e_quick, %f_quick : !s_tile, !factors
         } else { // logits far from the row's log-sum-exp: once more, with the maximum of every block
           %again = tile.dot %q, %k transpose into %s0 anew : !q_tile, !kv_tile -> !s_tile
           %tokens = landmark.ordinary block(%L) : !seen
           %none = arith.constant dense<false> : !own
-          %e_exact, %f_exact = landmark.weights %again seen %tokens own %none lse %lse_in factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
-          %f_exact_up = arith.mulf %f_exact, %scales : !factors
-          scf.yield %e_exact, %f_exact_up : !s_tile, !factors
+          %e_exact, %f_exact = landmark.weights %again seen %tokens own %none lse %lse_past_rows factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
+          scf.yield %e_exact, %f_exact : !s_tile, !factors
         }
         %f_past_tile = tile.broadcast %f_past to [0, 1] : !factors -> !s_tile
         %w_past = arith.mulf %e_past, %f_past_tile : !s_tile
@@ -156,7 +155,7 @@ gpu.module @kernels {
       scf.yield %acc_next, %lse_out : !o_tile, !row
     }
 
-    %o_down = arith.mulf %o, %descales : !o_tile
+    %o_down = arith.mulf %o, %lower : !o_tile
     %out = tile.cast %o_down : !o_tile -> !q_tile
     %out_rows = memref.dim %O, %dim : !view
     tile.store %out, %O[%batch, %head, %row] below %out_rows : !q_tile, !view

@@ -13,7 +13,7 @@ gpu.module @kernels {
     %tile = tile.param "query_tile" : index
     %key_tile = tile.param "key_tile" : index
     %gate_step = tile.param "tile_landmarks" : index
-    %weight_scale = tile.param "weight_scale" : index
+    %weight_exponent = tile.param "weight_exponent" : index
     %log2e = arith.constant 1.44269504 : f32
     %c = arith.mulf %scale, %log2e : f32
     %zero = arith.constant 0 : index
@@ -38,12 +38,12 @@ gpu.module @kernels {
     %o0 = arith.constant dense<0.0> : !o_tile
     %m0 = arith.constant dense<0xFF800000> : !row
     %l0 = arith.constant dense<0.0> : !row
-    %scale_number = arith.index_cast %weight_scale : index to i32
-    %scale_up = arith.sitofp %scale_number : i32 to f32
-    %unit = arith.constant 1.0 : f32
-    %scale_down = arith.divf %unit, %scale_up : f32
-    %scales = tensor.splat %scale_up : !row
-    %descales = tensor.splat %scale_down : !o_tile
+    %exponent_number = arith.index_cast %weight_exponent : index to i32
+    %exponent = arith.sitofp %exponent_number : i32 to f32
+    %minus_exponent = arith.negf %exponent : f32
+    %unscale = math.exp2 %minus_exponent : f32
+    %raise = tensor.splat %exponent : !row
+    %lower = tensor.splat %unscale : !o_tile
 
     // Phase A. Blocks that are some row's own: their tokens, and their landmarks for the rows of later blocks.
     %m1, %l1 = scf.for %b = %past to %end step %one iter_args(%mb = %m0, %lb = %l0) -> (!row, !row) {
@@ -103,8 +103,8 @@ gpu.module @kernels {
         scf.yield %m_next, %n_next, %g : !row, !row, !row
       }
       %own = landmark.own %row_block at %b : !row_index -> !row_mask
-      %w = landmark.block_factor %m, %n own %own gate %gate lse %lse factor %c : !row, !row_mask
-      %w_up = arith.mulf %w, %scales : !row
+      %lse_raised = arith.subf %lse, %raise : !row
+      %w = landmark.block_factor %m, %n own %own gate %gate lse %lse_raised factor %c : !row, !row_mask
 
       // Its weights, and what they draw from its values.
       %acc_block = scf.for %from = %zero to %L step %key_tile iter_args(%acc_tile = %acc) -> !o_tile {
@@ -121,7 +121,7 @@ gpu.module @kernels {
           %tokens = landmark.ordinary block(%L) from %from : !seen
           scf.yield %tokens : !seen
         }
-        %spread = landmark.spread %s seen %seen max %m weight %w_up factor %c : !s_tile, !seen, !row
+        %spread = landmark.spread %s seen %seen max %m weight %w factor %c : !s_tile, !seen, !row
         %p = tile.cast %spread : !s_tile -> !p_tile
         %acc_next = tile.dot %p, %v into %acc_tile : !p_tile, !kv_tile -> !o_tile
         scf.yield %acc_next : !o_tile
@@ -129,7 +129,7 @@ gpu.module @kernels {
       scf.yield %acc_block : !o_tile
     }
 
-    %o_down = arith.mulf %o, %descales : !o_tile
+    %o_down = arith.mulf %o, %lower : !o_tile
     %out = tile.cast %o_down : !o_tile -> !q_tile
     %out_rows = memref.dim %O, %dim : !view
     tile.store %out, %O[%batch, %head, %row] below %out_rows : !q_tile, !view

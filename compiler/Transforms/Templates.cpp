@@ -135,9 +135,9 @@ std::string typeAliases(const Problem &problem, const Config &config, const KeyT
   return text;
 }
 
-/// What weights are multiplied by before they are rounded, and the output is divided by: a power of two. A weight is at most 1, and of a long row most are near one over its length; of float16's range that is what
-/// lies below the normal numbers (from 2^-14 on).
-static int64_t weightScale(const Problem &problem) { return problem.dtype == DType::F16 ? int64_t(1) << 15 : 1; }
+/// Weights are rounded times 2 to this, and the output is divided by as much. A weight is at most 1, and of a long row most are near one over its length; of float16's range that is what lies below
+/// the normal numbers (from 2^-14 on).
+static int64_t weightExponent(const Problem &problem) { return problem.dtype == DType::F16 ? 15 : 0; }
 
 Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config, const KeyTiling &tiling) {
   const std::map<std::string, int64_t> values = {
@@ -157,7 +157,7 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"top_k", problem.topK},
       {"holds_list", holdsList(config)},
       {"rotates", problem.rotates},
-      {"weight_scale", weightScale(problem)},
+      {"weight_exponent", weightExponent(problem)},
       {"listed", problem.operation == Operation::ForwardListed || problem.operation == Operation::BackwardListed},
       {"joins", problem.operation == Operation::AttendJoin},
   };
