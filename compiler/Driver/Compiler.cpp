@@ -164,6 +164,8 @@ public:
       auto ptx = generate(Stage::PTX);
       if (!ptx)
         return ptx.error();
+      if (auto described = describeResumedPTX(); !described)
+        return described.error();
       kernel.ptx = std::move(*ptx);
       for (Kernel::Function &function : kernel.functions) {
         auto found = threadsOf.find(function.name);
@@ -234,6 +236,24 @@ private:
   /// Whether passes meet what the library does not hold, so that no test may have.
   bool isFromUser() const { return options.resumeStage || !options.templateFile.empty() || !options.templateDir.empty(); }
 
+  /// PTX says nothing of the tensor maps, threads and shared memory that it is launched with: a schedule made for it does.
+  Expected<void> describeResumedPTX() {
+    if (options.resumeStage != Stage::PTX)
+      return {};
+    CompileOptions scheduled = options;
+    scheduled.resumeStage.reset();
+    scheduled.dumpDir.clear();
+    scheduled.onStage = nullptr;
+    Compilation compilation(context, problem, target, scheduled, config);
+    if (auto done = compilation.runTo(Stage::Scheduled); !done)
+      return done.error();
+    tensorMaps = std::move(compilation.tensorMaps);
+    waitingKernels = std::move(compilation.waitingKernels);
+    threadsOf = std::move(compilation.threadsOf);
+    sharedBytesOf = std::move(compilation.sharedBytesOf);
+    return {};
+  }
+
   /// Takes what the schedule allocated, which a template of one's own may have made more than the model says.
   Expected<void> checkSharedMemory() {
     int64_t sharedBytesUsed = sharedBytesAtLeast;
@@ -264,7 +284,7 @@ private:
       });
   }
 
-  /// What passes gave each kernel; one that was resumed from PTX has what the config says.
+  /// What passes gave each kernel.
   void readThreads() {
     module->walk([&](mlir::Operation *op) {
       if (auto kernel = mlir::dyn_cast<mlir::gpu::GPUFuncOp>(op); kernel && kernel.getKnownBlockSize())

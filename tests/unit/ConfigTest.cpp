@@ -409,6 +409,31 @@ TEST_CASE("a backward takes no more shared memory than it is said to", "[config]
   }
 }
 
+TEST_CASE("a kernel resumed from PTX is launched as the one that the PTX was made for", "[config]") {
+  Compiler compiler;
+  for (auto [operation, name] : {std::pair{Operation::Forward, "sm_90a"}, {Operation::Backward, "sm_90a"}, {Operation::Forward, "sm_80"}}) {
+    Problem problem{operation, 64, 128, DType::BF16};
+    auto made = compiler.compile(problem, target(name));
+    REQUIRE(made);
+    CompileOptions options;
+    options.resumeStage = Stage::PTX;
+    options.resumeText = "// edited\n" + made->ptx;
+    auto resumed = compiler.compile(problem, target(name), options);
+    REQUIRE(resumed);
+    CHECK(resumed->ptx == options.resumeText);
+    CHECK(resumed->tensorMaps == made->tensorMaps);
+    CHECK(made->tensorMaps.empty() == (std::string_view(name) == "sm_80"));
+    REQUIRE(resumed->functions.size() == made->functions.size());
+    for (size_t i = 0; i < made->functions.size(); ++i) {
+      const Kernel::Function &function = resumed->functions[i], &original = made->functions[i];
+      CHECK(function.name == original.name);
+      CHECK(function.threads == original.threads);
+      CHECK(function.waitsForGrid == original.waitsForGrid);
+      CHECK(function.sharedBytes >= original.sharedBytes); // the model's counts where none is said
+    }
+  }
+}
+
 TEST_CASE("the largest block has a legal shipped config", "[config]") {
   Problem problem;
   problem.blockSize = Problem::maxBlockSize;
