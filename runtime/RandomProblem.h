@@ -78,12 +78,12 @@ RandomBackward randomBackward(uint64_t seed, const RandomLimits &limits = {});
 /// One batch and head of `rows` queries and keys, all dense, with the default scale.
 RandomBackward denseBackward(const Problem &problem, int64_t rows, uint64_t seed);
 
-/// Relative error (norm) of o and of lse that a correct kernel stays below, on problems of any size.
+/// Relative error (norm) of o and of lse that a correct kernel stays below, on problems of any size. A row of `keys` keys may err by what a device's matrix units cut off their sums.
 struct Tolerance {
   double o;
   double lse;
 };
-Tolerance toleranceFor(DType dtype, Target::Kind kind);
+Tolerance toleranceFor(DType dtype, Target::Kind kind, int64_t keys = 0);
 
 /// The same of dq, dk and dv.
 double gradientTolerance(DType dtype, Target::Kind kind);

@@ -143,7 +143,7 @@ Expected<void> judge(const std::vector<Comparison> &comparisons, std::string_vie
   std::vector<std::string> wrong;
   for (const auto &[tensor, error, tolerance] : comparisons) {
     fmt::print("{:3} against {}: relative error {:.2e} ({})\n", tensor, against, error,
-               std::isinf(tolerance) ? "what was skipped included, for which no bound is promised" : fmt::format("at most {:.0e}", tolerance));
+               std::isinf(tolerance) ? "what was skipped included, for which no bound is promised" : fmt::format("at most {:.1e}", tolerance));
     if (!(error <= tolerance))
       wrong.push_back(fmt::format("{:.2e} of {} (at most {:.0e})", error, tensor, tolerance));
   }
@@ -153,7 +153,7 @@ Expected<void> judge(const std::vector<Comparison> &comparisons, std::string_vie
 }
 
 std::vector<Comparison> comparisonsOf(const Errors &errors, const Inputs &inputs, const Device &device) {
-  Tolerance tolerance = toleranceFor(inputs.q.dtype, device.target().kind);
+  Tolerance tolerance = toleranceFor(inputs.q.dtype, device.target().kind, inputs.k.shape[2]);
   // What a gate threshold leaves out is no error of the kernel; it is shown.
   double mostOfO = inputs.gateThreshold > 0 ? std::numeric_limits<double>::infinity() : tolerance.o;
   return {{"o", errors.o, mostOfO}, {"lse", errors.lse, tolerance.lse}};
