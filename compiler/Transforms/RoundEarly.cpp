@@ -105,6 +105,8 @@ struct SpreadInBranches : OpRewritePattern<tile::CastOp> {
   }
 };
 
+/// Branches scale and round half of the weights, which are doubled behind: registers that a product reads are so written by something that waits for the last one to be done, as the
+/// assembler asks of products that overlap.
 struct ScaleInBranches : OpRewritePattern<tile::CastOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -118,15 +120,21 @@ struct ScaleInBranches : OpRewritePattern<tile::CastOp> {
       return failure();
     auto result = cast<OpResult>(scaled.getLhs());
     int64_t number = result.getResultNumber(), factor = cast<OpResult>(broadcast.getSource()).getResultNumber();
+    auto constant = [&](RankedTensorType type, double value) -> Value {
+      return arith::ConstantOp::create(rewriter, op.getLoc(), DenseElementsAttr::get(type, rewriter.getFloatAttr(type.getElementType(), value)));
+    };
     for (scf::YieldOp yield : {branch.thenYield(), branch.elseYield()}) {
       rewriter.setInsertionPoint(yield);
-      Value repeated = tile::BroadcastOp::create(rewriter, op.getLoc(), broadcast.getType(), yield.getOperand(factor), broadcast.getDims());
+      Value whole = yield.getOperand(factor);
+      Value half = arith::MulFOp::create(rewriter, op.getLoc(), whole, constant(cast<RankedTensorType>(whole.getType()), 0.5));
+      Value repeated = tile::BroadcastOp::create(rewriter, op.getLoc(), broadcast.getType(), half, broadcast.getDims());
       Value product = arith::MulFOp::create(rewriter, op.getLoc(), yield.getOperand(number), repeated);
       Value rounded = tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), product);
       rewriter.modifyOpInPlace(yield, [&] { yield.setOperand(number, rounded); });
     }
     rewriter.modifyOpInPlace(branch, [&] { result.setType(op.getResult().getType()); });
-    rewriter.replaceOp(op, result);
+    rewriter.setInsertionPoint(op);
+    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, result, constant(op.getResult().getType(), 2.0));
     rewriter.eraseOp(scaled);
     return success();
   }

@@ -3,11 +3,13 @@
 !s = tensor<64x2x64xf32>
 !p = tensor<64x2x64xf16>
 
-// Branches that hand on numbers and what they are multiplied by scale and round themselves.
+// Branches that hand on numbers and what they are multiplied by scale and round half of the products themselves, which are doubled behind.
 // CHECK-LABEL: func @branches(
 // CHECK-SAME: %[[E:[^:]*]]: tensor<64x2x64xf32>, %[[F:[^:]*]]: tensor<64x2xf32>
 // CHECK: %[[IF:.*]]:2 = scf.if %{{.*}} -> (tensor<64x2x64xf16>, tensor<64x2xf32>)
-// CHECK:   %[[ALL:.*]] = tile.broadcast %[[F]] to [0, 1]
+// CHECK:   %[[HALF:.*]] = arith.constant dense<5.000000e-01> : tensor<64x2xf32>
+// CHECK:   %[[HALVED:.*]] = arith.mulf %[[F]], %[[HALF]]
+// CHECK:   %[[ALL:.*]] = tile.broadcast %[[HALVED]] to [0, 1]
 // CHECK:   %[[W:.*]] = arith.mulf %[[E]], %[[ALL]] : tensor<64x2x64xf32>
 // CHECK:   %[[P:.*]] = tile.cast %[[W]]
 // CHECK:   scf.yield %[[P]], %[[F]]
@@ -17,7 +19,9 @@
 // CHECK:   %[[OTHER_P:.*]] = tile.cast %[[OTHER_W]]
 // CHECK:   scf.yield %[[OTHER_P]], %[[F]]
 // CHECK-NOT: tile.cast
-// CHECK: return %[[IF]]#0
+// CHECK: %[[TWO:.*]] = arith.constant dense<2.000000e+00> : tensor<64x2x64xf16>
+// CHECK: %[[WHOLE:.*]] = arith.mulf %[[IF]]#0, %[[TWO]]
+// CHECK: return %[[WHOLE]]
 func.func @branches(%e: !s, %f: tensor<64x2xf32>, %fits: i1) -> !p {
   %inner, %factor = scf.if %fits -> (!s, tensor<64x2xf32>) {
     scf.yield %e, %f : !s, tensor<64x2xf32>
