@@ -339,6 +339,7 @@ private:
       schedule.roundEarly = weighsByWgmma && problem.dtype == DType::BF16;
       schedule.roundScaled = weighsByWgmma && problem.dtype == DType::F16 && config.warps > 8; // fewer warps have registers for what waits to be scaled
       schedule.deal = weighsByWgmma;
+      schedule.leadColumns = leadColumns(problem, config);
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
       buildCudaSchedulePipeline(manager, schedule);
     } else if (target.isHost()) {

@@ -289,6 +289,15 @@ int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 
 
 bool isLongBlock(const Problem &problem, const Config &config) { return paddedBlock(problem) > config.keyTile; }
 
+int64_t leadColumns(const Problem &problem, const Config &config) {
+  bool isForward = problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed;
+  if (!isForward || config.unit != MatrixUnit::Wgmma || config.warps != 8 || problem.headDim <= 64 || problem.headDim > 128 || problem.headDim % 32 != 0)
+    return 0;
+  // Masks of padded blocks and the factors of many take registers too.
+  bool isPlain = paddedBlock(problem) == problem.blockSize && config.keyTile <= 2 * problem.blockSize;
+  return isPlain ? 64 : 48;
+}
+
 bool keepsBlockOutput(const Problem &problem, const Config &config) {
   return problem.operation == Operation::Forward && isLongBlock(problem, config) && problem.headDim <= maxBlockOutput;
 }

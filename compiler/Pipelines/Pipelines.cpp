@@ -64,6 +64,11 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   manager.addPass(createTileAssignLayouts({options.warps, options.unit, options.slices, options.deal}));
   if (options.overlap) {
     manager.addPass(createTileOverlapProducts());
+    if (options.pingPong) // groups of warps that take no turns have each other's products meanwhile
+      manager.addPass(createTileScaleLate());
+    manager.addPass(createTileStaggerExponentials());
+    if (options.leadColumns > 0)
+      manager.addPass(createTileKeepLeads({options.leadColumns}));
     manager.addPass(createTileLagFetches());
     manager.addPass(createTilePollEarly());
     manager.addPass(createTileAdvanceProducts({options.postpones}));

@@ -35,6 +35,7 @@ struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptio
   Option<bool> launchAhead{*this, "launch-ahead", llvm::cl::desc("The target launches kernels before the ones before them have ended"),
                            llvm::cl::init(false)};
   Option<bool> overlap{*this, "overlap", llvm::cl::desc("Multiply the next tile's logits beside this one's values"), llvm::cl::init(false)};
+  Option<int64_t> leadColumns{*this, "lead-columns", llvm::cl::desc("Columns of a left operand that stays which are kept in registers"), llvm::cl::init(0)};
   Option<bool> postpones{*this, "postpones", llvm::cl::desc("Products of weights are begun in the next iteration"), llvm::cl::init(true)};
   Option<bool> pingPong{*this, "ping-pong", llvm::cl::desc("Warp groups multiply in turns"), llvm::cl::init(false)};
 };

@@ -220,6 +220,34 @@ def TilePollEarly : Pass<"tile-poll-early"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
 }
 
+def TileScaleLate : Pass<"tile-scale-late"> {
+  let summary = "Scale a loop's weights behind the begin of its next first product";
+  let description = [{
+    In a loop that tile-overlap-products rotated, weights that are rounded before they are scaled (tile-round-early) are scaled at its end, for the next iteration, while nothing is multiplied for the
+    group of warps. They are scaled behind the begin of that iteration's first product instead, in front of the second one, which reads them: the loop carries the weights and their factors.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::landmark::tile::TileDialect"];
+}
+
+def TileStaggerExponentials : Pass<"tile-stagger-exponentials"> {
+  let summary = "Compute exponents of a row's second half when exponentials of its first half are under way";
+  let description = [{
+    Beside a product that is under way instructions take two to three cycles each, as it takes the registers' ports; an exponential takes the unit for special functions eight. The assembler, which counts one cycle an instruction,
+    puts seven of the instructions that compute exponents between two exponentials, so that the unit waits. Powers of 2 that follow a product's logits beside another product become `tile.staggered_exp2` of two parts.
+  }];
+  let dependentDialects = ["::landmark::tile::TileDialect"];
+}
+
+def TileKeepLeads : Pass<"tile-keep-leads"> {
+  let summary = "Keep the first columns of a loop's left operand in registers";
+  let description = [{
+    A left operand that stays over a loop, queries, is read from shared memory again in each of its products. The first `columns` of it are read once in front of the loop instead, for a product that is begun in it and whose
+    operand has more of them: a thread keeps a quarter of `columns` registers, and the matrix units read so much less from shared memory, which takes time and power.
+  }];
+  let options = [Option<"columns", "columns", "int64_t", /*default=*/"64", "Columns to keep, a multiple of 16">];
+  let dependentDialects = ["::landmark::tile::TileDialect"];
+}
+
 def TileInsertFences : Pass<"tile-insert-fences"> {
   let summary = "Order copies into shared memory before the matrix units that read it";
   let description = [{

@@ -223,6 +223,21 @@ static LogicalResult verifyWgmma(DotOp op) {
   return success();
 }
 
+/// What a product asks of the columns of its left operand that it finds in registers.
+static LogicalResult verifyLead(DotOp op) {
+  if (op.getUnit() != MatrixUnit::Wgmma || !op.getTranspose() || !isa<SlotType>(op.getA().getType()))
+    return op.emitOpError("has a lead by wgmma, of a left operand in shared memory and beside a right one that is transposed");
+  RankedTensorType lead = op.getLead().getType();
+  BufferType left = cast<SlotType>(op.getA().getType()).getBuffer();
+  if (lead.getElementType() != left.getElementType() || lead.getRank() != 2 || lead.getDimSize(0) != left.getRows() || lead.getDimSize(1) % 16 != 0 ||
+      lead.getDimSize(1) > left.getColumns())
+    return op.emitOpError("leads with the first columns of its left operand, a multiple of 16, got ") << lead;
+  FragmentAttr layout = layoutOf(op.getResult().getType()), leadLayout = layoutOf(lead);
+  if (!leadLayout || layout.getSplit() != 1 || layout.isSliced() || leadLayout.getWarps() != layout.getWarps())
+    return op.emitOpError("needs its lead over the warps that its rows are spread over, got ") << lead;
+  return verifyMatrixLayout(op, lead);
+}
+
 LogicalResult DotOp::verify() {
   auto [a, aType] = operandShape(getA().getType());
   auto [b, bType] = operandShape(getB().getType());
@@ -274,8 +289,12 @@ LogicalResult DotOp::verify() {
     return emitOpError("of group ") << group << " leaves its result to that group's four warps, got " << result;
   if (getAnew() && getUnit() == MatrixUnit::Wgmma)
     return emitOpError("by wgmma is that of four warps, where a product computed anew is each warp's own");
+  if (getUnit() == MatrixUnit::Wgmma && failed(verifyWgmma(*this)))
+    return failure();
+  if (getLead() && failed(verifyLead(*this)))
+    return failure();
   if (getUnit() == MatrixUnit::Wgmma)
-    return verifyWgmma(*this);
+    return success();
   return getAsync() ? emitOpError("is asynchronous by wgmma only") : success();
 }
 
@@ -290,6 +309,17 @@ void DotOp::getEffects(SmallVectorImpl<MemoryEffects::EffectInstance> &effects) 
   for (OpOperand *operand : {&getAMutable(), &getBMutable()})
     if (isa<SlotType>(operand->get().getType()))
       effects.emplace_back(MemoryEffects::Read::get(), operand);
+}
+
+LogicalResult StaggeredExp2Op::verify() {
+  auto logits = getLogits().getType(), offset = getOffset().getType();
+  if (!logits.getElementType().isF32() || !layoutOf(logits) || logits.getRank() < 2)
+    return emitOpError("takes logits of f32 in a layout, got ") << logits;
+  if (offset.getElementType() != logits.getElementType() || offset.getShape() != logits.getShape().take_front())
+    return emitOpError("takes an offset of f32 for each row, got ") << offset;
+  if (getParts() < 1 || getParts() > 16 || logits.getNumElements() / logits.getDimSize(0) % (8 * getParts()) != 0)
+    return emitOpError("cuts a row into 1 to 16 parts of 8 columns or a multiple, got ") << static_cast<int64_t>(getParts()) << " parts of " << logits;
+  return verifySameLayout(*this, logits, offset, {0});
 }
 
 LogicalResult AllOp::verify() {
@@ -526,7 +556,7 @@ LogicalResult ReadOp::verify() {
     return success();
   }
   if (result.getElementType() != buffer.getElementType() || result.getRank() < 2 || buffer.getShape().size() != 2 ||
-      result.getDimSize(0) != buffer.getRows() || result.getNumElements() != buffer.getRows() * buffer.getColumns())
-    return emitOpError("result must have the rows and the element type of the slot, and its columns in the other dimensions");
+      result.getDimSize(0) != buffer.getRows() || result.getNumElements() > buffer.getRows() * buffer.getColumns())
+    return emitOpError("result must have the rows and the element type of the slot, and its columns, or the first of them, in the other dimensions");
   return verifyMatrixLayout(*this, result);
 }

@@ -212,19 +212,22 @@ def Tile_DotOp : Tile_Op<"dot", [AllTypesMatch<["acc", "result"]>, AlwaysSpecula
     of shared memory, and `unit` says which instruction multiplies: `mma` (PTX ISA, "mma.sync", "ldmatrix") or `wgmma` (PTX ISA, "wgmma.mma_async"),
     which needs 16-bit operands in panels, 16 rows a warp, and warps in groups of four. Of one that names its `group` it is that group of four warps alone that multiplies. A product of `wgmma` may be `async`: it is only begun, its operands may not
     change and its result may not be used but by a `tile.dot_wait`. One that is `joined` is finished with the next one begun: waits count them as one. A product is computed `anew` where it stands, though an equal one
-    may be known: by each warp for itself, so that it may stand in a branch that not all warps take.
+    may be known: by each warp for itself, so that it may stand in a branch that not all warps take. Of a left operand in shared memory `wgmma` may find the first columns in registers, its `lead`, beside a transposed
+    right operand.
 
     Examples:
 
         %s = tile.dot %q, %k transpose into %zero : tensor<128x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x1x64xf32>
         %o = tile.dot %p, %v into %acc : tensor<128x1x64xbf16>, tensor<1x64x64xbf16> -> tensor<128x64xf32>
         %dv = tile.dot %p transposed, %do into %acc : tensor<128x1x64xbf16>, tensor<128x64xbf16> -> tensor<64x64xf32>
+        %s = tile.dot %q lead %q_head, %k transpose into %zero by wgmma : !tile.slot<...> lead tensor<128x64xbf16, ...>, !tile.slot<...> -> tensor<128x2x64xf32, ...>
   }];
-  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, UnitAttr:$transposed, UnitAttr:$transpose, UnitAttr:$async, UnitAttr:$joined, UnitAttr:$anew,
+  let arguments = (ins Tile_TileOrSlot:$a, Tile_TileOrSlot:$b, Tile_Tile:$acc, Optional<Tile_Tile>:$lead, UnitAttr:$transposed, UnitAttr:$transpose, UnitAttr:$async, UnitAttr:$joined, UnitAttr:$anew,
                        OptionalAttr<I64Attr>:$group, DefaultValuedAttr<Tile_MatrixUnitAttr, "::landmark::tile::MatrixUnit::Mma">:$unit);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
-    $a (`transposed` $transposed^)? `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? (`in` `group` $group^)? (`async` $async^)? (`joined` $joined^)? (`anew` $anew^)? attr-dict `:` type($a) `,` type($b) `->` type($result)
+    $a (`transposed` $transposed^)? (`lead` $lead^)? `,` $b (`transpose` $transpose^)? `into` $acc (`by` $unit^)? (`in` `group` $group^)? (`async` $async^)? (`joined` $joined^)? (`anew` $anew^)? attr-dict
+    `:` type($a) (`lead` type($lead)^)? `,` type($b) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -239,6 +242,22 @@ def Tile_DotWaitOp : Tile_Op<"dot_wait", [AllTypesMatch<["product", "result"]>, 
   let arguments = (ins Tile_Tile:$product, I64Attr:$pending);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = "$product `pending` $pending attr-dict `:` type($product)";
+  let hasVerifier = 1;
+}
+
+def Tile_StaggeredExp2Op : Tile_Op<"staggered_exp2", [Pure, AllTypesMatch<["logits", "result"]>]> {
+  let summary = "powers of 2 of `logits * factor + offset`, a part of each row's columns after another";
+  let description = [{
+    `result[m, n...] = 2 ^ (logits[m, n...] * factor + offset[m])`, approximated as by PTX ISA, "ex2.approx.ftz". What a thread has of a row, in order, is cut into `parts` of equal size. The exponents of a part depend on a power of
+    the part before, of which 0 times is added, so that they are not computed before it is: which instructions lie between powers is the assembler's choice otherwise. Where that power overflows, the parts behind it are NaN.
+
+    Constraints: the logits are f32 and have a layout; the offset has their rows; a thread has whole pairs of columns in each of 1 to 16 parts.
+
+    Example: `%e = tile.staggered_exp2 %s times %c plus %minus_lse parts 2 : tensor<128x2x64xf32, ...>, tensor<128xf32, ...>`
+  }];
+  let arguments = (ins Tile_Tile:$logits, F32:$factor, Tile_Tile:$offset, I64Attr:$parts);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$logits `times` $factor `plus` $offset `parts` $parts attr-dict `:` type($logits) `,` type($offset)";
   let hasVerifier = 1;
 }
 
@@ -471,7 +490,7 @@ def Tile_RotateRowsOp : Tile_Op<"rotate_rows", [MemoryEffects<[MemRead, MemWrite
 def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
   let summary = "read a tile of a ring into registers";
   let description = [{
-    Rows are rows, a row's columns the tile's other dimensions; a tile of rows alone is a slot of one row. 16-bit elements follow PTX ISA, "ldmatrix": their operand fragments are those of an accumulator.
+    Rows are rows, a row's columns the tile's other dimensions, the first of them if the tile has fewer; a tile of rows alone is a slot of one row. 16-bit elements follow PTX ISA, "ldmatrix": their operand fragments are those of an accumulator.
 
     Example: `%q = tile.read %slot : !tile.slot<...> -> tensor<128x128xbf16, #tile.fragment<[row, column], 4>>`
   }];

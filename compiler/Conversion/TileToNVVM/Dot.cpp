@@ -365,8 +365,8 @@ struct LowerRead : OpConversionPattern<tile::ReadOp> {
       return success();
     }
     Value row16 = b.bitAnd(b.lane(), b.i32(15));
-    Value slot = b.warpRows(adaptor.getSlot(), layout, buffer.getRowBytes());
-    int64_t chunks = buffer.getRowBytes() / 16;
+    Value slot = b.warpRows(adaptor.getSlot(), layout, rowPitch(buffer));
+    int64_t chunks = type.getNumElements() / type.getDimSize(0) / 8;
     SmallVector<Value> values(layout.registers() / 2);
     for (int64_t i = 0; i < layout.rowTiles(); ++i)
       for (int64_t chunk = 0; chunk < chunks; ++chunk) {

@@ -189,6 +189,8 @@ struct LowerColumnRange : OpConversionPattern<arith::CmpIOp> {
 
 /// The unit for special functions computes powers and logarithms of 2 to about 2^-22 (PTX ISA, "ex2", "lg2"); subnormal numbers count as 0, which
 /// saves three instructions an element.
+constexpr StringRef exp2Intrinsic = "llvm.nvvm.ex2.approx.ftz.f32";
+
 template <typename Op> struct LowerApproximation : TilePattern<Op> {
   LowerApproximation(const TypeConverter &converter, MLIRContext *context, StringRef intrinsic)
       : TilePattern<Op>(converter, context, /*benefit=*/2), intrinsic(intrinsic) {}
@@ -226,6 +228,29 @@ struct LowerFma : TilePattern<math::FmaOp> {
     for (auto [left, right, sum] : llvm::zip(adaptor.getA(), adaptor.getB(), adaptor.getC()))
       values.push_back(LLVM::FMAOp::create(b, left, right, sum));
     return values;
+  }
+};
+
+struct LowerStaggeredExp2 : TilePattern<tile::StaggeredExp2Op> {
+  using TilePattern::TilePattern;
+  FailureOr<SmallVector<Value>> lower(tile::StaggeredExp2Op op, OneToNOpAdaptor adaptor, ThreadBuilder &b) const override {
+    ValueRange logits = adaptor.getLogits();
+    SmallVector<Value> offsets(adaptor.getOffset()), powers(logits.size());
+    int64_t rows = offsets.size(), perRow = logits.size() / rows, perPart = perRow / op.getParts();
+    Value zero = LLVM::ConstantOp::create(b, b.getF32FloatAttr(0));
+    for (int64_t first = 0; first < perRow; first += perPart) {
+      SmallVector<int64_t> numbers; // of the part's registers, in both rows
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t i = row * perRow + first; i < row * perRow + first + perPart; ++i)
+          numbers.push_back(i);
+      for (int64_t row = 0; row < rows && first > 0; ++row)
+        offsets[row] = LLVM::FMAOp::create(b, powers[row * perRow + first - perPart], zero, offsets[row]);
+      for (int64_t i : numbers)
+        powers[i] = LLVM::FMAOp::create(b, logits[i], adaptor.getFactor().front(), offsets[i / perRow]);
+      for (int64_t i : numbers)
+        powers[i] = LLVM::CallIntrinsicOp::create(b, b.getF32Type(), b.getStringAttr(exp2Intrinsic), powers[i]).getResult(0);
+    }
+    return powers;
   }
 };
 
@@ -418,9 +443,9 @@ struct LowerColumn : TilePattern<tile::ColumnOp> {
 } // namespace
 
 void populateElementwisePatterns(RewritePatternSet &patterns, const FragmentTypeConverter &converter) {
-  patterns.add<LowerApproximation<math::Exp2Op>>(converter, patterns.getContext(), "llvm.nvvm.ex2.approx.ftz.f32");
+  patterns.add<LowerApproximation<math::Exp2Op>>(converter, patterns.getContext(), exp2Intrinsic);
   patterns.add<LowerApproximation<math::Log2Op>>(converter, patterns.getContext(), "llvm.nvvm.lg2.approx.ftz.f");
-  patterns.add<LowerFma, LowerMaximum, LowerDivision>(converter, patterns.getContext(), /*benefit=*/2);
+  patterns.add<LowerFma, LowerStaggeredExp2, LowerMaximum, LowerDivision>(converter, patterns.getContext(), /*benefit=*/2);
   patterns.add<LowerColumnCompare, LowerColumnRange, LowerElementwise, LowerConstant, LowerSplat, LowerExtract, LowerIota, LowerCast, LowerBroadcast, LowerReduce,
                LowerAll, LowerColumn>(converter, patterns.getContext());
 }

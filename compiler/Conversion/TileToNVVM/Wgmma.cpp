@@ -176,7 +176,7 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
 
   static tile::BufferType bufferOf(Value operand) { return cast<tile::SlotType>(operand.getType()).getBuffer(); }
 
-  /// Queries from shared memory, 64 rows for each group of four warps; where the layout is split, its share of the keys as well.
+  /// Queries from shared memory, the first columns from registers perhaps, 64 rows for each group of four warps; where the layout is split, its share of the keys as well.
   static SmallVector<Instruction> multiplyKeys(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor, int64_t columns) {
     tile::BufferType type = bufferOf(op.getA());
     FragmentLayout layout = layoutOf(op.getType());
@@ -190,23 +190,31 @@ struct LowerWgmma : OpConversionPattern<tile::DotOp> {
     if (layout.split > 1)
       rightSlot = partOf(rightSlot, bufferOf(op.getB()), columns, [&] { return b.splitGroup(layout); });
     PanelDescriptor left(b, leftSlot, type, false), right(b, rightSlot, bufferOf(op.getB()), false);
+    SmallVector<SmallVector<Value>> lead = registersOf(b, adaptor.getLead());
     SmallVector<Instruction> instructions;
-    for (int64_t step = 0; step < type.getColumns() / 16; ++step)
-      instructions.push_back({{left.at(left.depthOffset(step))}, right.at(right.depthOffset(step))});
+    for (int64_t step = 0; step < type.getColumns() / 16; ++step) {
+      SmallVector<Value> operand = step < static_cast<int64_t>(lead.size()) ? lead[step] : SmallVector<Value>{left.at(left.depthOffset(step))};
+      instructions.push_back({operand, right.at(right.depthOffset(step))});
+    }
     return instructions;
   }
 
-  /// Weights from registers, as accumulators leave them: a depth of 16 is two column tiles of two rows.
+  /// A left operand's registers, as accumulators leave them, for each depth of 16: two column tiles of two rows.
+  static SmallVector<SmallVector<Value>> registersOf(ThreadBuilder &b, ValueRange pairs) {
+    int64_t perRow = pairs.size() / 2;
+    auto word = [&](int64_t row, int64_t pair) -> Value { return LLVM::BitcastOp::create(b, b.getI32Type(), pairs[row * perRow + pair]); };
+    SmallVector<SmallVector<Value>> registers;
+    for (int64_t step = 0; step < perRow / 2; ++step)
+      registers.push_back({word(0, 2 * step), word(1, 2 * step), word(0, 2 * step + 1), word(1, 2 * step + 1)});
+    return registers;
+  }
+
+  /// Weights from registers.
   static SmallVector<Instruction> multiplyValues(ThreadBuilder &b, tile::DotOp op, OneToNOpAdaptor adaptor) {
     PanelDescriptor right(b, adaptor.getB().front(), bufferOf(op.getB()), true);
-    ValueRange weights = adaptor.getA();
-    int64_t perRow = weights.size() / 2;
-    auto word = [&](int64_t row, int64_t pair) -> Value {
-      return LLVM::BitcastOp::create(b, b.getI32Type(), weights[row * perRow + pair]);
-    };
     SmallVector<Instruction> instructions;
-    for (int64_t step = 0; step < perRow / 2; ++step)
-      instructions.push_back({{word(0, 2 * step), word(1, 2 * step), word(0, 2 * step + 1), word(1, 2 * step + 1)}, right.at(right.rowOffset(step))});
+    for (auto [step, weights] : llvm::enumerate(registersOf(b, adaptor.getA())))
+      instructions.push_back({weights, right.at(right.rowOffset(step))});
     return instructions;
   }
 

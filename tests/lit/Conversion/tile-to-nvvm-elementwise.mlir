@@ -101,6 +101,32 @@ gpu.module @kernels {
 
 // -----
 
+// A row's second part has its own offset, which is there once the first power of its first part is; parts alternate between rows, and powers follow exponents.
+// CHECK-LABEL: @staggered(
+// CHECK: %[[FIRST:.*]] = llvm.intr.fma
+// CHECK-COUNT-3: llvm.intr.fma
+// CHECK: %[[POWER:.*]] = llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f32"(%[[FIRST]])
+// CHECK-COUNT-3: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f32"
+// CHECK: %[[LATER:.*]] = llvm.intr.fma(%[[POWER]], %{{.*}}, %{{.*}})
+// CHECK: llvm.intr.fma
+// CHECK: llvm.intr.fma(%{{.*}}, %{{.*}}, %[[LATER]])
+// CHECK: llvm.intr.fma(%{{.*}}, %{{.*}}, %[[LATER]])
+// CHECK-COUNT-2: llvm.intr.fma
+// CHECK-COUNT-4: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f32"
+// CHECK-NOT: llvm.intr.fma
+!s = tensor<32x2x8xf32, #tile.fragment<[row, block, column], 2>>
+!r = tensor<32xf32, #tile.fragment<[row], 2>>
+gpu.module @kernels {
+  gpu.func @staggered(%v: f32, %c: f32) kernel attributes {known_block_size = array<i32: 64, 1, 1>} {
+    %x = tensor.splat %v : !s
+    %r = tensor.splat %c : !r
+    %e = tile.staggered_exp2 %x times %c plus %r parts 2 : !s, !r
+    gpu.return
+  }
+}
+
+// -----
+
 // Casts to 16 bits go in pairs of neighbouring columns.
 // CHECK-LABEL: @cast(
 // CHECK-COUNT-4: llvm.call_intrinsic "llvm.nvvm.ff2bf16x2.rn"

@@ -375,3 +375,75 @@ func.func @column_layout(%x: tensor<64x64xf32, #tile.fragment<[row, column], 4>>
   %y = tile.column %x at 1 : tensor<64x64xf32, #tile.fragment<[row, column], 4>> -> tensor<64xf32>
   return
 }
+
+// -----
+
+func.func @staggered_type(%x: tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, %c: f32, %r: tensor<64xbf16, #tile.fragment<[row], 4>>) {
+  // expected-error @below {{takes logits of f32 in a layout}}
+  %e = tile.staggered_exp2 %x times %c plus %r parts 2 : tensor<64x64xbf16, #tile.fragment<[row, column], 4>>, tensor<64xbf16, #tile.fragment<[row], 4>>
+  return
+}
+
+// -----
+
+func.func @staggered_plain(%x: tensor<64x64xf32>, %c: f32, %r: tensor<64xf32>) {
+  // expected-error @below {{takes logits of f32 in a layout}}
+  %e = tile.staggered_exp2 %x times %c plus %r parts 2 : tensor<64x64xf32>, tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @staggered_rank(%x: tensor<64xf32, #tile.fragment<[row], 4>>, %c: f32, %r: tensor<64xf32, #tile.fragment<[row], 4>>) {
+  // expected-error @below {{takes logits of f32 in a layout}}
+  %e = tile.staggered_exp2 %x times %c plus %r parts 1 : tensor<64xf32, #tile.fragment<[row], 4>>, tensor<64xf32, #tile.fragment<[row], 4>>
+  return
+}
+
+// -----
+
+func.func @staggered_offset(%x: tensor<64x2x64xf32, #tile.fragment<[row, block, column], 4>>, %c: f32, %r: tensor<128xf32, #tile.fragment<[row], 4>>) {
+  // expected-error @below {{takes an offset of f32 for each row}}
+  %e = tile.staggered_exp2 %x times %c plus %r parts 2 : tensor<64x2x64xf32, #tile.fragment<[row, block, column], 4>>, tensor<128xf32, #tile.fragment<[row], 4>>
+  return
+}
+
+// -----
+
+func.func @staggered_offset_type(%x: tensor<64x2x64xf32, #tile.fragment<[row, block, column], 4>>, %c: f32, %r: tensor<64xi32, #tile.fragment<[row], 4>>) {
+  // expected-error @below {{takes an offset of f32 for each row}}
+  %e = tile.staggered_exp2 %x times %c plus %r parts 2 : tensor<64x2x64xf32, #tile.fragment<[row, block, column], 4>>, tensor<64xi32, #tile.fragment<[row], 4>>
+  return
+}
+
+// -----
+
+func.func @staggered_parts(%x: tensor<64x2x64xf32, #tile.fragment<[row, block, column], 4>>, %c: f32, %r: tensor<64xf32, #tile.fragment<[row], 4>>) {
+  // expected-error @below {{cuts a row into 1 to 16 parts of 8 columns or a multiple, got 3}}
+  %e = tile.staggered_exp2 %x times %c plus %r parts 3 : tensor<64x2x64xf32, #tile.fragment<[row, block, column], 4>>, tensor<64xf32, #tile.fragment<[row], 4>>
+  return
+}
+
+// -----
+
+func.func @staggered_none(%x: tensor<64x2x64xf32, #tile.fragment<[row, block, column], 4>>, %c: f32, %r: tensor<64xf32, #tile.fragment<[row], 4>>) {
+  // expected-error @below {{cuts a row into 1 to 16 parts of 8 columns or a multiple, got 0}}
+  %e = tile.staggered_exp2 %x times %c plus %r parts 0 : tensor<64x2x64xf32, #tile.fragment<[row, block, column], 4>>, tensor<64xf32, #tile.fragment<[row], 4>>
+  return
+}
+
+// -----
+
+func.func @staggered_many(%x: tensor<64x4x64xf32, #tile.fragment<[row, block, column], 4>>, %c: f32, %r: tensor<64xf32, #tile.fragment<[row], 4>>) {
+  // expected-error @below {{cuts a row into 1 to 16 parts of 8 columns or a multiple, got 32}}
+  %e = tile.staggered_exp2 %x times %c plus %r parts 32 : tensor<64x4x64xf32, #tile.fragment<[row, block, column], 4>>, tensor<64xf32, #tile.fragment<[row], 4>>
+  return
+}
+
+// -----
+
+func.func @staggered_layout(%x: tensor<64x2x64xf32, #tile.fragment<[row, block, column], 4>>, %c: f32, %r: tensor<64xf32, #tile.fragment<[row], 2>>) {
+  // expected-error @below {{needs its tiles in one layout}}
+  %e = tile.staggered_exp2 %x times %c plus %r parts 2 : tensor<64x2x64xf32, #tile.fragment<[row, block, column], 4>>, tensor<64xf32, #tile.fragment<[row], 2>>
+  return
+}

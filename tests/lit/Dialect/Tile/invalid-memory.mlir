@@ -225,15 +225,15 @@ func.func @slot_buffer(%ring: !tile.buffer<2, [64, 64], bf16, <bits = 3, shift =
 // -----
 
 func.func @read_shape(%slot: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>) {
-  // expected-error @below {{result must have the rows and the element type of the slot, and its columns in the other dimensions}}
-  %x = tile.read %slot : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>> -> tensor<64x32xbf16>
+  // expected-error @below {{result must have the rows and the element type of the slot, and its columns, or the first of them, in the other dimensions}}
+  %x = tile.read %slot : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>> -> tensor<64x72xbf16>
   return
 }
 
 // -----
 
 func.func @read_element(%slot: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>>) {
-  // expected-error @below {{result must have the rows and the element type of the slot, and its columns in the other dimensions}}
+  // expected-error @below {{result must have the rows and the element type of the slot, and its columns, or the first of them, in the other dimensions}}
   %x = tile.read %slot : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0>>> -> tensor<64x64xf16>
   return
 }
@@ -241,7 +241,7 @@ func.func @read_element(%slot: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits 
 // -----
 
 func.func @read_rank(%slot: !tile.slot<!tile.buffer<1, [1, 64, 64], bf16, <bits = 3, shift = 0>>>) {
-  // expected-error @below {{result must have the rows and the element type of the slot, and its columns in the other dimensions}}
+  // expected-error @below {{result must have the rows and the element type of the slot, and its columns, or the first of them, in the other dimensions}}
   %x = tile.read %slot : !tile.slot<!tile.buffer<1, [1, 64, 64], bf16, <bits = 3, shift = 0>>> -> tensor<1x64x64xbf16>
   return
 }

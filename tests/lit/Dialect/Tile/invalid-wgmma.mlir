@@ -158,3 +158,93 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @lead(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %lead: tensor<64x32xf16, #tile.fragment<[row, column], 4>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{leads with the first columns of its left operand, a multiple of 16}}
+    %s = tile.dot %a lead %lead, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>> lead tensor<64x32xf16, #tile.fragment<[row, column], 4>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @lead(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %lead: tensor<64x24xbf16, #tile.fragment<[row, column], 4>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{leads with the first columns of its left operand, a multiple of 16}}
+    %s = tile.dot %a lead %lead, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>> lead tensor<64x24xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @lead(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %lead: tensor<64x80xbf16, #tile.fragment<[row, column], 4>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{leads with the first columns of its left operand, a multiple of 16}}
+    %s = tile.dot %a lead %lead, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>> lead tensor<64x80xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @lead(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %lead: tensor<128x32xbf16, #tile.fragment<[row, column], 4>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{leads with the first columns of its left operand, a multiple of 16}}
+    %s = tile.dot %a lead %lead, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>> lead tensor<128x32xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @lead(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %lead: tensor<64x32xbf16, #tile.fragment<[row, column], 2>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{needs its lead over the warps that its rows are spread over}}
+    %s = tile.dot %a lead %lead, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>> lead tensor<64x32xbf16, #tile.fragment<[row, column], 2>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @lead(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %lead: tensor<64x32xbf16>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{needs its lead over the warps that its rows are spread over}}
+    %s = tile.dot %a lead %lead, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>> lead tensor<64x32xbf16>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @lead(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %lead: tensor<64x32xbf16, #tile.fragment<[row, block], 4>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{needs rows, blocks and columns in this order}}
+    %s = tile.dot %a lead %lead, %b transpose into %acc by wgmma : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>> lead tensor<64x32xbf16, #tile.fragment<[row, block], 4>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @lead(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %lead: tensor<64x32xbf16, #tile.fragment<[row, column], 4>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>) kernel {
+    // expected-error@+1 {{has a lead by wgmma, of a left operand in shared memory and beside a right one that is transposed}}
+    %s = tile.dot %a lead %lead, %b transpose into %acc : !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>> lead tensor<64x32xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @lead(%a: !tile.slot<!tile.buffer<1, [64, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %b: !tile.slot<!tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>>, %lead: tensor<64x32xbf16, #tile.fragment<[row, column], 4>>, %acc: tensor<64x16xf32, #tile.fragment<[row, column], 4>>, %p: tensor<64x32xbf16, #tile.fragment<[row, column], 4>>, %v: !tile.slot<!tile.buffer<1, [32, 16], bf16, <bits = 1, shift = 2, panel = 2>>>) kernel {
+    // expected-error@+1 {{has a lead by wgmma, of a left operand in shared memory and beside a right one that is transposed}}
+    %s = tile.dot %p lead %lead, %v into %acc by wgmma : tensor<64x32xbf16, #tile.fragment<[row, column], 4>> lead tensor<64x32xbf16, #tile.fragment<[row, column], 4>>, !tile.slot<!tile.buffer<1, [32, 16], bf16, <bits = 1, shift = 2, panel = 2>>> -> tensor<64x16xf32, #tile.fragment<[row, column], 4>>
+    gpu.return
+  }
+}
