@@ -259,28 +259,27 @@ RandomBackward denseBackward(const Problem &problem, int64_t rows, uint64_t seed
 // where the kernels do, so a defect shows. The bounds hold for logits eight times sharper than by default, which
 // multiply every error in a logit, and for a single row.
 //
-// Matrix units cut their float32 sums off towards 0, every 16 keys: cuDNN's dense attention of float16 errs by 4.3e-4 with 262,144 keys and by 1.3e-3 with 1,048,576 (one NVIDIA H200, 2026-11-30),
-// which is 2^-29.6 a key.
+// Matrix units cut their float32 sums off towards 0, every 16 keys, which shows in float16: cuDNN's dense attention errs by 4.3e-4 with 262,144 keys and by 1.3e-3 with 1,048,576 (one NVIDIA H200,
+// 2026-11-30), 2^-29.2 and 2^-29.6 a key.
 Tolerance toleranceFor(DType dtype, Target::Kind kind, int64_t keys) {
   // Statistics are float32 for every type (C7): 3e-7 at worst, but relative to an lse that may happen to lie near 0. On
   // a device exp2 and log2 are approximations good to about 2^-22.
   double lse = kind == Target::Kind::Host ? 5e-6 : 2e-5;
-  double cutOff = kind == Target::Kind::Host ? 0 : keys * 0x1p-29;
   switch (dtype) {
   case DType::BF16:
     // Rounding o alone costs 1.7e-3 in the norm and at most 2^-8 = 3.9e-3 in one element. That is all on the host; on a
     // device P is rounded as well, before its product with V: 2.5e-3.
-    return {4e-3 + cutOff, lse};
+    return {4e-3, lse};
   case DType::F16:
     // Three bits more: 2.2e-4 on the host and 3.6e-4 on a device; 2^-11 = 4.9e-4 in one element.
-    return {5e-4 + cutOff, lse};
+    return {kind == Target::Kind::Host ? 5e-4 : 5e-4 + keys * 0x1p-29, lse};
   case DType::F32:
     break;
   }
   // Nothing is rounded on the host: 5e-7 by default, 1.6e-6 for sharp logits. A device's matrix units take float32
   // operands with the 10 fraction bits of TF32, so there the logits are off too: 5e-4 by default and 1.1e-3 when sharp;
   // 3e-4 in the lse.
-  return kind == Target::Kind::Host ? Tolerance{4e-6, lse} : Tolerance{2e-3 + cutOff, 1e-3};
+  return kind == Target::Kind::Host ? Tolerance{4e-6, lse} : Tolerance{2e-3, 1e-3};
 }
 
 // As of o, with what the backward adds: o comes rounded, and so does D; the gradients of logits are rounded before their products on a device; and they are

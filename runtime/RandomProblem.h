@@ -78,7 +78,7 @@ RandomBackward randomBackward(uint64_t seed, const RandomLimits &limits = {});
 /// One batch and head of `rows` queries and keys, all dense, with the default scale.
 RandomBackward denseBackward(const Problem &problem, int64_t rows, uint64_t seed);
 
-/// Relative error (norm) of o and of lse that a correct kernel stays below, on problems of any size. A row of `keys` keys may err by what a device's matrix units cut off their sums.
+/// Relative error (norm) of o and of lse that a correct kernel stays below, on problems of any size. A row of `keys` keys may, in float16, err by what a device's matrix units cut off their sums.
 struct Tolerance {
   double o;
   double lse;

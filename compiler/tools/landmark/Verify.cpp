@@ -145,7 +145,7 @@ Expected<void> judge(const std::vector<Comparison> &comparisons, std::string_vie
     fmt::print("{:3} against {}: relative error {:.2e} ({})\n", tensor, against, error,
                std::isinf(tolerance) ? "what was skipped included, for which no bound is promised" : fmt::format("at most {:.1e}", tolerance));
     if (!(error <= tolerance))
-      wrong.push_back(fmt::format("{:.2e} of {} (at most {:.0e})", error, tensor, tolerance));
+      wrong.push_back(fmt::format("{:.2e} of {} (at most {:.1e})", error, tensor, tolerance));
   }
   if (wrong.empty())
     return {};
