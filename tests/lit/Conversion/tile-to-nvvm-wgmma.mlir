@@ -55,13 +55,13 @@ gpu.module @kernels {
 
 // -----
 
-!keys = !tile.buffer<1, [16, 64], bf16, <bits = 3, shift = 0, panel = 8>>
-!queries = !tile.buffer<1, [128, 64], bf16, <bits = 3, shift = 0, panel = 8>>
+!keys = !tile.buffer<1, [16, 128], bf16, <bits = 3, shift = 0, panel = 8>>
+!queries = !tile.buffer<1, [128, 128], bf16, <bits = 3, shift = 0, panel = 8>>
 !s = tensor<128x16xf32, #tile.fragment<[row, column], 8>>
 !lead = tensor<128x32xbf16, #tile.fragment<[row, column], 8>>
 
-// The first two depths of 16 come from registers, the other two from shared memory. They are read 16 rows a warp further on for each, rows of a panel lying 128 bytes apart; chunk 3 of 8 columns is
-// not the last of its row.
+// The first two depths of 16 come from registers, the other six from shared memory. A warp reads its 16 rows 2048 bytes behind the warp before it, as rows of a panel lie 128 bytes apart, not the 256 of
+// all columns; and of those columns 32, 8 by an instruction.
 // CHECK-LABEL: gpu.func @lead
 // CHECK: %[[PITCH:.*]] = arith.constant 2048 : i32
 // CHECK: arith.muli %{{.*}}, %[[PITCH]]
@@ -71,13 +71,13 @@ gpu.module @kernels {
 // CHECK-SAME: m64n16k16.f32.bf16.bf16 {$0,$1,$2,$3,$4,$5,$6,$7}, {$8,$9,$10,$11}, $12, start, 1, 1, 0;
 // CHECK-SAME: {$0,$1,$2,$3,$4,$5,$6,$7}, {$13,$14,$15,$16}, $17, add, 1, 1, 0;
 // CHECK-SAME: {$0,$1,$2,$3,$4,$5,$6,$7}, $18, $19, add, 1, 1, 0, 0;
-// CHECK-SAME: {$0,$1,$2,$3,$4,$5,$6,$7}, $20, $21, add, 1, 1, 0, 0;
-// CHECK-SAME: ,r,r,r,r,l,r,r,r,r,l,l,l,l,l,~{memory}"
+// CHECK-SAME: {$0,$1,$2,$3,$4,$5,$6,$7}, $28, $29, add, 1, 1, 0, 0;
+// CHECK-SAME: ,r,r,r,r,l,r,r,r,r,l,l,l,l,l,l,l,l,l,l,l,l,l,~{memory}"
 gpu.module @kernels {
   gpu.func @lead(%out: memref<?x?x?x16xf32, strided<[?, ?, ?, 1]>>) kernel {
     %zero = arith.constant 0 : index
     %q = tile.alloc {offset = 0 : i64} : !queries
-    %k = tile.alloc {offset = 16384 : i64} : !keys
+    %k = tile.alloc {offset = 32768 : i64} : !keys
     %acc = arith.constant dense<0.0> : !s
     %a = tile.slot %q[%zero] : !queries -> !tile.slot<!queries>
     %b = tile.slot %k[%zero] : !keys -> !tile.slot<!keys>
