@@ -3,6 +3,7 @@
 #include "compiler/Driver/ForwardConfig.h"
 #include "compiler/Driver/RetrievalConfig.h"
 #include "compiler/Driver/Shipped.h"
+#include "compiler/Transforms/FewBlocks.h"
 
 #include <fmt/format.h>
 
@@ -294,7 +295,7 @@ int64_t leadColumns(const Problem &problem, const Config &config) {
   if (!isForward || config.unit != MatrixUnit::Wgmma || config.warps != 8 || problem.headDim <= 64 || problem.headDim > 128 || problem.headDim % 32 != 0)
     return 0;
   // Masks of padded blocks and the factors of many take registers too.
-  bool isPlain = paddedBlock(problem) == problem.blockSize && config.keyTile <= 2 * problem.blockSize;
+  bool isPlain = paddedBlock(problem) == problem.blockSize && config.keyTile / tileTokens(problem, config) <= fewBlocks;
   return isPlain ? 64 : 48;
 }
 

@@ -18,7 +18,7 @@ namespace {
 struct KeepLeads : landmark::impl::TileKeepLeadsBase<KeepLeads> {
   using Base::Base;
 
-  /// Whether each of the loop's products finds the same left operand in shared memory, of more columns than are kept.
+  /// Whether a product of the loop finds the same left operand in shared memory in every iteration, of more columns than are kept.
   bool keepsFor(tile::DotOp dot, scf::ForOp loop) {
     auto slot = dyn_cast<tile::SlotType>(dot.getA().getType());
     auto layout = dyn_cast_if_present<tile::FragmentAttr>(dot.getResult().getType().getEncoding());

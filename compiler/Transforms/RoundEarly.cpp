@@ -7,7 +7,7 @@
 // where a branch hands `e` on, as it does in the interior, which rounds it where it computes it.
 //
 // A register holds two numbers of 16 bits, which one instruction multiplies, so that half of the multiplications are left; and what a thread keeps until the product that
-// reads the registers before is done takes half of them. Where the range of 16 bits does not hold `e`, branches scale it as well. It is rounded three times in place of once, which leaves an error within what SPEC C7 allows (docs/rationale.md).
+// reads the registers before is done takes half of them. Where the range of 16 bits does not hold `e`, branches scale it as well, by half of `f`, and what they round is doubled. It is rounded three times in place of once, which leaves an error within what SPEC C7 allows (docs/rationale.md).
 // Edges are left alone: a row whose own block weighs most would have that weight's error in all of its terms, and a single such row twice the error that C7 allows.
 #include "compiler/Transforms/FewBlocks.h"
 #include "compiler/Transforms/Passes.h"
@@ -45,6 +45,16 @@ arith::MulFOp scaledByRow(tile::CastOp op) {
   return fits ? scaled : arith::MulFOp();
 }
 
+/// Lets both branches hand on another value of another type as one of their results: what `make` makes of the one that they hand on.
+void changeResult(PatternRewriter &rewriter, OpResult result, Type type, llvm::function_ref<Value(scf::YieldOp, Value)> make) {
+  auto branch = cast<scf::IfOp>(result.getOwner());
+  for (scf::YieldOp yield : {branch.thenYield(), branch.elseYield()}) {
+    Value made = make(yield, yield.getOperand(result.getResultNumber()));
+    rewriter.modifyOpInPlace(yield, [&] { yield.setOperand(result.getResultNumber(), made); });
+  }
+  rewriter.modifyOpInPlace(branch, [&] { result.setType(type); });
+}
+
 struct RoundBeforeScaling : OpRewritePattern<tile::CastOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -67,13 +77,10 @@ struct RoundInBranches : OpRewritePattern<tile::CastOp> {
     if (!branch || !narrows(op) || !op.getSource().hasOneUse())
       return failure();
     auto result = cast<OpResult>(op.getSource());
-    for (scf::YieldOp yield : {branch.thenYield(), branch.elseYield()}) {
-      Value value = yield.getOperand(result.getResultNumber());
+    changeResult(rewriter, result, op.getResult().getType(), [&](scf::YieldOp, Value value) -> Value {
       rewriter.setInsertionPointAfterValue(value);
-      Value rounded = tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), value);
-      rewriter.modifyOpInPlace(yield, [&] { yield.setOperand(result.getResultNumber(), rounded); });
-    }
-    rewriter.modifyOpInPlace(branch, [&] { result.setType(op.getResult().getType()); });
+      return tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), value);
+    });
     rewriter.replaceOp(op, result);
     return success();
   }
@@ -91,14 +98,11 @@ struct SpreadInBranches : OpRewritePattern<tile::CastOp> {
     if (!isFew || !narrows(op) || !broadcast->hasOneUse() || !broadcast.getSource().hasOneUse())
       return failure();
     auto result = cast<OpResult>(broadcast.getSource());
-    for (scf::YieldOp yield : {branch.thenYield(), branch.elseYield()}) {
-      Value value = yield.getOperand(result.getResultNumber());
+    changeResult(rewriter, result, op.getResult().getType(), [&](scf::YieldOp, Value value) -> Value {
       rewriter.setInsertionPointAfterValue(value);
       Value spread = tile::BroadcastOp::create(rewriter, op.getLoc(), broadcast.getType(), value, broadcast.getDims());
-      Value rounded = tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), spread);
-      rewriter.modifyOpInPlace(yield, [&] { yield.setOperand(result.getResultNumber(), rounded); });
-    }
-    rewriter.modifyOpInPlace(branch, [&] { result.setType(op.getResult().getType()); });
+      return tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), spread);
+    });
     rewriter.replaceOp(op, result);
     rewriter.eraseOp(broadcast);
     return success();
@@ -119,20 +123,18 @@ struct ScaleInBranches : OpRewritePattern<tile::CastOp> {
     if (!scaled.getLhs().hasOneUse() || broadcast.getSource().getDefiningOp() != branch)
       return failure();
     auto result = cast<OpResult>(scaled.getLhs());
-    int64_t number = result.getResultNumber(), factor = cast<OpResult>(broadcast.getSource()).getResultNumber();
+    int64_t factor = cast<OpResult>(broadcast.getSource()).getResultNumber();
     auto constant = [&](RankedTensorType type, double value) -> Value {
       return arith::ConstantOp::create(rewriter, op.getLoc(), DenseElementsAttr::get(type, rewriter.getFloatAttr(type.getElementType(), value)));
     };
-    for (scf::YieldOp yield : {branch.thenYield(), branch.elseYield()}) {
+    changeResult(rewriter, result, op.getResult().getType(), [&](scf::YieldOp yield, Value value) -> Value {
       rewriter.setInsertionPoint(yield);
       Value whole = yield.getOperand(factor);
       Value half = arith::MulFOp::create(rewriter, op.getLoc(), whole, constant(cast<RankedTensorType>(whole.getType()), 0.5));
       Value repeated = tile::BroadcastOp::create(rewriter, op.getLoc(), broadcast.getType(), half, broadcast.getDims());
-      Value product = arith::MulFOp::create(rewriter, op.getLoc(), yield.getOperand(number), repeated);
-      Value rounded = tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), product);
-      rewriter.modifyOpInPlace(yield, [&] { yield.setOperand(number, rounded); });
-    }
-    rewriter.modifyOpInPlace(branch, [&] { result.setType(op.getResult().getType()); });
+      Value product = arith::MulFOp::create(rewriter, op.getLoc(), value, repeated);
+      return tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), product);
+    });
     rewriter.setInsertionPoint(op);
     rewriter.replaceOpWithNewOp<arith::MulFOp>(op, result, constant(op.getResult().getType(), 2.0));
     rewriter.eraseOp(scaled);

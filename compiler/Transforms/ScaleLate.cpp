@@ -33,6 +33,7 @@ struct LateProduct {
   unsigned number; ///< among the carried values
   arith::MulFOp scaling;
   tile::DotOp reader;
+  int64_t begun; ///< products in front of it in an iteration
 
   static std::optional<LateProduct> of(scf::ForOp loop) {
     for (auto [number, yielded] : llvm::enumerate(loop.getYieldedValues())) {
@@ -41,11 +42,11 @@ struct LateProduct {
       if (!scaling || !scaling->hasOneUse() || scaling->getBlock() != loop.getBody() || !isa<RankedTensorType>(scaling.getType()) || !argument.hasOneUse())
         continue;
       auto reader = dyn_cast<tile::DotOp>(*argument.user_begin());
+      if (!reader || !isBegun(*reader) || reader->getBlock() != loop.getBody() || reader.getA() != argument)
+        continue;
       // In front of the iteration's first product nothing would run meanwhile.
-      bool isSecond = reader && isBegun(*reader) && reader->getBlock() == loop.getBody() && reader.getA() == argument &&
-                      llvm::any_of(llvm::make_range(loop.getBody()->begin(), reader->getIterator()), isBegun);
-      if (isSecond)
-        return LateProduct{static_cast<unsigned>(number), scaling, reader};
+      if (int64_t begun = llvm::count_if(llvm::make_range(loop.getBody()->begin(), reader->getIterator()), isBegun))
+        return LateProduct{static_cast<unsigned>(number), scaling, reader, begun};
     }
     return std::nullopt;
   }
@@ -71,7 +72,7 @@ struct LateProduct {
       return std::pair(pinned, arith::MulFOp::create(b, pinned, factors).getResult());
     };
     b.setInsertionPoint(reader);
-    reader.getAMutable().assign(scale(loop.getRegionIterArg(number), loop.getRegionIterArgs().back(), /*pending=*/1).second);
+    reader.getAMutable().assign(scale(loop.getRegionIterArg(number), loop.getRegionIterArgs().back(), /*pending=*/begun).second);
     b.setInsertionPointAfter(loop);
     Value left = loop.getResult(number);
     auto [pinned, last] = scale(left, loop.getResults().back(), /*pending=*/0);

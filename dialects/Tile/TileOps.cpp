@@ -233,7 +233,7 @@ static LogicalResult verifyLead(DotOp op) {
       lead.getDimSize(1) > left.getColumns())
     return op.emitOpError("leads with the first columns of its left operand, a multiple of 16, got ") << lead;
   FragmentAttr layout = layoutOf(op.getResult().getType()), leadLayout = layoutOf(lead);
-  if (!leadLayout || layout.getSplit() != 1 || layout.isSliced() || leadLayout.getWarps() != layout.getWarps())
+  if (!leadLayout || !layout || layout.getSplit() != 1 || layout.isSliced() || leadLayout.getWarps() != layout.getWarps())
     return op.emitOpError("needs its lead over the warps that its rows are spread over, got ") << lead;
   return verifyMatrixLayout(op, lead);
 }
@@ -289,12 +289,10 @@ LogicalResult DotOp::verify() {
     return emitOpError("of group ") << group << " leaves its result to that group's four warps, got " << result;
   if (getAnew() && getUnit() == MatrixUnit::Wgmma)
     return emitOpError("by wgmma is that of four warps, where a product computed anew is each warp's own");
-  if (getUnit() == MatrixUnit::Wgmma && failed(verifyWgmma(*this)))
-    return failure();
   if (getLead() && failed(verifyLead(*this)))
     return failure();
   if (getUnit() == MatrixUnit::Wgmma)
-    return success();
+    return verifyWgmma(*this);
   return getAsync() ? emitOpError("is asynchronous by wgmma only") : success();
 }
 

@@ -187,10 +187,10 @@ struct LowerColumnRange : OpConversionPattern<arith::CmpIOp> {
   }
 };
 
-/// The unit for special functions computes powers and logarithms of 2 to about 2^-22 (PTX ISA, "ex2", "lg2"); subnormal numbers count as 0, which
-/// saves three instructions an element.
 constexpr StringRef exp2Intrinsic = "llvm.nvvm.ex2.approx.ftz.f32";
 
+/// The unit for special functions computes powers and logarithms of 2 to about 2^-22 (PTX ISA, "ex2", "lg2"); subnormal numbers count as 0, which
+/// saves three instructions an element.
 template <typename Op> struct LowerApproximation : TilePattern<Op> {
   LowerApproximation(const TypeConverter &converter, MLIRContext *context, StringRef intrinsic)
       : TilePattern<Op>(converter, context, /*benefit=*/2), intrinsic(intrinsic) {}
