@@ -136,15 +136,23 @@ gpu.module @kernels {
         scf.yield %p_edge, %with_own : !p_tile, !row
       } else {
         %lse_past_rows = arith.subf %lse_in, %raise : !row
-        %e_quick, %f_quick, %fits = landmark.past_weights %s lse %lse_past_rows factor %c block(%L) : !s_tile, !row -> !factors
-        %e_past, %f_past = scf.if %fits -> (!s_tile, !factors) {
+        %e_quick, %f_quick, %fits, %holds = landmark.past_weights %s lse %lse_past_rows factor %c block(%L) keys(%end_position) : !s_tile, !row -> !factors
+        %e_past, %f_past = scf.if %holds -> (!s_tile, !factors) {
           scf.yield %e_quick, %f_quick : !s_tile, !factors
-        } else { // logits far from the row's log-sum-exp: once more, with the maximum of every block
-          %again = tile.dot %q, %k transpose into %s0 anew : !q_tile, !kv_tile -> !s_tile
-          %tokens = landmark.ordinary block(%L) : !seen
-          %none = arith.constant dense<false> : !own
-          %e_exact, %f_exact = landmark.weights %again seen %tokens own %none lse %lse_past_rows factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
-          scf.yield %e_exact, %f_exact : !s_tile, !factors
+        } else {
+          %e_far, %f_far = scf.if %fits -> (!s_tile, !factors) { // too far for float16 alone: weights are scaled before they are rounded
+            %f_quick_tile = tile.broadcast %f_quick to [0, 1] : !factors -> !s_tile
+            %w_quick = arith.mulf %e_quick, %f_quick_tile : !s_tile
+            %scaled = arith.constant dense<1.0> : !factors
+            scf.yield %w_quick, %scaled : !s_tile, !factors
+          } else { // logits far from the row's log-sum-exp: once more, with the maximum of every block
+            %again = tile.dot %q, %k transpose into %s0 anew : !q_tile, !kv_tile -> !s_tile
+            %tokens = landmark.ordinary block(%L) : !seen
+            %none = arith.constant dense<false> : !own
+            %e_exact, %f_exact = landmark.weights %again seen %tokens own %none lse %lse_past_rows factor %c block(%L) : !s_tile, !seen, !own, !row -> !factors
+            scf.yield %e_exact, %f_exact : !s_tile, !factors
+          }
+          scf.yield %e_far, %f_far : !s_tile, !factors
         }
         %f_past_tile = tile.broadcast %f_past to [0, 1] : !factors -> !s_tile
         %w_past = arith.mulf %e_past, %f_past_tile : !s_tile

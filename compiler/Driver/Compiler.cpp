@@ -334,10 +334,8 @@ private:
         schedule.maxResidentRegisters = 16; // queries and dO both want to stay, beside more accumulators
       if (isRetrieval(problem.operation))
         schedule.maxResidentRegisters = 0; // few tiles follow: not to wait for queries before they are asked for is worth more
-      // Without their maximum exponentials may leave the range of float16.
       bool weighsByWgmma = config.unit == MatrixUnit::Wgmma && (problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed);
-      schedule.roundEarly = weighsByWgmma && problem.dtype == DType::BF16;
-      schedule.roundScaled = weighsByWgmma && problem.dtype == DType::F16 && config.warps > 8; // fewer warps have registers for what waits to be scaled
+      schedule.roundEarly = weighsByWgmma && problem.dtype != DType::F32;
       schedule.deal = weighsByWgmma;
       schedule.leadColumns = leadColumns(problem, config);
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";

@@ -294,6 +294,8 @@ int64_t leadColumns(const Problem &problem, const Config &config) {
   bool isForward = problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed;
   if (!isForward || config.unit != MatrixUnit::Wgmma || config.warps != 8 || problem.headDim <= 64 || problem.headDim > 128 || problem.headDim % 32 != 0)
     return 0;
+  if (problem.dtype == DType::F16)
+    return 32; // exponentials stay in 32 bits until it is known that 16 hold them
   // Masks of padded blocks and the factors of many take registers too.
   bool isPlain = paddedBlock(problem) == problem.blockSize && config.keyTile / tileTokens(problem, config) <= fewBlocks;
   return isPlain ? 64 : 48;

@@ -59,8 +59,8 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   manager.addPass(createTileStageOperands({options.warps, options.specialize}));
   if (options.slices)
     manager.addPass(createTileShareProducts());
-  if (options.roundEarly || options.roundScaled)
-    manager.addPass(createTileRoundEarly({!options.roundEarly}));
+  if (options.roundEarly)
+    manager.addPass(createTileRoundEarly());
   manager.addPass(createTileAssignLayouts({options.warps, options.unit, options.slices, options.deal}));
   if (options.overlap) {
     manager.addPass(createTileOverlapProducts());

@@ -29,7 +29,6 @@ struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptio
   Option<bool> stageStores{*this, "stage-stores", llvm::cl::desc("Store by tensor maps what a warp of its own loads by them"), llvm::cl::init(false)};
   Option<int64_t> programs{*this, "programs", llvm::cl::desc("Programs that a thread block runs in turn at most"), llvm::cl::init(1)};
   Option<bool> roundEarly{*this, "round-early", llvm::cl::desc("Weights are scaled in 16 bits"), llvm::cl::init(false)};
-  Option<bool> roundScaled{*this, "round-scaled", llvm::cl::desc("Weights are scaled in 32 bits, and rounded where branches compute them"), llvm::cl::init(false)};
   Option<bool> deal{*this, "deal", llvm::cl::desc("Lanes share out the numbers of rows and blocks"), llvm::cl::init(false)};
   Option<bool> slices{*this, "slices", llvm::cl::desc("Warps have all rows, and a part of a product's columns"), llvm::cl::init(false)};
   Option<bool> launchAhead{*this, "launch-ahead", llvm::cl::desc("The target launches kernels before the ones before them have ended"),

@@ -130,7 +130,10 @@ LogicalResult verifySignature(gpu::GPUFuncOp kernel, const Request &request) {
 
 /// Replaces the template's parameters, and takes the quick way out of it where that is not asked for.
 LogicalResult bindParameters(ModuleOp module, const Request &request) {
-  module.walk([&](ir::PastWeightsOp op) { op.setExact(op.getExact() || !request.quick); });
+  module.walk([&](ir::PastWeightsOp op) {
+    op.setExact(op.getExact() || !request.quick);
+    op.setHalf(!op.getExact() && request.element.isF16());
+  });
   module.walk([&](ir::PastGradientsOp op) { op.setExact(op.getExact() || !request.quick); });
   if (request.keepsLogits())
     module.walk([](tile::DotOp op) { op.setAnew(false); });

@@ -3,6 +3,7 @@
 // What templates say of landmark attention, in terms of tile, arith and math. The formulas stand with the operations (LandmarkOps.td).
 #include "compiler/Transforms/ExpandOps.h"
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/Templates.h"
 #include "landmark/Problem.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -321,18 +322,40 @@ struct PastSoftmax {
     factor = b.mulf(gate, share); // 0 of a gate of 0
   }
 
-  Value fits(TileBuilder &b) const {
-    Value most = b.maxf(factor, sum);
-    Value fit = arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, most, b.floatSplatLike(0x1p60f, most));
-    return tile::AllOp::create(b, fit);
+  Value fits(TileBuilder &b) const { return areAtMost(b, factor, b.floatSplatLike(0x1p60f, factor)); }
+
+  /// Of rows of at most `keys` keys, whose weights are raised by halfWeightExponent.
+  Value holdInHalf(TileBuilder &b, Value keys) const {
+    constexpr double largest = 65504, unit = 0x1p-25, tolerance = 0x1p-12; // half of the step between numbers that are not normal
+    constexpr double errors = tolerance * (int64_t(1) << halfWeightExponent) / unit, columns = 64;
+    auto number = [&](double value) -> Value { return arith::ConstantOp::create(b, b.getF32FloatAttr(value)); };
+    OpBuilder::InsertPoint here = b.saveInsertionPoint();
+    b.setInsertionPointAfterValue(keys); // outside of loops
+    Value length = arith::SIToFPOp::create(b, b.getF32Type(), b.toI32(keys));
+    Value share = arith::DivFOp::create(b, number(columns * errors), length);
+    Value bound = arith::MinNumFOp::create(b, number(largest), share);
+    b.restoreInsertionPoint(here);
+    Value raised = b.mulf(factor, b.floatSplatLike(columns, factor));
+    return areAtMost(b, raised, b.splatLike(bound, factor));
+  }
+
+private:
+  /// Whether numbers that go with factors, and the sums, are.
+  Value areAtMost(TileBuilder &b, Value numbers, Value bound) const {
+    Value most = b.maxf(numbers, sum);
+    return tile::AllOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OLE, most, bound));
   }
 };
 
 SmallVector<Value> expandPastWeights(ir::PastWeightsOp op, TileBuilder &b) {
-  if (op.getExact())
-    return exactly(op, b, weights<ir::PastWeightsOp>);
+  if (op.getExact()) {
+    SmallVector<Value> results = exactly(op, b, weights<ir::PastWeightsOp>);
+    results.push_back(results.back());
+    return results;
+  }
   PastSoftmax softmax(op, b);
-  return {softmax.inner, softmax.factor, softmax.fits(b)};
+  Value fits = softmax.fits(b);
+  return {softmax.inner, softmax.factor, fits, op.getHalf() ? softmax.holdInHalf(b, op.getKeys()) : fits};
 }
 
 SmallVector<Value> expandGateLogit(ir::GateLogitOp op, TileBuilder &b) {

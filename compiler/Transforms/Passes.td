@@ -136,11 +136,8 @@ def TileRoundEarly : Pass<"tile-round-early"> {
   let summary = "Round to 16 bits before a row's number is multiplied in, not behind";
   let description = [{
     `round(e * f)`, with `f` one number a row and block, becomes `round(e) * round(f)` where a branch hands on `e`: half of the multiplications, as one instruction multiplies two numbers of 16 bits.
-
-    With `scaled` the numbers are multiplied in before, for types whose range does not hold `e`: where branches hand on `e` and `f`, they scale and round half of the result,
-    which takes half of the registers, and what follows doubles it, so that the next product's registers are written where the last one is done.
+    `e` is rounded where it is computed, in front of the branch; or, where the branch's other side may multiply it in 32 bits, on the side that hands it on. Questions that only one side asks are asked there.
   }];
-  let options = [Option<"scaled", "scaled", "bool", /*default=*/"false", "Scale in 32 bits, and round where branches compute what they hand on">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::landmark::tile::TileDialect"];
 }
 

@@ -7,7 +7,7 @@
 // where a branch hands `e` on, as it does in the interior, which rounds it where it computes it.
 //
 // A register holds two numbers of 16 bits, which one instruction multiplies, so that half of the multiplications are left; and what a thread keeps until the product that
-// reads the registers before is done takes half of them. Where the range of 16 bits does not hold `e`, branches scale it as well, by half of `f`, and what they round is doubled. It is rounded three times in place of once, which leaves an error within what SPEC C7 allows (docs/rationale.md).
+// reads the registers before is done takes half of them. It is rounded three times in place of once, which leaves an error within what SPEC C7 allows (docs/rationale.md).
 // Edges are left alone: a row whose own block weighs most would have that weight's error in all of its terms, and a single such row twice the error that C7 allows.
 #include "compiler/Transforms/FewBlocks.h"
 #include "compiler/Transforms/Passes.h"
@@ -15,7 +15,9 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Dominance.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/ControlFlowSinkUtils.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace landmark {
@@ -69,6 +71,7 @@ struct RoundBeforeScaling : OpRewritePattern<tile::CastOp> {
   }
 };
 
+/// What a branch's other side may multiply in 32 bits is rounded on the side that hands it on, for not both to be kept.
 struct RoundInBranches : OpRewritePattern<tile::CastOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -77,8 +80,14 @@ struct RoundInBranches : OpRewritePattern<tile::CastOp> {
     if (!branch || !narrows(op) || !op.getSource().hasOneUse())
       return failure();
     auto result = cast<OpResult>(op.getSource());
-    changeResult(rewriter, result, op.getResult().getType(), [&](scf::YieldOp, Value value) -> Value {
-      rewriter.setInsertionPointAfterValue(value);
+    changeResult(rewriter, result, op.getResult().getType(), [&](scf::YieldOp yield, Value value) -> Value {
+      bool isKept = !branch->isAncestor(value.getParentBlock()->getParentOp()) && llvm::any_of(value.getUsers(), [&](Operation *user) {
+        return user != yield && branch->isProperAncestor(user);
+      });
+      if (isKept)
+        rewriter.setInsertionPoint(yield);
+      else
+        rewriter.setInsertionPointAfterValue(value);
       return tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), value);
     });
     rewriter.replaceOp(op, result);
@@ -109,48 +118,22 @@ struct SpreadInBranches : OpRewritePattern<tile::CastOp> {
   }
 };
 
-/// Branches scale and round half of the weights, which are doubled behind: registers that a product reads are so written by something that waits for the last one to be done, as the
-/// assembler asks of products that overlap.
-struct ScaleInBranches : OpRewritePattern<tile::CastOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(tile::CastOp op, PatternRewriter &rewriter) const override {
-    arith::MulFOp scaled = scaledByRow(op);
-    if (!scaled)
-      return failure();
-    auto broadcast = scaled.getRhs().getDefiningOp<tile::BroadcastOp>();
-    auto branch = scaled.getLhs().getDefiningOp<scf::IfOp>();
-    if (!scaled.getLhs().hasOneUse() || broadcast.getSource().getDefiningOp() != branch)
-      return failure();
-    auto result = cast<OpResult>(scaled.getLhs());
-    int64_t factor = cast<OpResult>(broadcast.getSource()).getResultNumber();
-    auto constant = [&](RankedTensorType type, double value) -> Value {
-      return arith::ConstantOp::create(rewriter, op.getLoc(), DenseElementsAttr::get(type, rewriter.getFloatAttr(type.getElementType(), value)));
-    };
-    changeResult(rewriter, result, op.getResult().getType(), [&](scf::YieldOp yield, Value value) -> Value {
-      rewriter.setInsertionPoint(yield);
-      Value whole = yield.getOperand(factor);
-      Value half = arith::MulFOp::create(rewriter, op.getLoc(), whole, constant(cast<RankedTensorType>(whole.getType()), 0.5));
-      Value repeated = tile::BroadcastOp::create(rewriter, op.getLoc(), broadcast.getType(), half, broadcast.getDims());
-      Value product = arith::MulFOp::create(rewriter, op.getLoc(), value, repeated);
-      return tile::CastOp::create(rewriter, op.getLoc(), op.getResult().getType(), product);
-    });
-    rewriter.setInsertionPoint(op);
-    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, result, constant(op.getResult().getType(), 2.0));
-    rewriter.eraseOp(scaled);
-    return success();
-  }
-};
-
 struct RoundEarly : landmark::impl::TileRoundEarlyBase<RoundEarly> {
   using Base::Base;
 
   void runOnOperation() override {
-    if (scaled)
-      return apply<ScaleInBranches>();
     apply<RoundBeforeScaling>();
     apply<RoundInBranches>(); // what the first ones left to round
     apply<SpreadInBranches>();
+    getOperation()->walk(sinkQuestions);
+  }
+
+  /// What only one of the branches asks, once float16 does not hold what the other one takes, is not asked in front of both.
+  static void sinkQuestions(scf::IfOp branch) {
+    DominanceInfo dominance(branch->getParentOp());
+    controlFlowSink(branch->getRegions(), dominance,
+                    [](Operation *op, Region *) { return isa<tile::AllOp, arith::CmpFOp, arith::MaxNumFOp>(op); },
+                    [](Operation *op, Region *region) { op->moveBefore(&region->front(), region->front().begin()); });
   }
 
   template <typename Pattern> void apply() {

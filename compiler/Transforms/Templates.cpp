@@ -135,10 +135,6 @@ std::string typeAliases(const Problem &problem, const Config &config, const KeyT
   return text;
 }
 
-/// Weights are rounded times 2 to this, and the output is divided by as much. A weight is at most 1, and of a long row most are near one over its length; of float16's range that is what lies below
-/// the normal numbers (from 2^-14 on).
-static int64_t weightExponent(const Problem &problem) { return problem.dtype == DType::F16 ? 15 : 0; }
-
 Expected<int64_t> parameter(const std::string &name, const Problem &problem, const Config &config, const KeyTiling &tiling) {
   const std::map<std::string, int64_t> values = {
       {"block_size", problem.blockSize},
@@ -157,7 +153,7 @@ Expected<int64_t> parameter(const std::string &name, const Problem &problem, con
       {"top_k", problem.topK},
       {"holds_list", holdsList(config)},
       {"rotates", problem.rotates},
-      {"weight_exponent", weightExponent(problem)},
+      {"weight_exponent", problem.dtype == DType::F16 ? halfWeightExponent : 0},
       {"listed", problem.operation == Operation::ForwardListed || problem.operation == Operation::BackwardListed},
       {"joins", problem.operation == Operation::AttendJoin},
   };

@@ -29,6 +29,10 @@ struct KeyTiling {
   int64_t passes = 1, queryTile = 1;
 };
 
+/// Weights of float16 are rounded times 2 to this, and the output is divided by as much. A weight is at most 1, and of a long row most are near one over its length; of float16's range that is what
+/// lies below the normal numbers (from 2^-14 on). Not higher: where exponentials are rounded before they are scaled (`landmark.past_weights half`) a block's must not be above 65504.
+constexpr int64_t halfWeightExponent = 8;
+
 /// The type aliases that a template may use, as MLIR text on one line, so that the template's own lines keep their numbers.
 std::string typeAliases(const Problem &problem, const Config &config, const KeyTiling &tiling);
 

@@ -197,6 +197,8 @@ template <typename Op> static LogicalResult verifyPastLogits(Op op, const char *
 }
 
 LogicalResult PastWeightsOp::verify() {
+  if (getExact() && getHalf())
+    return emitOpError("that is exact holds in every type, in float16 too");
   return failure(failed(verifyPastLogits(*this, "the log-sum-exp of every row")) || failed(verifyFactors(*this)));
 }
 

@@ -387,12 +387,17 @@ def Landmark_PastWeightsOp : Landmark_Op<"past_weights", [Pure, AllTypesMatch<["
 
     With `exact` it is `landmark.weights`, and fits always: for schedules in which a second way is not worth its code.
 
-    Example: `%e, %f, %fits = landmark.past_weights %s lse %lse factor %c block(%L) : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>`
+    `holds` is for callers that round exponentials and factors to the input type before they multiply them. It is `fits`, but for `half`: float16 has fewer exponents, and what is less than its least normal
+    number is wrong by up to 2^-25. With `lse` less 8, so that a row's weights add up to 2^8, it says that no exponential is above 65504, and that nowhere a weight is wrong by more than 2^-12 / `keys`
+    of their sum for it, `keys` being how many a row sees at most: 64 times a factor, and the sum of a block's exponentials, are at most 2^27 / `keys`. (An exponential's error is multiplied by the
+    factor, a factor's by the exponential, which is the sum's 64th or so.)
+
+    Example: `%e, %f, %fits, %holds = landmark.past_weights %s lse %lse factor %c block(%L) keys(%n) : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>`
   }];
-  let arguments = (ins Tile_Tile:$logits, Tile_Tile:$lse, F32:$factor, Index:$block_size, UnitAttr:$exact);
-  let results = (outs Tile_Tile:$exponentials, Tile_Tile:$factors, I1:$fits);
+  let arguments = (ins Tile_Tile:$logits, Tile_Tile:$lse, F32:$factor, Index:$block_size, Index:$keys, UnitAttr:$exact, UnitAttr:$half);
+  let results = (outs Tile_Tile:$exponentials, Tile_Tile:$factors, I1:$fits, I1:$holds);
   let assemblyFormat = [{
-    $logits `lse` $lse `factor` $factor `block` `(` $block_size `)` (`exact` $exact^)? attr-dict
+    $logits `lse` $lse `factor` $factor `block` `(` $block_size `)` `keys` `(` $keys `)` (`exact` $exact^)? (`half` $half^)? attr-dict
     `:` type($logits) `,` type($lse) `->` type($factors)
   }];
   let hasVerifier = 1;

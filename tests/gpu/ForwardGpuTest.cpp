@@ -168,6 +168,36 @@ TEST_CASE("weights of rows with many keys keep float16's precision") {
   }
 }
 
+TEST_CASE("float16's weights are as precise where float16 does not hold their factors") {
+  // Ordinary keys of past blocks are `octaves` above or below landmarks, and weigh alike: a factor of a block, or an exponential, is then below float16's normal numbers, and their errors would be
+  // the output's. The row's own block is as its landmarks are.
+  const Device device = gpu();
+  Runtime runtime(device);
+  constexpr int64_t keys = 300'033, blockSize = 64;
+  for (int64_t columns : {64, 128})
+    for (double octaves : {-20.0, -11.0, 6.0, 13.0, 16.0}) {
+      HostTensor q = HostTensor::zeros(DType::F16, {1, 1, 1, columns}), k = randomTensor(DType::F16, keys, columns, 2);
+      HostTensor v = randomTensor(DType::F16, keys, columns, 3), o = HostTensor::zeros(DType::F16, {1, 1, 1, columns});
+      const double scale = 1 / std::sqrt(double(columns)), apart = octaves * std::log(2.0) / (scale * columns);
+      for (int64_t i = 0; i < columns; ++i)
+        fromDouble(1, q.bytes.data() + i * 2, DType::F16);
+      for (int64_t row = 0; row < keys / blockSize * blockSize; ++row)
+        for (int64_t i = 0; i < columns && row % blockSize != blockSize - 1; ++i) {
+          std::byte *at = k.bytes.data() + (row * columns + i) * 2;
+          fromDouble(toDouble(at, DType::F16) + apart, at, DType::F16);
+        }
+      DeviceBuffer there[] = {onDevice(device, q), onDevice(device, k), onDevice(device, v), onDevice(device, o)};
+      auto lse = DeviceBuffer::allocate(device, sizeof(float));
+      REQUIRE(lse);
+      REQUIRE(there[3].fill(0xff));
+      auto view = [&](int index, int64_t length) { return denseView(there[index].data(), DType::F16, {1, 1, length, columns}); };
+      REQUIRE_DONE(runtime.forward({view(0, 1), view(1, keys), view(2, keys), view(3, 1), denseRows(static_cast<float *>(lse->data()), {1, 1, 1}), blockSize}));
+      REQUIRE_DONE(there[3].download(o.bytes.data(), o.bytes.size()));
+      INFO("D=" << columns << ", " << octaves << " octaves");
+      CHECK(relativeError(viewOf(o), referenceForward(viewOf(q), viewOf(k), viewOf(v), {blockSize, 0, keys - 1, scale})) <= 4e-4 + keys * 0x1p-29); // what sums are cut off by (toleranceFor)
+    }
+}
+
 TEST_CASE("logits far from a row's log-sum-exp are weighed right") {
   // Where exponentials less the log-sum-exp leave the range of float32 a warp takes the maximum of every block (landmark.past_weights): with random logits of
   // hundreds, and with ordinary keys that point away from queries to which landmarks point, so that what has weight is far below the log-sum-exp.

@@ -318,7 +318,9 @@ Command addBench(CLI::App &app) {
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   command->add_option("--seed", options->seed, "Seed of the inputs")->capture_default_str();
-  command->add_option("--input", options->input, "File with q, k and v to use, their rows repeated up to the length, in place of random ones");
+  CLI::Option *input = command->add_option("--input", options->input, "File with q, k and v to use, their rows repeated up to the length, in place of random ones; it says their type, heads and head dimension");
+  for (const char *name : {"--head-dim", "--dtype", "--batch", "--heads", "--kv-heads"})
+    input->excludes(command->get_option(name));
   command->add_option("--gate-threshold", options->gateThreshold,
                       "Skip past tiles in which every gate is below it; what they hold lacks in o, or in dq, dk and dv (default: 0, exact)");
   command->add_option("--json", options->json, "File to write the result to, as JSON");

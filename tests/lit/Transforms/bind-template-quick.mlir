@@ -5,13 +5,14 @@
 // CHECK: gpu.func @keeps(
 // CHECK: landmark.past_weights
 // CHECK-NOT: exact
+// CHECK-NOT: half
 // CHECK-NOT: anew
 // CHECK: gpu.return
 landmark.forward @keeps block_size 64 head_dim 128 type bf16 quick config <query_tile = 128, key_tile = 128, warps = 8, stages = 2>
 
 // -----
 
-// Those of twelve multiply once more, and so do those that round late or have many blocks.
+// Those of twelve multiply once more, and so do those that have many blocks, or keep exponentials in 32 bits until it is known that float16 holds them.
 // CHECK: gpu.func @multiplies(
 // CHECK: landmark.past_weights
 // CHECK-NOT: exact
@@ -20,9 +21,10 @@ landmark.forward @multiplies block_size 64 head_dim 64 type bf16 quick config <q
 
 // -----
 
-// CHECK: gpu.func @late(
+// CHECK: gpu.func @half(
+// CHECK: landmark.past_weights {{.*}} half
 // CHECK: tile.dot {{.*}} anew
-landmark.forward @late block_size 64 head_dim 128 type f16 quick config <query_tile = 128, key_tile = 128, warps = 8, stages = 2>
+landmark.forward @half block_size 64 head_dim 128 type f16 quick config <query_tile = 128, key_tile = 128, warps = 8, stages = 2>
 
 // -----
 
@@ -34,6 +36,7 @@ landmark.forward @many block_size 32 head_dim 128 type bf16 quick config <query_
 
 // CHECK: gpu.func @exact(
 // CHECK: landmark.past_weights {{.*}} exact
+// CHECK-NOT: half
 landmark.forward @exact block_size 64 head_dim 128 type bf16 config <query_tile = 128, key_tile = 64, warps = 4, stages = 2>
 
 // -----

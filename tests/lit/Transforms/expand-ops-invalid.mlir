@@ -29,7 +29,7 @@ func.func @negative_block_size(%s: tensor<64x1x8xf32>, %seen: tensor<64x1x8xi1>,
 func.func @past_block_beyond_tile(%s: tensor<64x1x8xf32>, %lse: tensor<64xf32>, %c: f32) {
   %L = arith.constant 9 : index
   // expected-error @below {{needs a constant block size of 1 to 8}}
-  %w, %f, %fits = landmark.past_weights %s lse %lse factor %c block(%L) : tensor<64x1x8xf32>, tensor<64xf32> -> tensor<64x1xf32>
+  %w, %f, %fits, %holds = landmark.past_weights %s lse %lse factor %c block(%L) keys(%L) : tensor<64x1x8xf32>, tensor<64xf32> -> tensor<64x1xf32>
   return
 }
 

@@ -243,11 +243,43 @@ func.func @weights(%s: tensor<64x2x8xf32>, %seen: tensor<64x2x8xi1>, %own: tenso
 // CHECK: %[[MOST:.*]] = arith.maxnumf %[[FACTOR]], %[[SUM]]
 // CHECK: %[[FIT:.*]] = arith.cmpf ole, %[[MOST]], %{{.*}} : tensor<64x2xf32>
 // CHECK: %[[FITS:.*]] = tile.all %[[FIT]] : tensor<64x2xi1>
-// CHECK: return %[[INNER]], %[[FACTOR]], %[[FITS]]
-func.func @past_weights(%s: tensor<64x2x8xf32>, %lse: tensor<64xf32>, %c: f32) -> (tensor<64x2x8xf32>, tensor<64x2xf32>, i1) {
+// CHECK: return %[[INNER]], %[[FACTOR]], %[[FITS]], %[[FITS]]
+func.func @past_weights(%s: tensor<64x2x8xf32>, %lse: tensor<64xf32>, %c: f32, %n: index) -> (tensor<64x2x8xf32>, tensor<64x2xf32>, i1, i1) {
   %L = arith.constant 6 : index
-  %e, %f, %fits = landmark.past_weights %s lse %lse factor %c block(%L) : tensor<64x2x8xf32>, tensor<64xf32> -> tensor<64x2xf32>
-  return %e, %f, %fits : tensor<64x2x8xf32>, tensor<64x2xf32>, i1
+  %e, %f, %fits, %holds = landmark.past_weights %s lse %lse factor %c block(%L) keys(%n) : tensor<64x2x8xf32>, tensor<64xf32> -> tensor<64x2xf32>
+  return %e, %f, %fits, %holds : tensor<64x2x8xf32>, tensor<64x2xf32>, i1, i1
+}
+
+// -----
+
+// Whether float16 holds them: 64 times a factor and a sum are at most 2^27 over the keys that a row sees, a number that is known outside of the loop, and at most the type's largest.
+// CHECK-LABEL: @half_past_weights
+// CHECK-SAME: %[[N:[^ :]*]]: index
+// CHECK: %[[KEYS:.*]] = arith.index_cast %[[N]] : index to i32
+// CHECK: %[[LENGTH:.*]] = arith.sitofp %[[KEYS]]
+// CHECK: %[[ERRORS:.*]] = arith.constant 0x4D000000 : f32
+// CHECK: %[[SHARE:.*]] = arith.divf %[[ERRORS]], %[[LENGTH]] : f32
+// CHECK: %[[LARGEST:.*]] = arith.constant 6.550400e+04 : f32
+// CHECK: %[[BOUND:.*]] = arith.minnumf %[[LARGEST]], %[[SHARE]] : f32
+// CHECK: scf.for
+// CHECK: %[[SUM:.*]] = tile.reduce{{ +}}sum
+// CHECK: %[[FIT:.*]] = arith.cmpf ole, %{{.*}}, %{{.*}} : tensor<64x2xf32>
+// CHECK: %[[FITS:.*]] = tile.all %[[FIT]]
+// CHECK: %[[TIMES:.*]] = arith.constant dense<6.400000e+01> : tensor<64x2xf32>
+// CHECK: %[[RAISED:.*]] = arith.mulf %{{.*}}, %[[TIMES]] : tensor<64x2xf32>
+// CHECK: %[[BOUNDS:.*]] = tensor.splat %[[BOUND]] : tensor<64x2xf32>
+// CHECK: %[[MOST:.*]] = arith.maxnumf %[[RAISED]], %[[SUM]]
+// CHECK: %[[BELOW:.*]] = arith.cmpf ole, %[[MOST]], %[[BOUNDS]]
+// CHECK: %[[HOLDS:.*]] = tile.all %[[BELOW]]
+// CHECK: scf.yield %[[FITS]], %[[HOLDS]]
+func.func @half_past_weights(%n: index, %s: tensor<64x2x8xf32>, %lse: tensor<64xf32>, %c: f32) -> (i1, i1) {
+  %L = arith.constant 6 : index
+  %no = arith.constant false
+  %last:2 = scf.for %i = %L to %n step %L iter_args(%a = %no, %b = %no) -> (i1, i1) {
+    %e, %f, %fits, %holds = landmark.past_weights %s lse %lse factor %c block(%L) keys(%n) half : tensor<64x2x8xf32>, tensor<64xf32> -> tensor<64x2xf32>
+    scf.yield %fits, %holds : i1, i1
+  }
+  return %last#0, %last#1 : i1, i1
 }
 
 // -----
@@ -258,11 +290,11 @@ func.func @past_weights(%s: tensor<64x2x8xf32>, %lse: tensor<64xf32>, %c: f32) -
 // CHECK: %[[INNER:.*]] = math.exp2 %{{.*}} : tensor<64x2x8xf32>
 // CHECK-NOT: tile.all
 // CHECK: %[[FITS:.*]] = arith.constant true
-// CHECK: return %[[INNER]], %{{.*}}, %[[FITS]]
-func.func @exact_past_weights(%s: tensor<64x2x8xf32>, %lse: tensor<64xf32>, %c: f32) -> (tensor<64x2x8xf32>, tensor<64x2xf32>, i1) {
+// CHECK: return %[[INNER]], %{{.*}}, %[[FITS]], %[[FITS]]
+func.func @exact_past_weights(%s: tensor<64x2x8xf32>, %lse: tensor<64xf32>, %c: f32) -> (tensor<64x2x8xf32>, tensor<64x2xf32>, i1, i1) {
   %L = arith.constant 6 : index
-  %e, %f, %fits = landmark.past_weights %s lse %lse factor %c block(%L) exact : tensor<64x2x8xf32>, tensor<64xf32> -> tensor<64x2xf32>
-  return %e, %f, %fits : tensor<64x2x8xf32>, tensor<64x2xf32>, i1
+  %e, %f, %fits, %holds = landmark.past_weights %s lse %lse factor %c block(%L) keys(%L) exact : tensor<64x2x8xf32>, tensor<64xf32> -> tensor<64x2xf32>
+  return %e, %f, %fits, %holds : tensor<64x2x8xf32>, tensor<64x2xf32>, i1, i1
 }
 
 // -----

@@ -91,6 +91,46 @@ func.func @branches(%e: !s, %f: tensor<64x2xf32>, %fits: i1) -> !p {
   return %p : !p
 }
 
+// What the other branch may need in 32 bits is rounded in the branch that hands it on, for not both to be kept; and what that one alone asks is asked there.
+// CHECK-LABEL: func @asked_first(
+// CHECK: %[[QUICK:.*]] = math.exp2 %{{.*}} : tensor<64x2x64xf32>
+// CHECK-NOT: tile.cast
+// CHECK: %[[HOLDS:.*]] = tile.all
+// CHECK-NOT: tile.all
+// CHECK: scf.if %[[HOLDS]] -> (tensor<64x2x64xf16>, tensor<64x2x64xf16>)
+// CHECK:   %[[ROUNDED:.*]] = tile.cast %[[QUICK]]
+// CHECK:   scf.yield %[[ROUNDED]]
+// CHECK: } else {
+// CHECK:   arith.cmpf
+// CHECK:   %[[FITS:.*]] = tile.all
+// CHECK:   scf.if %[[FITS]]
+// CHECK: arith.mulf %{{.*}} : tensor<64x2x64xf16>
+func.func @asked_first(%e: !s, %f: tensor<64x2xf32>, %near: tensor<64x2xf32>, %far: tensor<64x2xf32>) -> tensor<64x2x64xf16> {
+  %quick = math.exp2 %e : !s
+  %fit = arith.cmpf ole, %f, %far : tensor<64x2xf32>
+  %fits = tile.all %fit : tensor<64x2xi1>
+  %hold = arith.cmpf ole, %f, %near : tensor<64x2xf32>
+  %holds = tile.all %hold : tensor<64x2xi1>
+  %inner, %factor = scf.if %holds -> (!s, tensor<64x2xf32>) {
+    scf.yield %quick, %f : !s, tensor<64x2xf32>
+  } else {
+    %one = arith.constant dense<1.0> : tensor<64x2xf32>
+    %scaled = scf.if %fits -> !s {
+      %spread = tile.broadcast %f to [0, 1] : tensor<64x2xf32> -> !s
+      %product = arith.mulf %quick, %spread : !s
+      scf.yield %product : !s
+    } else {
+      %other = math.absf %e : !s
+      scf.yield %other : !s
+    }
+    scf.yield %scaled, %one : !s, tensor<64x2xf32>
+  }
+  %all = tile.broadcast %factor to [0, 1] : tensor<64x2xf32> -> !s
+  %w = arith.mulf %inner, %all : !s
+  %p = tile.cast %w : !s -> tensor<64x2x64xf16>
+  return %p : tensor<64x2x64xf16>
+}
+
 // Of four blocks there are too many numbers to keep while it is decided: they are spread behind the branch.
 // CHECK-LABEL: func @four_blocks(
 // CHECK: %[[IF:.*]]:2 = scf.if %{{.*}} -> (tensor<64x4x32xbf16>, tensor<64x4xf32>)

@@ -481,7 +481,15 @@ func.func @weights_factors(%s: tensor<64x1x8xf32>, %p: tensor<64x1x8xi1>, %o: te
 
 func.func @past_weights_rank(%s: tensor<64x8xf32>, %l: tensor<64xf32>, %c: f32, %i: index) {
   // expected-error @below {{takes logits by row, block and token, in f32}}
-  %w, %f, %fits = landmark.past_weights %s lse %l factor %c block(%i) : tensor<64x8xf32>, tensor<64xf32> -> tensor<64xf32>
+  %w, %f, %fits, %holds = landmark.past_weights %s lse %l factor %c block(%i) keys(%i) : tensor<64x8xf32>, tensor<64xf32> -> tensor<64xf32>
+  return
+}
+
+// -----
+
+func.func @past_weights_exact_half(%s: tensor<64x1x8xf32>, %l: tensor<64xf32>, %c: f32, %i: index) {
+  // expected-error @below {{that is exact holds in every type, in float16 too}}
+  %w, %f, %fits, %holds = landmark.past_weights %s lse %l factor %c block(%i) keys(%i) exact half : tensor<64x1x8xf32>, tensor<64xf32> -> tensor<64x1xf32>
   return
 }
 
@@ -489,7 +497,7 @@ func.func @past_weights_rank(%s: tensor<64x8xf32>, %l: tensor<64xf32>, %c: f32, 
 
 func.func @past_weights_rows(%s: tensor<64x1x8xf32>, %l: tensor<32xf32>, %c: f32, %i: index) {
   // expected-error @below {{takes the log-sum-exp of every row}}
-  %w, %f, %fits = landmark.past_weights %s lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<32xf32> -> tensor<64x1xf32>
+  %w, %f, %fits, %holds = landmark.past_weights %s lse %l factor %c block(%i) keys(%i) : tensor<64x1x8xf32>, tensor<32xf32> -> tensor<64x1xf32>
   return
 }
 
@@ -497,7 +505,7 @@ func.func @past_weights_rows(%s: tensor<64x1x8xf32>, %l: tensor<32xf32>, %c: f32
 
 func.func @past_weights_factors(%s: tensor<64x1x8xf32>, %l: tensor<64xf32>, %c: f32, %i: index) {
   // expected-error @below {{yields one f32 for every row and block}}
-  %w, %f, %fits = landmark.past_weights %s lse %l factor %c block(%i) : tensor<64x1x8xf32>, tensor<64xf32> -> tensor<64x1xf16>
+  %w, %f, %fits, %holds = landmark.past_weights %s lse %l factor %c block(%i) keys(%i) : tensor<64x1x8xf32>, tensor<64xf32> -> tensor<64x1xf16>
   return
 }
 

@@ -46,10 +46,12 @@ func.func @forms(%Q: !view, %K: !view, %rows: index, %section: index, %keys: ind
   %with_own = landmark.add_own %lse add %s seen %seen own %own factor %factor : tensor<128xf32>, tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>
   // CHECK: landmark.weights %{{.*}} seen %{{.*}} own %{{.*}} lse %{{.*}} factor %{{.*}} block(%{{.*}}) : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>, tensor<128xf32> -> tensor<128x1xf32>
   %w, %f = landmark.weights %s seen %seen own %own lse %lse factor %factor block(%L) : tensor<128x1x64xf32>, tensor<128x1x64xi1>, tensor<128x1xi1>, tensor<128xf32> -> tensor<128x1xf32>
-  // CHECK: landmark.past_weights %{{.*}} lse %{{.*}} factor %{{.*}} block(%{{.*}}) : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>
-  %pw, %pf, %fits = landmark.past_weights %s lse %lse factor %factor block(%L) : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>
-  // CHECK: landmark.past_weights {{.*}} block(%{{.*}}) exact :
-  %ew, %ef, %always = landmark.past_weights %s lse %lse factor %factor block(%L) exact : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>
+  // CHECK: landmark.past_weights %{{.*}} lse %{{.*}} factor %{{.*}} block(%{{.*}}) keys(%{{.*}}) : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>
+  %pw, %pf, %fits, %holds = landmark.past_weights %s lse %lse factor %factor block(%L) keys(%L) : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>
+  // CHECK: landmark.past_weights {{.*}} keys(%{{.*}}) exact :
+  %ew, %ef, %always:2 = landmark.past_weights %s lse %lse factor %factor block(%L) keys(%L) exact : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>
+  // CHECK: landmark.past_weights {{.*}} keys(%{{.*}}) half :
+  %hw, %hf, %hfits, %hholds = landmark.past_weights %s lse %lse factor %factor block(%L) keys(%L) half : tensor<128x1x64xf32>, tensor<128xf32> -> tensor<128x1xf32>
   // The forms for blocks longer than a tile.
   // CHECK: landmark.own %{{.*}} at %{{.*}} : tensor<128xi32> -> tensor<128xi1>
   %own_row = landmark.own %blocks at %begin : tensor<128xi32> -> tensor<128xi1>
