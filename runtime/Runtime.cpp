@@ -29,6 +29,7 @@ struct Request {
   std::optional<Stage> resumeStage;
   std::string resumeText;
   Tier tier;
+  std::vector<std::string> without;
 
   bool operator==(const Request &) const = default;
 };
@@ -68,7 +69,8 @@ struct Runtime::State {
                     complete.templateDir,
                     complete.resumeStage,
                     complete.resumeText,
-                    complete.tier};
+                    complete.tier,
+                    complete.without};
     return kernels.get(request, [&] { return build(problem, complete); });
   }
 

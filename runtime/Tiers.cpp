@@ -83,7 +83,7 @@ void Successor::abandon() {
 
 bool startsWithBaseline(const KernelRequest &request, const Knobs &knobs) {
   const CompileOptions &options = request.options;
-  bool isWatched = options.resumeStage || !options.dumpDir.empty() || !knobs.dumpDir.empty() || !options.templateFile.empty() || !options.templateDir.empty();
+  bool isWatched = options.resumeStage || !options.dumpDir.empty() || !knobs.dumpDir.empty() || !options.templateFile.empty() || !options.templateDir.empty() || !options.without.empty();
   return knobs.tiers && !knobs.strict && !isWatched && options.tier == Tier::Optimized && hasBaseline(request.problem, request.config) && hasPtxas(options.ptxas);
 }
 

@@ -19,7 +19,7 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
 #include <filesystem>
@@ -339,6 +339,7 @@ private:
       schedule.deal = weighsByWgmma;
       schedule.leadColumns = leadColumns(problem, config);
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
+      schedule.without = options.without;
       buildCudaSchedulePipeline(manager, schedule);
     } else if (target.isHost()) {
       buildHostLLVMPipeline(manager);
@@ -407,6 +408,17 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> module;
 };
 
+/// Whether what is to be left out can be.
+Expected<void> checkWithout(const Target &target, const std::vector<std::string> &without) {
+  for (const std::string &pass : without) {
+    if (target.isHost())
+      return Error{ErrorCode::InvalidArgument, fmt::format("without: got '{}'; the host's schedule needs all of its passes", pass)};
+    if (!llvm::is_contained(optionalPasses(), pass))
+      return Error{ErrorCode::InvalidArgument, fmt::format("without: got '{}', allowed: {}", pass, fmt::join(optionalPassNames(), ", "))};
+  }
+  return {};
+}
+
 /// The config to use, judged.
 Expected<Config> chooseConfig(const Problem &problem, const Target &target, const CompileOptions &options) {
   if (auto valid = validate(problem); !valid)
@@ -416,6 +428,8 @@ Expected<Config> chooseConfig(const Problem &problem, const Target &target, cons
     return valid.error();
   if (options.tier == Tier::Baseline && !hasBaseline(problem, config))
     return Error{ErrorCode::Unsupported, fmt::format("tier: got baseline; '{}' with {} has the optimized tier alone", describe(problem), describe(config))};
+  if (auto known = checkWithout(target, options.without); !known)
+    return known.error();
   return config;
 }
 
@@ -428,6 +442,13 @@ Expected<Tier> parseTier(std::string_view text) {
     if (text == name(tier))
       return tier;
   return Error{ErrorCode::InvalidArgument, fmt::format("tier: got '{}', allowed: baseline, optimized", text)};
+}
+
+std::vector<std::string> optionalPassNames() {
+  std::vector<std::string> names;
+  for (llvm::StringLiteral pass : optionalPasses())
+    names.push_back(pass.str());
+  return names;
 }
 
 bool hasBaseline(const Problem &problem, const Config &config) {

@@ -42,16 +42,27 @@ void buildTilePipeline(OpPassManager &manager, const TilePipelineOptions &option
   manager.addPass(createCSEPass());
 }
 
+llvm::ArrayRef<llvm::StringLiteral> optionalPasses() {
+  static constexpr llvm::StringLiteral names[] = {"tile-carry-divisions", "tile-stage-stores",  "tile-round-early", "tile-scale-late",       "tile-stagger-exponentials",
+                                                  "tile-keep-leads",      "tile-lag-fetches",   "tile-poll-early",  "tile-advance-products", "tile-defer-waits"};
+  return names;
+}
+
 void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOptions &options) {
   // wgmma reads queries from shared memory as fast as from registers.
   int64_t residentRegisters = options.unit == "wgmma" ? 0 : options.maxResidentRegisters;
+  auto addOptional = [&](std::unique_ptr<Pass> pass) {
+    assert(llvm::is_contained(optionalPasses(), pass->getArgument()));
+    if (!llvm::is_contained(options.without, pass->getArgument()))
+      manager.addPass(std::move(pass));
+  };
   manager.addPass(createTileLoopPrograms({options.programs}));
   manager.addPass(createTileOverlapLaunches({options.launchAhead}));
   if (options.specialize) {
-    manager.addPass(createTileCarryDivisions());
+    addOptional(createTileCarryDivisions());
     manager.addPass(createTileSpecializeWarps({options.stages, options.warps, options.adder}));
     if (options.stageStores)
-      manager.addPass(createTileStageStores({options.warps}));
+      addOptional(createTileStageStores({options.warps}));
     manager.addPass(createCanonicalizerPass());
   } else {
     manager.addPass(createTilePipelineLoads({options.stages, options.slices ? 1 : options.warps, residentRegisters}));
@@ -60,19 +71,19 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   if (options.slices)
     manager.addPass(createTileShareProducts());
   if (options.roundEarly)
-    manager.addPass(createTileRoundEarly());
+    addOptional(createTileRoundEarly());
   manager.addPass(createTileAssignLayouts({options.warps, options.unit, options.slices, options.deal}));
   if (options.overlap) {
     manager.addPass(createTileOverlapProducts());
     if (options.pingPong) // groups of warps that take no turns have each other's products meanwhile
-      manager.addPass(createTileScaleLate());
-    manager.addPass(createTileStaggerExponentials());
+      addOptional(createTileScaleLate());
+    addOptional(createTileStaggerExponentials());
     if (options.leadColumns > 0)
-      manager.addPass(createTileKeepLeads({options.leadColumns}));
-    manager.addPass(createTileLagFetches());
-    manager.addPass(createTilePollEarly());
-    manager.addPass(createTileAdvanceProducts({options.postpones}));
-    manager.addPass(createTileDeferWaits());
+      addOptional(createTileKeepLeads({options.leadColumns}));
+    addOptional(createTileLagFetches());
+    addOptional(createTilePollEarly());
+    addOptional(createTileAdvanceProducts({options.postpones}));
+    addOptional(createTileDeferWaits());
   }
   if (options.pingPong)
     manager.addPass(createTileAlternateGroups({options.warps}));

@@ -7,6 +7,7 @@
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringRef.h"
 
 namespace landmark {
 
@@ -37,7 +38,11 @@ struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptio
   Option<int64_t> leadColumns{*this, "lead-columns", llvm::cl::desc("Columns of a left operand that stays which are kept in registers"), llvm::cl::init(0)};
   Option<bool> postpones{*this, "postpones", llvm::cl::desc("Products of weights are begun in the next iteration"), llvm::cl::init(true)};
   Option<bool> pingPong{*this, "ping-pong", llvm::cl::desc("Warp groups multiply in turns"), llvm::cl::init(false)};
+  ListOption<std::string> without{*this, "without", llvm::cl::desc("Passes to leave out, of those that only make a kernel faster")};
 };
+
+/// The passes of the schedule for CUDA targets that `without` may name. Others make what later ones need, or are options of a config.
+llvm::ArrayRef<llvm::StringLiteral> optionalPasses();
 
 /// Options of the way from a schedule to the nvvm dialect.
 struct NVVMPipelineOptions : mlir::PassPipelineOptions<NVVMPipelineOptions> {

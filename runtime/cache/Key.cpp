@@ -5,7 +5,8 @@
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/SHA256.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <set>
 
 namespace landmark::cache {
 
@@ -91,6 +92,10 @@ Expected<Key> keyOf(const Problem &problem, const Config &config, const Target &
     if (!text)
       return text.error();
     fields.push_back({"template", std::move(*text)});
+  }
+  if (!options.without.empty()) {
+    std::set<std::string> without(options.without.begin(), options.without.end());
+    fields.push_back({"without", fmt::format("{}", fmt::join(without, ","))});
   }
   fields.push_back({"compiler", compilerHash()});
   return Key(std::move(fields));

@@ -276,6 +276,41 @@ TEST_CASE("a grid whose blocks run several programs agrees with the oracle, and 
   }
 }
 
+TEST_CASE("kernels from which a pass is left out agree with the oracle") {
+  constexpr int64_t heads = 3, rows = 900, columns = 128;
+  const Device device = gpu();
+  Runtime runtime(device);
+  if (defaultConfig({Operation::Forward, 64, columns, DType::BF16}, device.target()).unit != MatrixUnit::Wgmma) {
+    WARN("not run on this device: its schedules have none of these passes");
+    return;
+  }
+  for (DType dtype : {DType::BF16, DType::F16}) {
+    HostTensor q = randomTensor(dtype, heads * rows, columns, 1), k = randomTensor(dtype, heads * rows, columns, 2);
+    HostTensor v = randomTensor(dtype, heads * rows, columns, 3), o = HostTensor::zeros(dtype, {1, 1, heads * rows, columns});
+    DeviceBuffer buffers[] = {onDevice(device, q), onDevice(device, k), onDevice(device, v), onDevice(device, o)};
+    auto lse = DeviceBuffer::allocate(device, heads * rows * sizeof(float));
+    REQUIRE(lse);
+    auto there = [&](int index) { return denseView(buffers[index].data(), dtype, {1, heads, rows, columns}); };
+    ForwardArguments arguments{there(0), there(1), there(2), there(3), denseRows(static_cast<float *>(lse->data()), {1, heads, rows}), 64};
+    for (const std::string &pass : optionalPassNames()) {
+      CompileOptions options;
+      options.without = {pass};
+      auto kernel = runtime.forward(problemOf(arguments), options);
+      REQUIRE_DONE(kernel);
+      REQUIRE(buffers[3].fill(0xff));
+      REQUIRE_DONE(kernel->launch(arguments));
+      REQUIRE_DONE(buffers[3].download(o.bytes.data(), o.bytes.size()));
+      const int64_t headBytes = rows * columns * 2;
+      for (int64_t head = 0; head < heads; ++head) {
+        auto of = [&](HostTensor &tensor) { return denseView(tensor.bytes.data() + head * headBytes, dtype, {1, 1, rows, columns}); };
+        auto reference = referenceForward(of(q), of(k), of(v), {64, 0, 0, 1 / std::sqrt(double(columns))});
+        INFO("without " << pass << ", " << name(dtype) << ", head " << head);
+        CHECK(relativeError(of(o), reference) <= (dtype == DType::BF16 ? 4e-3 : 5e-4));
+      }
+    }
+  }
+}
+
 TEST_CASE("repeated launches give the same bits") {
   RandomLimits large;
   large.maxKeys = 3000;

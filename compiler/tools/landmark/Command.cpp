@@ -5,7 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <fstream>
 #include <iterator>
 
@@ -95,6 +95,9 @@ void KernelOptions::addTo(CLI::App &app) {
                  "Directory whose files replace built-in templates of the same name (default: $LANDMARK_TEMPLATE_DIR)");
   app.add_option("--dump", dumpDir, "Directory to write the kernel's text at every stage to");
   app.add_option("--resume", resume, "STAGE=FILE: compile on from a stage's text, edited perhaps (see --dump)");
+  app.add_option("--without", without, fmt::format("Passes of a GPU's schedule to leave out, to measure what each gives: {}", fmt::join(optionalPassNames(), ", ")))
+      ->delimiter(',')
+      ->type_name("PASS,...");
 }
 
 namespace {
@@ -128,6 +131,7 @@ Expected<CompileOptions> KernelOptions::parse(const Problem &problem, const Targ
   if (!parsedTier)
     return parsedTier.error();
   options.tier = *parsedTier;
+  options.without = without;
   if (!resume.empty())
     if (auto parsed = parseResume(resume, options); !parsed)
       return parsed.error();

@@ -71,6 +71,7 @@ Expected<bool> parseGradientType(const std::string &type, Operation operation, D
 /// --config, --tier, --template, --template-dir, --dump and --resume.
 struct KernelOptions {
   std::string config, tier{name(Tier::Optimized)}, templateFile, templateDir, dumpDir, resume;
+  std::vector<std::string> without;
 
   void addTo(CLI::App &app);
   Expected<CompileOptions> parse(const Problem &problem, const Target &target, LengthClass length) const;
