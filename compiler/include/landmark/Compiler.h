@@ -54,7 +54,7 @@ struct CompileOptions {
   /// The lengths that a schedule is chosen for where `config` is empty. The kernel runs all others too.
   LengthClass length = LengthClass::Any;
   Tier tier = Tier::Optimized;
-  /// Passes of a CUDA target's schedule to leave out, to measure what each gives: names that `landmark compile --help` lists. What is left is right, slower, and perhaps rounded otherwise. One
+  /// Passes of a CUDA target's schedule to leave out, to measure what each gives: of optionalPassNames(). What is left is right, slower, and perhaps rounded otherwise. One
   /// that the kernel would not run is no error; a name of no such pass, and any for the host, is InvalidArgument.
   std::vector<std::string> without = {};
 };

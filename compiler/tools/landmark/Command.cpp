@@ -95,7 +95,7 @@ void KernelOptions::addTo(CLI::App &app) {
                  "Directory whose files replace built-in templates of the same name (default: $LANDMARK_TEMPLATE_DIR)");
   app.add_option("--dump", dumpDir, "Directory to write the kernel's text at every stage to");
   app.add_option("--resume", resume, "STAGE=FILE: compile on from a stage's text, edited perhaps (see --dump)");
-  app.add_option("--without", without, fmt::format("Passes of a GPU's schedule to leave out, to measure what each gives: {}", fmt::join(optionalPassNames(), ", ")))
+  app.add_option("--without", without, "Passes of a GPU's schedule to leave out, to measure what each gives: names that `landmark info --passes` prints")
       ->delimiter(',')
       ->type_name("PASS,...");
 }

@@ -3,9 +3,10 @@
 // landmark info: what this build and machine can do.
 #include "Command.h"
 #include "Knobs.h"
+#include "landmark/Compiler.h"
 #include "landmark/Version.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace landmark::tool {
 
@@ -66,10 +67,17 @@ Expected<void> info() {
 } // namespace
 
 Command addInfo(CLI::App &app) {
-  auto knobs = std::make_shared<bool>(false);
+  auto knobs = std::make_shared<bool>(false), passes = std::make_shared<bool>(false);
   CLI::App *command = app.add_subcommand("info", "Show version, devices, targets and what is supported");
   command->add_flag("--knobs", *knobs, "Print the environment variables that are read, as Markdown");
-  return {command, [knobs] { return *knobs ? (printKnobs(), Expected<void>()) : info(); }};
+  command->add_flag("--passes", *passes, "Print the passes of a GPU's schedule that --without takes, one a line");
+  return {command, [knobs, passes]() -> Expected<void> {
+            if (*knobs)
+              printKnobs();
+            if (*passes)
+              fmt::print("{}\n", fmt::join(optionalPassNames(), "\n"));
+            return *knobs || *passes ? Expected<void>() : info();
+          }};
 }
 
 } // namespace landmark::tool
