@@ -413,8 +413,8 @@ Expected<void> checkWithout(const Target &target, const std::vector<std::string>
   for (const std::string &pass : without) {
     if (target.isHost())
       return Error{ErrorCode::InvalidArgument, fmt::format("without: got '{}'; the host's schedule needs all of its passes", pass)};
-    if (!llvm::is_contained(optionalPasses(), pass))
-      return Error{ErrorCode::InvalidArgument, fmt::format("without: got '{}', allowed: {}", pass, fmt::join(optionalPassNames(), ", "))};
+    if (std::vector<std::string> names = optionalPasses(); !llvm::is_contained(names, pass))
+      return Error{ErrorCode::InvalidArgument, fmt::format("without: got '{}', allowed: {}", pass, fmt::join(names, ", "))};
   }
   return {};
 }
@@ -444,12 +444,7 @@ Expected<Tier> parseTier(std::string_view text) {
   return Error{ErrorCode::InvalidArgument, fmt::format("tier: got '{}', allowed: baseline, optimized", text)};
 }
 
-std::vector<std::string> optionalPassNames() {
-  std::vector<std::string> names;
-  for (llvm::StringLiteral pass : optionalPasses())
-    names.push_back(pass.str());
-  return names;
-}
+std::vector<std::string> optionalPassNames() { return optionalPasses(); }
 
 bool hasBaseline(const Problem &problem, const Config &config) {
   bool isForward = problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed;

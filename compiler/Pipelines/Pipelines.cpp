@@ -42,20 +42,10 @@ void buildTilePipeline(OpPassManager &manager, const TilePipelineOptions &option
   manager.addPass(createCSEPass());
 }
 
-llvm::ArrayRef<llvm::StringLiteral> optionalPasses() {
-  static constexpr llvm::StringLiteral names[] = {"tile-carry-divisions", "tile-stage-stores",  "tile-round-early", "tile-scale-late",       "tile-stagger-exponentials",
-                                                  "tile-keep-leads",      "tile-lag-fetches",   "tile-poll-early",  "tile-advance-products", "tile-defer-waits"};
-  return names;
-}
-
-void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOptions &options) {
+/// Gives `addOptional` the passes that a kernel is right without.
+static void addSchedulePasses(OpPassManager &manager, const SchedulePipelineOptions &options, llvm::function_ref<void(std::unique_ptr<Pass>)> addOptional) {
   // wgmma reads queries from shared memory as fast as from registers.
   int64_t residentRegisters = options.unit == "wgmma" ? 0 : options.maxResidentRegisters;
-  auto addOptional = [&](std::unique_ptr<Pass> pass) {
-    assert(llvm::is_contained(optionalPasses(), pass->getArgument()));
-    if (!llvm::is_contained(options.without, pass->getArgument()))
-      manager.addPass(std::move(pass));
-  };
   manager.addPass(createTileLoopPrograms({options.programs}));
   manager.addPass(createTileOverlapLaunches({options.launchAhead}));
   if (options.specialize) {
@@ -90,6 +80,24 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
   manager.addPass(createTileAllocateShared());
   manager.addPass(createTileInsertFences());
   manager.addPass(createCSEPass());
+}
+
+void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOptions &options) {
+  addSchedulePasses(manager, options, [&](std::unique_ptr<Pass> pass) {
+    if (!llvm::is_contained(options.without, pass->getArgument()))
+      manager.addPass(std::move(pass));
+  });
+}
+
+std::vector<std::string> optionalPasses() {
+  SchedulePipelineOptions everything;
+  for (auto *option : {&everything.specialize, &everything.stageStores, &everything.roundEarly, &everything.overlap, &everything.pingPong})
+    *option = true;
+  everything.leadColumns = 16;
+  OpPassManager manager;
+  std::vector<std::string> names;
+  addSchedulePasses(manager, everything, [&](std::unique_ptr<Pass> pass) { names.push_back(pass->getArgument().str()); });
+  return names;
 }
 
 void buildNVVMPipeline(OpPassManager &manager, const NVVMPipelineOptions &options) {

@@ -7,7 +7,9 @@
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassManager.h"
-#include "llvm/ADT/StringRef.h"
+
+#include <string>
+#include <vector>
 
 namespace landmark {
 
@@ -42,7 +44,7 @@ struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptio
 };
 
 /// The passes of the schedule for CUDA targets that `without` may name. Others make what later ones need, or are options of a config.
-llvm::ArrayRef<llvm::StringLiteral> optionalPasses();
+std::vector<std::string> optionalPasses();
 
 /// Options of the way from a schedule to the nvvm dialect.
 struct NVVMPipelineOptions : mlir::PassPipelineOptions<NVVMPipelineOptions> {
