@@ -11,56 +11,46 @@ counts. Each checks its result against the oracle; one that fails its check has 
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from forward import TOOL, run_tool
 
 
-def pass_names(tool):
-    return subprocess.run([tool, "info", "--passes"], check=True, capture_output=True, text=True).stdout.split()
-
-
-def measure(tool, bench, without):
+def measure(options, without):
     """TFLOP/s, and why there are none, None if there are."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "bench.json"
         left_out = ["--without", without] if without else []
-        try:
-            done = subprocess.run([tool, "bench", *bench, *left_out, "--json", str(report)], capture_output=True, text=True, timeout=120)
-        except subprocess.TimeoutExpired:
-            return None, "no answer within 120 s"
-        if done.returncode != 0:
-            return None, f"exit code {done.returncode}: {done.stderr.strip() or done.stdout.strip()}"
-        return json.loads(report.read_text())["tflops"], None
+        _, failure = run_tool(options, "bench", *options.bench, *left_out, "--json", report)
+        return (None, failure) if failure else (json.loads(report.read_text())["tflops"], None)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--landmark", default=str(ROOT / "build/compiler/tools/landmark/landmark"), help="the tool (default: the one in build/)")
+    parser.add_argument("--landmark", default=TOOL, help="the tool (default: the one in build/)")
     parser.add_argument("--passes", nargs="+", metavar="PASS", help="passes to leave out, one at a time (default: all of `landmark info --passes`)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each kernel (default: 3)")
+    parser.add_argument("--timeout", type=float, default=120, metavar="S", help="seconds after which a run of the tool counts as failed (default: 120)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results of all rounds")
     parser.add_argument("bench", nargs="+", metavar="-- OPTION", help="after --: what `landmark bench` is to run")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error(f"--rounds: got {options.rounds}; it must be at least 1")
-    try:
-        kernels = ["", *(options.passes or pass_names(options.landmark))]
-    except (OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f"passes.py: {options.landmark}: {error}")
+    names, failure = run_tool(options, "info", "--passes")
+    if failure:
+        sys.exit(f"passes.py: {options.landmark}: {failure}")
+    kernels = ["", *(options.passes or names.split())]
 
     speeds, failures = {kernel: [] for kernel in kernels}, {}
     for _ in range(options.rounds):
-        for kernel in kernels:
-            if kernel in failures:
-                continue
-            speed, failure = measure(options.landmark, options.bench, kernel)
-            speeds[kernel].append(speed)
+        for kernel in (kernel for kernel in kernels if kernel not in failures):
+            speed, failure = measure(options, kernel)
             if failure:
                 failures[kernel] = failure
+            else:
+                speeds[kernel].append(speed)
     whole = None if "" in failures else statistics.median(speeds[""])
     for kernel in kernels:
         label = f"without {kernel}" if kernel else "all passes"
@@ -71,7 +61,7 @@ def main():
         gain = f"  the pass gives {100 * (whole / speed - 1):+.1f}%" if kernel and whole else ""
         print(f"{label:<38} {speed:7.1f} TF{gain}")
     if options.json:
-        results = [{"without": kernel, "tflops": [s for s in speeds[kernel] if s is not None], "failed": failures.get(kernel)} for kernel in kernels]
+        results = [{"without": kernel, "tflops": speeds[kernel], "failed": failures.get(kernel)} for kernel in kernels]
         options.json.write_text(json.dumps({"bench": options.bench, "rounds": options.rounds, "kernels": results}, indent=1) + "\n")
     sys.exit(1 if failures else 0)
 
