@@ -14,7 +14,7 @@ bool stagesOutput(const Config &config, const Problem &problem, const Target &ta
 /// leave a thread no registers for it, and keys are multiplied twice (templates/forward_long_wide.mlir).
 bool keepsBlockOutput(const Problem &problem, const Config &config);
 
-/// Columns of queries that a forward by wgmma keeps in registers (tile-keep-leads): 64 or 48 where a thread has registers for them beside its accumulators, else 0.
+/// Columns of queries that a forward by wgmma keeps in registers (tile-keep-leads), where a thread has registers for some beside its accumulators, else 0.
 int64_t leadColumns(const Problem &problem, const Config &config);
 
 /// Tokens of the last part of a block longer than a key tile, 1 to that, and the columns that it takes.

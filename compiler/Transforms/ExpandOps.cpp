@@ -326,13 +326,13 @@ struct PastSoftmax {
 
   /// Of rows of at most `keys` keys, whose weights are raised by halfWeightExponent.
   Value holdInHalf(TileBuilder &b, Value keys) const {
-    constexpr double largest = 65504, unit = 0x1p-25, tolerance = 0x1p-12; // half of the step between numbers that are not normal
-    constexpr double errors = tolerance * (int64_t(1) << halfWeightExponent) / unit, columns = 64;
+    constexpr double largest = 65504, rounding = 0x1p-25; // the error of numbers that are not normal
+    constexpr double tolerance = 0x1p-12 * (int64_t(1) << halfWeightExponent), columns = 64;
     auto number = [&](double value) -> Value { return arith::ConstantOp::create(b, b.getF32FloatAttr(value)); };
     OpBuilder::InsertPoint here = b.saveInsertionPoint();
     b.setInsertionPointAfterValue(keys); // outside of loops
     Value length = arith::SIToFPOp::create(b, b.getF32Type(), b.toI32(keys));
-    Value share = arith::DivFOp::create(b, number(columns * errors), length);
+    Value share = arith::DivFOp::create(b, number(columns * tolerance / rounding), length);
     Value bound = arith::MinNumFOp::create(b, number(largest), share);
     b.restoreInsertionPoint(here);
     Value raised = b.mulf(factor, b.floatSplatLike(columns, factor));
