@@ -301,6 +301,10 @@ int64_t leadColumns(const Problem &problem, const Config &config) {
   return isPlain ? 64 : 48;
 }
 
+bool chainsSums(const Problem &problem, const Config &config) {
+  return leadColumns(problem, config) > 0 && problem.headDim == 128 && config.keyTile / tileTokens(problem, config) <= fewBlocks;
+}
+
 bool keepsBlockOutput(const Problem &problem, const Config &config) {
   return problem.operation == Operation::Forward && isLongBlock(problem, config) && problem.headDim <= maxBlockOutput;
 }

@@ -62,6 +62,8 @@ static void addSchedulePasses(OpPassManager &manager, const SchedulePipelineOpti
     manager.addPass(createTileShareProducts());
   if (options.roundEarly)
     addOptional(createTileRoundEarly());
+  if (options.chainSums)
+    addOptional(createTileChainSums());
   manager.addPass(createTileAssignLayouts({options.warps, options.unit, options.slices, options.deal}));
   if (options.overlap) {
     manager.addPass(createTileOverlapProducts());
@@ -91,7 +93,7 @@ void buildCudaSchedulePipeline(OpPassManager &manager, const SchedulePipelineOpt
 
 std::vector<std::string> optionalPasses() {
   SchedulePipelineOptions everything;
-  for (auto *option : {&everything.specialize, &everything.stageStores, &everything.roundEarly, &everything.overlap, &everything.pingPong})
+  for (auto *option : {&everything.specialize, &everything.stageStores, &everything.roundEarly, &everything.overlap, &everything.pingPong, &everything.chainSums})
     *option = true;
   everything.leadColumns = 16;
   OpPassManager manager;

@@ -141,6 +141,15 @@ def TileRoundEarly : Pass<"tile-round-early"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::landmark::tile::TileDialect"];
 }
 
+def TileChainSums : Pass<"tile-chain-sums"> {
+  let summary = "Sum exponentials in the order in which they come";
+  let description = [{
+    The unit for special functions makes exponentials one after another. The sum of those whose exponents are logits scaled and moved in one, four chains otherwise, is a single one (`tile.reduce ... in_order`): a link is due where an
+    exponential is made, in place of links that the assembler lets wait for one another, with the exponentials in registers. It is the order of a sum, and so its bits, that change: every tier of a kernel has it.
+  }];
+  let dependentDialects = ["::landmark::tile::TileDialect"];
+}
+
 def TileAssignLayouts : Pass<"tile-assign-layouts"> {
   let summary = "Give every tile the layout that its dots, reductions and broadcasts ask for";
   let description = [{

@@ -27,9 +27,8 @@ Value shuffle(ThreadBuilder &b, NVVM::ShflKind kind, Value value, int64_t operan
   return NVVM::ShflOp::create(b, value.getType(), b.i32(-1), value, b.i32(operand), b.i32(maskAndClamp), kind, UnitAttr());
 }
 
-// Four chains, in which a product goes into its sum in one instruction, and a tree: enough side by side to keep the pipes busy.
-Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, SmallVector<Value> values) {
-  constexpr size_t chains = 4;
+// Chains, in which a product goes into its sum in one instruction, and a tree: four are enough side by side to keep the pipes busy.
+Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, SmallVector<Value> values, size_t chains) {
   for (size_t i = chains; i < values.size(); ++i)
     values[i % chains] = combine(b, kind, values[i % chains], values[i]);
   values.truncate(std::min(chains, values.size()));
@@ -394,7 +393,7 @@ struct LowerReduce : TilePattern<tile::ReduceOp> {
     }
     SmallVector<Value> values;
     for (SmallVector<Value> &part : parts) {
-      Value value = combineAll(b, op.getKind(), part);
+      Value value = combineAll(b, op.getKind(), part, op.getInOrder() ? 1 : 4);
       if (from.columns && !to.columns && !to.isDealt) // the other columns are in the other lanes of the quad
         for (int64_t distance : {1, 2})
           value = combine(b, op.getKind(), value, shuffle(b, NVVM::ShflKind::bfly, value, distance, 31));

@@ -120,7 +120,7 @@ int64_t chunkConstant(tile::BufferType type, const ChunkAddress &address);
 mlir::Value sharedMemory(ThreadBuilder &b, int64_t offset);
 
 /// All values, one at least, combined into one.
-mlir::Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, mlir::SmallVector<mlir::Value> values);
+mlir::Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, mlir::SmallVector<mlir::Value> values, size_t chains = 4);
 
 // Numbers of rows and blocks, dealt out to the lanes of a quad (FragmentLayout::isDealt). Every lane has `numbers`; the results are a lane's.
 /// All of them again, in all lanes.

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 namespace landmark::tool {
 
@@ -39,7 +40,7 @@ struct Options {
 struct Result {
   Problem problem;
   Config config;
-  double compileMs = 0, medianMs = 0, minMs = 0, tflops = 0;
+  double compileMs = 0, medianMs = 0, meanMs = 0, minMs = 0, tflops = 0;
   std::vector<Comparison> errors;
   std::optional<GatedTiles> tiles = std::nullopt;
 };
@@ -129,13 +130,14 @@ double teraflops(const Options &options, const Problem &problem, double millisec
 template <typename Kernel, typename Space>
 Expected<Result> time(const Options &options, const Kernel &kernel, double compileMs, Space &space) {
   const Problem &problem = kernel.kernel().problem;
-  Result result{problem, kernel.kernel().config, compileMs, 0, 0, 0, {}};
+  Result result{problem, kernel.kernel().config, compileMs, 0, 0, 0, 0, {}};
   if (auto done = space.poison(); !done)
     return done.error();
   auto times = measure(kernel, space.arguments(), options.repeats);
   if (!times)
     return times.error();
   result.medianMs = median(*times);
+  result.meanMs = std::accumulate(times->begin(), times->end(), 0.0) / static_cast<double>(times->size());
   result.minMs = *std::min_element(times->begin(), times->end());
   result.tflops = teraflops(options, problem, result.medianMs);
   return result;
@@ -254,6 +256,7 @@ Expected<void> writeJson(const Options &options, const Device &device, const Res
       {"compile_ms", result.compileMs},
       {"repeats", options.repeats},
       {"median_ms", result.medianMs},
+      {"mean_ms", result.meanMs},
       {"min_ms", result.minMs},
       {"tflops", result.tflops},
       {"flop_convention", flopConvention(result.problem.operation)},

@@ -18,6 +18,36 @@ gpu.module @kernels {
 
 // -----
 
+// What a thread has of a row, six numbers, is four chains and a tree, or, in order, one chain.
+// CHECK-LABEL: @reduce_chains(
+// CHECK: %[[A:.*]] = arith.addf
+// CHECK-NEXT: %[[B:.*]] = arith.addf %{{[^,]*}}, %{{[^,]*}} :
+// CHECK-NEXT: %[[C:.*]] = arith.addf %[[A]], %[[B]] :
+// CHECK-NEXT: %[[D:.*]] = arith.addf %{{[^,]*}}, %{{[^,]*}} :
+// CHECK-NEXT: arith.addf %[[C]], %[[D]] :
+// CHECK-LABEL: @reduce_in_order(
+// CHECK: %[[A:.*]] = arith.addf
+// CHECK-NEXT: %[[B:.*]] = arith.addf %[[A]], %{{[^,]*}} :
+// CHECK-NEXT: %[[C:.*]] = arith.addf %[[B]], %{{[^,]*}} :
+// CHECK-NEXT: %[[D:.*]] = arith.addf %[[C]], %{{[^,]*}} :
+// CHECK-NEXT: arith.addf %[[D]], %{{[^,]*}} :
+!s = tensor<16x1x24xf32, #tile.fragment<[row, block, column], 1>>
+!b = tensor<16x1xf32, #tile.fragment<[row, block], 1>>
+gpu.module @kernels {
+  gpu.func @reduce_chains() kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
+    %x = arith.constant dense<1.0> : !s
+    %sum = tile.reduce sum %x along [2] : !s -> !b
+    gpu.return
+  }
+  gpu.func @reduce_in_order() kernel attributes {known_block_size = array<i32: 32, 1, 1>} {
+    %x = arith.constant dense<1.0> : !s
+    %sum = tile.reduce sum %x along [2] in_order : !s -> !b
+    gpu.return
+  }
+}
+
+// -----
+
 // Blocks are all in one thread.
 // CHECK-LABEL: @reduce_blocks(
 // CHECK-COUNT-2: arith.addf

@@ -33,6 +33,8 @@ gpu.module @target_free {
     %m = tile.reduce max %s along [1, 2] : tensor<64x1x64xf32> -> tensor<64xf32>
     // CHECK: tile.reduce sum %{{.*}} along [2] : tensor<64x1x64xf32> -> tensor<64x1xf32>
     %sum = tile.reduce sum %s along [2] : tensor<64x1x64xf32> -> tensor<64x1xf32>
+    // CHECK: tile.reduce sum %{{.*}} along [2] in_order : tensor<64x1x64xf32> -> tensor<64x1xf32>
+    %chained = tile.reduce sum %s along [2] in_order : tensor<64x1x64xf32> -> tensor<64x1xf32>
     // CHECK: tile.broadcast %{{.*}} to [0] : tensor<64xf32> -> tensor<64x1x64xf32>
     %b = tile.broadcast %m to [0] : tensor<64xf32> -> tensor<64x1x64xf32>
     // CHECK: tile.column %{{.*}} at 63 : tensor<64x1x64xf32> -> tensor<64x1xf32>
