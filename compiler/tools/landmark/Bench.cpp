@@ -289,8 +289,8 @@ Expected<void> bench(Options options) {
              options.length);
   fmt::print("on {}, {}, compiled in {:.1f} ms\n", tool::describe(*device), describe(result->config),
              result->compileMs);
-  fmt::print("median {:.4f} ms, fastest {:.4f} ms of {}: {:.4g} TFLOP/s\n({})\n", result->medianMs, result->minMs,
-             options.repeats, result->tflops, flopConvention(problem->operation));
+  fmt::print("median {:.4f} ms, mean {:.4f} ms, fastest {:.4f} ms of {}: {:.4g} TFLOP/s by the median\n({})\n", result->medianMs, result->meanMs,
+             result->minMs, options.repeats, result->tflops, flopConvention(problem->operation));
   if (result->tiles)
     fmt::print("gate threshold {}: skipped {} of {} tiles\n", options.gateThreshold, result->tiles->skipped, result->tiles->all);
   if (!options.json.empty())
