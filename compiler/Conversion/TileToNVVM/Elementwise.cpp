@@ -27,7 +27,7 @@ Value shuffle(ThreadBuilder &b, NVVM::ShflKind kind, Value value, int64_t operan
   return NVVM::ShflOp::create(b, value.getType(), b.i32(-1), value, b.i32(operand), b.i32(maskAndClamp), kind, UnitAttr());
 }
 
-// Chains, in which a product goes into its sum in one instruction, and a tree: four are enough side by side to keep the pipes busy.
+// Chains, in which a product goes into its sum in one instruction, and a tree.
 Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, SmallVector<Value> values, size_t chains) {
   for (size_t i = chains; i < values.size(); ++i)
     values[i % chains] = combine(b, kind, values[i % chains], values[i]);
@@ -393,7 +393,7 @@ struct LowerReduce : TilePattern<tile::ReduceOp> {
     }
     SmallVector<Value> values;
     for (SmallVector<Value> &part : parts) {
-      Value value = combineAll(b, op.getKind(), part, op.getInOrder() ? 1 : 4);
+      Value value = combineAll(b, op.getKind(), part, op.getInOrder() ? 1 : chainsSideBySide);
       if (from.columns && !to.columns && !to.isDealt) // the other columns are in the other lanes of the quad
         for (int64_t distance : {1, 2})
           value = combine(b, op.getKind(), value, shuffle(b, NVVM::ShflKind::bfly, value, distance, 31));

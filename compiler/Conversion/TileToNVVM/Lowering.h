@@ -119,8 +119,9 @@ int64_t chunkConstant(tile::BufferType type, const ChunkAddress &address);
 /// A pointer into the block's dynamic shared memory.
 mlir::Value sharedMemory(ThreadBuilder &b, int64_t offset);
 
-/// All values, one at least, combined into one.
-mlir::Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, mlir::SmallVector<mlir::Value> values, size_t chains = 4);
+/// All values, one at least, combined into one, by chains side by side: four are enough to keep the pipes busy.
+constexpr size_t chainsSideBySide = 4;
+mlir::Value combineAll(ThreadBuilder &b, tile::ReductionKind kind, mlir::SmallVector<mlir::Value> values, size_t chains = chainsSideBySide);
 
 // Numbers of rows and blocks, dealt out to the lanes of a quad (FragmentLayout::isDealt). Every lane has `numbers`; the results are a lane's.
 /// All of them again, in all lanes.
