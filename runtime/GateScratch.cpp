@@ -55,12 +55,12 @@ Expected<void> download(const Device &device, void *to, const void *from, std::s
 
 GateScratch GateScratch::byQueries(const ForwardArguments &arguments, const Problem &problem, const Config &config) {
   auto [batch, heads, queries, columns] = arguments.q.shape;
-  int64_t blocks = ceiling(arguments.k.shape[2] + arguments.phase, arguments.blockSize), tileBlocks = config.keyTile / tileTokens(problem, config);
-  GateScratch gates = marksOf(batch, heads, queries, blocks, tileBlocks);
+  int64_t blocks = ceiling(arguments.k.shape[2] + arguments.phase, arguments.blockSize), ofTile = tileBlocks(problem, config);
+  GateScratch gates = marksOf(batch, heads, queries, blocks, ofTile);
   gates.heads = heads;
   gates.rows = config.queryTile;
   gates.programs = ceiling(queries, gates.rows);
-  gates.places = std::max<int64_t>(1, ceiling(blocks, tileBlocks));
+  gates.places = std::max<int64_t>(1, ceiling(blocks, ofTile));
   return gates;
 }
 
@@ -68,8 +68,8 @@ GateScratch GateScratch::byKeys(const BackwardArguments &arguments, const Config
   Problem problem = problemOf(arguments);
   auto [batch, heads, queries, columns] = arguments.q.shape;
   int64_t kvHeads = arguments.k.shape[1], keys = arguments.k.shape[2];
-  int64_t blocks = ceiling(keys + arguments.phase, arguments.blockSize), tileBlocks = config.keyTile / tileTokens(problem, config);
-  GateScratch gates = marksOf(batch, heads, queries, blocks, tileBlocks);
+  int64_t blocks = ceiling(keys + arguments.phase, arguments.blockSize), ofTile = tileBlocks(problem, config);
+  GateScratch gates = marksOf(batch, heads, queries, blocks, ofTile);
   gates.heads = kvHeads;
   gates.rows = keyQueryTile(problem, config);
   gates.programs = keyPrograms(config, problem, 1, 1, keys, arguments.phase);

@@ -334,7 +334,7 @@ private:
         schedule.maxResidentRegisters = 16; // queries and dO both want to stay, beside more accumulators
       if (isRetrieval(problem.operation))
         schedule.maxResidentRegisters = 0; // few tiles follow: not to wait for queries before they are asked for is worth more
-      bool weighsByWgmma = config.unit == MatrixUnit::Wgmma && (problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed);
+      bool weighsByWgmma = config.unit == MatrixUnit::Wgmma && isForward(problem.operation);
       schedule.roundEarly = weighsByWgmma && problem.dtype != DType::F32;
       schedule.deal = weighsByWgmma;
       schedule.leadColumns = leadColumns(problem, config);
@@ -448,8 +448,7 @@ Expected<Tier> parseTier(std::string_view text) {
 std::vector<std::string> optionalPassNames() { return optionalPasses(); }
 
 bool hasBaseline(const Problem &problem, const Config &config) {
-  bool isForward = problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed;
-  return isForward && config.loads == Loads::Tma && !isLongBlock(problem, config);
+  return isForward(problem.operation) && config.loads == Loads::Tma && !isLongBlock(problem, config);
 }
 
 Compiler::Compiler() : impl(std::make_unique<Impl>()) {}

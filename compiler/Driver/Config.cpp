@@ -250,10 +250,12 @@ int64_t tileTokens(const Problem &problem, const Config &config) {
   return tokens;
 }
 
+int64_t tileBlocks(const Problem &problem, const Config &config) { return config.keyTile / tileTokens(problem, config); }
+
 int64_t keyQueryTile(const Problem &problem, const Config &config) {
   if (config.unit != MatrixUnit::Wgmma || config.warps < 4)
     return config.queryTile;
-  bool shareBlocks = config.keyTile / tileTokens(problem, config) % (config.warps / 4) == 0;
+  bool shareBlocks = tileBlocks(problem, config) % (config.warps / 4) == 0;
   return shareBlocks ? 64 : config.queryTile;
 }
 
@@ -290,20 +292,24 @@ int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 
 
 bool isLongBlock(const Problem &problem, const Config &config) { return paddedBlock(problem) > config.keyTile; }
 
+/// Two groups of warps that multiply by wgmma: a thread of each has half of the registers that there are.
+static bool isForwardOfTwoGroups(const Problem &problem, const Config &config) {
+  return isForward(problem.operation) && config.unit == MatrixUnit::Wgmma && config.warps == 8;
+}
+
 int64_t leadColumns(const Problem &problem, const Config &config) {
-  bool isForward = problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed;
-  if (!isForward || config.unit != MatrixUnit::Wgmma || config.warps != 8 || problem.headDim <= 64 || problem.headDim > 128 || problem.headDim % 32 != 0)
+  if (!isForwardOfTwoGroups(problem, config) || problem.headDim <= 64 || problem.headDim > 128 || problem.headDim % 32 != 0)
     return 0;
   if (problem.dtype == DType::F16)
     return 32; // exponentials stay in 32 bits until it is known that 16 hold them
   // Masks of padded blocks and the factors of many take registers too.
-  bool isPlain = paddedBlock(problem) == problem.blockSize && config.keyTile / tileTokens(problem, config) <= fewBlocks;
+  bool isPlain = paddedBlock(problem) == problem.blockSize && tileBlocks(problem, config) <= fewBlocks;
   return isPlain ? 64 : 48;
 }
 
 // By measurement: 0.3 to 2% are lost at D = 64, 96 and 256 and with blocks of 32 (docs/performance/forward.md).
 bool chainsSums(const Problem &problem, const Config &config) {
-  return leadColumns(problem, config) > 0 && problem.headDim == 128 && config.keyTile / tileTokens(problem, config) <= fewBlocks;
+  return isForwardOfTwoGroups(problem, config) && problem.headDim == 128 && tileBlocks(problem, config) <= fewBlocks;
 }
 
 bool keepsBlockOutput(const Problem &problem, const Config &config) {
@@ -391,10 +397,9 @@ static int64_t outputBytes(const Config &config, const Problem &problem) {
 }
 
 bool stagesOutput(const Config &config, const Problem &problem, const Target &target) {
-  bool isForward = problem.operation == Operation::Forward || problem.operation == Operation::ForwardListed;
   // Of short rows there is little to save, and the block's end waits for the copy all the same: 1 to 2% slower at D = 64 and 16k.
   bool pays = problem.headDim > 64 || isLongBlock(problem, config);
-  return isForward && pays && config.loads == Loads::Tma && forwardSharedBytes(config, problem) + outputBytes(config, problem) <= target.maxSharedBytes();
+  return isForward(problem.operation) && pays && config.loads == Loads::Tma && forwardSharedBytes(config, problem) + outputBytes(config, problem) <= target.maxSharedBytes();
 }
 
 int64_t sharedBytes(const Config &config, const Problem &problem, const Target &target) {

@@ -48,6 +48,8 @@ bool isAttention(Operation operation) {
 
 bool isGated(Operation operation) { return marksTiles(operation) || operation == Operation::ForwardListed || operation == Operation::BackwardListed; }
 
+bool isForward(Operation operation) { return operation == Operation::Forward || operation == Operation::ForwardListed; }
+
 bool marksTiles(Operation operation) { return operation == Operation::ForwardGates || operation == Operation::BackwardGates; }
 
 bool isBackward(Operation operation) { return operation == Operation::Backward || operation == Operation::BackwardListed; }

@@ -82,7 +82,7 @@ struct Request {
 
   StringRef name() const { return op->getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()); }
   /// Whether threads have registers for logits beside their exponentials: those of few warps, where exponentials are rounded soon (tile-round-early) and few blocks' factors are kept.
-  bool keepsLogits() const { return !isBackward(problem.operation) && config.warps <= 8 && element.isBF16() && config.keyTile / tileTokens(problem, config) <= fewBlocks; }
+  bool keepsLogits() const { return !isBackward(problem.operation) && config.warps <= 8 && element.isBF16() && tileBlocks(problem, config) <= fewBlocks; }
   /// Names of the kernels, in the order of their launches.
   std::vector<std::string> kernels() const { return kernelNames(name().str(), problem.operation, adds); }
 };

@@ -32,9 +32,6 @@ Expected<Template> readTemplate(const std::filesystem::path &path) {
   return Template{path.string(), text.str()};
 }
 
-/// Blocks side by side in a key tile; 1 for a part of a long block.
-int64_t tileBlocks(const Problem &problem, const Config &config) { return config.keyTile / tileTokens(problem, config); }
-
 /// Landmarks in a tile of them: few, as what is beyond a row's last block is computed for nothing, half a tile a program. Those of retrieval are a page of them, or a part.
 int64_t tileLandmarks(const Problem &problem, const Config &config) {
   if (isRetrieval(problem.operation))

@@ -264,7 +264,7 @@ def Tile_StaggeredExp2Op : Tile_Op<"staggered_exp2", [Pure, AllTypesMatch<["logi
 def Tile_ReduceOp : Tile_Op<"reduce", [Pure]> {
   let summary = "combine a tile along dimensions";
   let description = [{
-    Elements are f32, or i32, whose order is the signed one. A thread combines what it has of them in four chains side by side, `in_order` in a single one, whose next link is due where the next element is made.
+    Elements are f32, or i32, whose order is the signed one. A thread combines what it has of them in chains side by side, `in_order` in one, from the first to the last.
 
     Example: `%m = tile.reduce max %s along [1, 2] : tensor<128x1x64xf32> -> tensor<128xf32>`
   }];

@@ -51,6 +51,8 @@ LANDMARK_API int64_t paddedBlock(const Problem &problem);
 
 /// Rows of a key tile that one block takes: `paddedBlock`, in a backward rounded up to a divisor of the key tile; the whole tile for a part of a long block.
 LANDMARK_API int64_t tileTokens(const Problem &problem, const Config &config);
+/// Blocks side by side in a key tile; 1 for a part of a long block.
+LANDMARK_API int64_t tileBlocks(const Problem &problem, const Config &config);
 
 /// Rows of a query tile of the backward kernel that goes by keys: `queryTile`, or, where groups of four warps that multiply by wgmma share the tile's blocks, 64.
 LANDMARK_API int64_t keyQueryTile(const Problem &problem, const Config &config);

@@ -27,6 +27,7 @@ LANDMARK_API bool isRetrieval(Operation operation);
 LANDMARK_API bool isAttention(Operation operation); ///< the attention of retrieval, all of it, a part that merge joins, or a part that is joined with the others at once
 LANDMARK_API bool isGated(Operation operation);    ///< a step of a forward or a backward with a gate threshold
 LANDMARK_API bool marksTiles(Operation operation); ///< the first of them, which marks and lists tiles
+LANDMARK_API bool isForward(Operation operation);  ///< computes the output, with lists of tiles or without
 LANDMARK_API bool isBackward(Operation operation); ///< computes gradients, with lists of tiles or without
 LANDMARK_API std::string_view name(DType dtype);         ///< "bf16", "f16", "f32"
 LANDMARK_API int64_t byteSize(DType dtype);

@@ -130,7 +130,7 @@ double teraflops(const Options &options, const Problem &problem, double millisec
 template <typename Kernel, typename Space>
 Expected<Result> time(const Options &options, const Kernel &kernel, double compileMs, Space &space) {
   const Problem &problem = kernel.kernel().problem;
-  Result result{problem, kernel.kernel().config, compileMs, 0, 0, 0, 0, {}};
+  Result result{.problem = problem, .config = kernel.kernel().config, .compileMs = compileMs};
   if (auto done = space.poison(); !done)
     return done.error();
   auto times = measure(kernel, space.arguments(), options.repeats);
