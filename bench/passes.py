@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures what each pass gives that a kernel is right without, by `landmark bench ... --without PASS`.
 
-    bench/passes.py -- forward -D 128 -N 16384 --repeats 500      # all of them
+    bench/passes.py -- forward -D 128 -N 16384 --repeats 1500     # all of them
     bench/passes.py --rounds 5 --passes tile-keep-leads tile-scale-late -- forward -D 128 -N 8192 -B 2
 
 Kernels are measured in turns, all of them once a round, as cards warm up and clocks step; the median of the rounds
 counts, and of a round the mean of its launches, as their median is that of a step of the clock, of which each is 1%. At
-a card's power limit means of a second or more (--repeats) repeat within 0.3%. Each checks its result against the oracle;
-one that fails its check has no speed. The exit code is 1 if one did.
+a card's power limit means of two seconds (--repeats) repeat within 0.25%, of half a second within 1%. Each checks its
+result against the oracle; one that fails its check has no speed. The exit code is 1 if one did.
 """
 import argparse
 import json
