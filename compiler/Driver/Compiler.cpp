@@ -338,6 +338,7 @@ private:
       schedule.roundEarly = weighsByWgmma && problem.dtype != DType::F32;
       schedule.deal = weighsByWgmma;
       schedule.leadColumns = leadColumns(problem, config);
+      schedule.exponentialParts = exponentialParts(problem, config);
       schedule.chainSums = chainsSums(problem, config);
       schedule.unit = config.unit == MatrixUnit::Wgmma ? "wgmma" : "mma";
       schedule.without = options.without;

@@ -20,6 +20,9 @@ int64_t leadColumns(const Problem &problem, const Config &config);
 /// Whether a forward by wgmma sums exponentials in a single chain (tile-chain-sums): where products take longer than they do, and few blocks' sums end together.
 bool chainsSums(const Problem &problem, const Config &config);
 
+/// Parts of a row whose exponents a forward by wgmma computes one behind the other (tile-stagger-exponentials).
+int64_t exponentialParts(const Problem &problem, const Config &config);
+
 /// Tokens of the last part of a block longer than a key tile, 1 to that, and the columns that it takes.
 int64_t tailTokens(const Problem &problem, const Config &config);
 int64_t tailColumns(const Problem &problem, const Config &config);

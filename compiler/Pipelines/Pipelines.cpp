@@ -69,7 +69,7 @@ static void addSchedulePasses(OpPassManager &manager, const SchedulePipelineOpti
     manager.addPass(createTileOverlapProducts());
     if (options.pingPong) // groups of warps that take no turns have each other's products meanwhile
       addOptional(createTileScaleLate());
-    addOptional(createTileStaggerExponentials());
+    addOptional(createTileStaggerExponentials({options.exponentialParts}));
     if (options.leadColumns > 0)
       addOptional(createTileKeepLeads({options.leadColumns}));
     addOptional(createTileLagFetches());

@@ -38,6 +38,7 @@ struct SchedulePipelineOptions : mlir::PassPipelineOptions<SchedulePipelineOptio
                            llvm::cl::init(false)};
   Option<bool> overlap{*this, "overlap", llvm::cl::desc("Multiply the next tile's logits beside this one's values"), llvm::cl::init(false)};
   Option<int64_t> leadColumns{*this, "lead-columns", llvm::cl::desc("Columns of a left operand that stays which are kept in registers"), llvm::cl::init(0)};
+  Option<int64_t> exponentialParts{*this, "exponential-parts", llvm::cl::desc("Parts of a row whose exponents are computed one behind the other"), llvm::cl::init(2)};
   Option<bool> chainSums{*this, "chain-sums", llvm::cl::desc("Exponentials are summed in the order in which they come"), llvm::cl::init(false)};
   Option<bool> postpones{*this, "postpones", llvm::cl::desc("Products of weights are begun in the next iteration"), llvm::cl::init(true)};
   Option<bool> pingPong{*this, "ping-pong", llvm::cl::desc("Warp groups multiply in turns"), llvm::cl::init(false)};

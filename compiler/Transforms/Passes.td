@@ -236,11 +236,13 @@ def TileScaleLate : Pass<"tile-scale-late"> {
 }
 
 def TileStaggerExponentials : Pass<"tile-stagger-exponentials"> {
-  let summary = "Compute exponents of a row's second half when exponentials of its first half are under way";
+  let summary = "Compute the exponents of a row's later parts when exponentials of its first one are under way";
   let description = [{
     Beside a product that is under way instructions take two to three cycles each, as it takes the registers' ports; an exponential takes the unit for special functions eight. The assembler, which counts one cycle an instruction,
-    puts seven of the instructions that compute exponents between two exponentials, so that the unit waits. Powers of 2 that follow a product's logits beside another product become `tile.staggered_exp2` of two parts.
+    puts seven of the instructions that compute exponents between two exponentials, so that the unit waits. Powers of 2 that follow a product's logits beside another product become `tile.staggered_exp2` of so many `parts`, or half
+    or a quarter of them where columns are no multiple of 8 times as many.
   }];
+  let options = [Option<"parts", "parts", "int64_t", /*default=*/"2", "Parts of a row, a power of 2">];
   let dependentDialects = ["::landmark::tile::TileDialect"];
 }
 

@@ -17,7 +17,6 @@ using namespace landmark;
 
 namespace {
 
-constexpr int64_t parts = 2;
 /// Of fewer columns the exponents are computed soon enough (D=256, 64 columns: 1% slower in parts).
 constexpr int64_t fewestColumns = 96;
 
@@ -27,8 +26,15 @@ bool hasProductBeside(Value logits) {
   return wait && wait.getPending() > 0;
 }
 
+/// As many parts as divide the columns into eights, `most` or half of them again and again.
+int64_t partsOf(int64_t columns, int64_t most) {
+  while (most > 1 && columns % (8 * most) != 0)
+    most /= 2;
+  return most;
+}
+
 struct StaggerExponentialsOf : OpRewritePattern<math::Exp2Op> {
-  using OpRewritePattern::OpRewritePattern;
+  StaggerExponentialsOf(MLIRContext *context, int64_t parts) : OpRewritePattern(context), parts(parts) {}
 
   LogicalResult matchAndRewrite(math::Exp2Op op, PatternRewriter &rewriter) const override {
     auto exponents = op.getOperand().getDefiningOp<math::FmaOp>();
@@ -40,17 +46,22 @@ struct StaggerExponentialsOf : OpRewritePattern<math::Exp2Op> {
       return failure();
     auto type = cast<RankedTensorType>(op.getType());
     int64_t columns = type.getNumElements() / type.getDimSize(0);
-    if (columns < fewestColumns || columns % (8 * parts) != 0)
+    int64_t cuts = partsOf(columns, parts);
+    if (columns < fewestColumns || cuts < 2)
       return failure();
-    rewriter.replaceOpWithNewOp<tile::StaggeredExp2Op>(op, type, exponents.getA(), factor.getInput(), rows.getSource(), parts);
+    rewriter.replaceOpWithNewOp<tile::StaggeredExp2Op>(op, type, exponents.getA(), factor.getInput(), rows.getSource(), cuts);
     return success();
   }
+
+  int64_t parts;
 };
 
 struct StaggerExponentials : landmark::impl::TileStaggerExponentialsBase<StaggerExponentials> {
+  using Base::Base;
+
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<StaggerExponentialsOf>(&getContext());
+    patterns.add<StaggerExponentialsOf>(&getContext(), parts);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

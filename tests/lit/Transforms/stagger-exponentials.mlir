@@ -1,6 +1,8 @@
 // RUN: landmark-opt %s --tile-stagger-exponentials | FileCheck %s
+// RUN: landmark-opt %s --tile-stagger-exponentials=parts=8 | FileCheck %s --check-prefix=EIGHT
 
 !s = tensor<128x2x64xf32, #tile.fragment<[row, block, column], 8>>
+!less = tensor<128x3x32xf32, #tile.fragment<[row, block, column], 8>>
 !few = tensor<128x1x64xf32, #tile.fragment<[row, block, column], 8>>
 !r = tensor<128xf32, #tile.fragment<[row], 8>>
 
@@ -11,6 +13,8 @@
 // CHECK: %[[E:.*]] = tile.staggered_exp2 %[[S]] times %[[C]] plus %[[ROWS]] parts 2
 // CHECK-NOT: math.exp2
 // CHECK: return %[[E]]
+// EIGHT-LABEL: func @beside(
+// EIGHT: tile.staggered_exp2 {{.*}} parts 8
 func.func @beside(%begun: !s, %rows: !r, %c: f32) -> !s {
   %s = tile.dot_wait %begun pending 1 : !s
   %factor = tensor.splat %c : !s
@@ -18,6 +22,20 @@ func.func @beside(%begun: !s, %rows: !r, %c: f32) -> !s {
   %x = math.fma %s, %factor, %offset : !s
   %e = math.exp2 %x : !s
   return %e : !s
+}
+
+// 96 columns have 4 parts of 24, but not 8.
+// CHECK-LABEL: func @less(
+// CHECK: tile.staggered_exp2 {{.*}} parts 2
+// EIGHT-LABEL: func @less(
+// EIGHT: tile.staggered_exp2 {{.*}} parts 4
+func.func @less(%begun: !less, %rows: !r, %c: f32) -> !less {
+  %s = tile.dot_wait %begun pending 1 : !less
+  %factor = tensor.splat %c : !less
+  %offset = tile.broadcast %rows to [0] : !r -> !less
+  %x = math.fma %s, %factor, %offset : !less
+  %e = math.exp2 %x : !less
+  return %e : !less
 }
 
 // With nothing beside it, or few columns, or another number for each block, nothing changes.
