@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -61,6 +60,20 @@ int64_t nextSmallerKeyTile(const Config &config, const Problem &problem) {
   return config.keyTile > padded ? config.keyTile - padded : config.keyTile - 8;
 }
 
+/// As many whole blocks as `keys` holds; one block in any case if a tile can hold it, and a part of a block if not.
+int64_t keysNear(const Problem &problem, int64_t keys) {
+  int64_t padded = paddedBlock(problem);
+  return padded <= maxKeyTile ? padded * std::max<int64_t>(1, keys / padded) : keys;
+}
+
+/// The same in steps of 16, in which wgmma takes keys: an even number of blocks that are no multiple of it, or one with 8 columns more.
+int64_t wgmmaKeysNear(const Problem &problem, int64_t keys) {
+  int64_t padded = paddedBlock(problem), near = keysNear(problem, keys);
+  if (near % 16 == 0)
+    return near;
+  return near > padded ? near - padded : near + 8;
+}
+
 /// What wgmma asks beyond what every schedule does.
 Expected<void> validateWgmma(const Config &config, const Problem &problem, const Target &target) {
   auto refuse = [](std::string why) {
@@ -75,7 +88,7 @@ Expected<void> validateWgmma(const Config &config, const Problem &problem, const
   if (problem.headDim % 16 != 0)
     return refuse(fmt::format("the head dimension must be a multiple of 16, got {}", problem.headDim));
   if (config.keyTile % 16 != 0)
-    return illegal("key_tile", config.keyTile, "wgmma takes keys in steps of 16", roundUp(config.keyTile, std::lcm(16, paddedBlock(problem))));
+    return illegal("key_tile", config.keyTile, "wgmma takes keys in steps of 16", isLongBlock(problem, config) ? roundUp(config.keyTile, 16) : wgmmaKeysNear(problem, config.keyTile));
   if (config.warps % 4 != 0)
     return illegal("warps", config.warps, "wgmma takes warps in groups of four", 4);
   if (config.queryTile != 16 * config.warps)
@@ -105,15 +118,9 @@ Expected<void> validateTma(const Config &config, const Problem &problem, const T
   return {};
 }
 
-/// As many whole blocks as `keys` holds; one block in any case if a tile can hold it, and a part of a block if not.
-int64_t keysNear(const Problem &problem, int64_t keys) {
-  int64_t padded = paddedBlock(problem);
-  return padded <= maxKeyTile ? padded * std::max<int64_t>(1, keys / padded) : keys;
-}
-
 /// The first that fits of what measured best on an H200 for the head dimension (docs/performance.md); none where wgmma does not fit.
 std::optional<Config> defaultWgmma(const Problem &problem, const Target &target, Loads most) {
-  int64_t near64 = keysNear(problem, 64), near128 = keysNear(problem, 128);
+  int64_t near64 = wgmmaKeysNear(problem, 64), near128 = wgmmaKeysNear(problem, 128);
   std::vector<Config> candidates;
   if (most == Loads::Tma && paddedBlock(problem) > maxKeyTile)
     // Parts of 96 keys: beside two accumulators of the output there are no registers for the next part's logits, and smaller parts with them were slower. Others serve where
@@ -224,6 +231,22 @@ bool fitsOnePass(const Problem &problem, const Config &config) {
   return keyRegisters(config, problem, 2) <= std::min(most, fittingRegisters(config));
 }
 
+/// Whole blocks side by side, or a part of a block.
+Expected<void> validateKeyTile(const Config &config, const Problem &problem) {
+  if (config.keyTile < 8 || config.keyTile > maxKeyTile)
+    return illegal("key_tile", config.keyTile, fmt::format("must be 8 to {}", maxKeyTile), std::clamp<int64_t>(config.keyTile, 8, maxKeyTile));
+  if (isBackward(problem.operation) || isLongBlock(problem, config))
+    return config.keyTile % 8 == 0 ? Expected<void>() : illegal("key_tile", config.keyTile, "must be a multiple of 8", roundUp(config.keyTile, 8));
+  int64_t padded = paddedBlock(problem), even = roundUp(padded, 16);
+  bool wgmma = config.unit == MatrixUnit::Wgmma;
+  if (isTileOfBlocks(problem, config) && (wgmma || tileTokens(problem, config) == padded))
+    return {};
+  std::string multiples = wgmma && even != padded ? fmt::format("{} or {}, the block size padded to a multiple of 8 or 16", padded, even)
+                                                  : fmt::format("{}, the block size padded to a multiple of 8", padded);
+  return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of {}, or less", multiples),
+                 wgmma ? wgmmaKeysNear(problem, config.keyTile) : config.keyTile / padded * padded);
+}
+
 /// What the steps with a gate threshold ask beyond what is asked without one.
 Expected<void> validateGated(const Config &config, const Problem &problem) {
   if (isLongBlock(problem, config))
@@ -244,10 +267,16 @@ int64_t tileTokens(const Problem &problem, const Config &config) {
   if (isLongBlock(problem, config))
     return config.keyTile;
   int64_t tokens = paddedBlock(problem);
-  if (isBackward(problem.operation))
-    while (config.keyTile % tokens != 0)
-      tokens += 8;
-  return tokens;
+  while (tokens < std::min(config.keyTile, maxKeyTile) && config.keyTile % tokens != 0)
+    tokens += 8;
+  return std::min(tokens, config.keyTile);
+}
+
+bool isTileOfBlocks(const Problem &problem, const Config &config) {
+  if (config.keyTile % 8 != 0 || isLongBlock(problem, config))
+    return config.keyTile % 8 == 0;
+  int64_t tokens = tileTokens(problem, config);
+  return config.keyTile % tokens == 0 && (isBackward(problem.operation) || tokens <= roundUp(paddedBlock(problem), 16));
 }
 
 int64_t tileBlocks(const Problem &problem, const Config &config) { return config.keyTile / tileTokens(problem, config); }
@@ -303,7 +332,7 @@ int64_t leadColumns(const Problem &problem, const Config &config) {
   if (problem.dtype == DType::F16)
     return 32; // exponentials stay in 32 bits until it is known that 16 hold them
   // Masks of padded blocks and the factors of many take registers too.
-  bool isPlain = paddedBlock(problem) == problem.blockSize && tileBlocks(problem, config) <= fewBlocks;
+  bool isPlain = tileTokens(problem, config) == problem.blockSize && tileBlocks(problem, config) <= fewBlocks;
   return isPlain ? 64 : 48;
 }
 
@@ -425,16 +454,8 @@ Expected<void> validate(const Config &config, const Problem &problem, const Targ
     return valid.error();
   if (isRetrieval(problem.operation))
     return validateRetrieval(config, problem, target);
-  int64_t padded = paddedBlock(problem);
-  if (config.keyTile < 8 || config.keyTile > maxKeyTile)
-    return illegal("key_tile", config.keyTile, fmt::format("must be 8 to {}", maxKeyTile), std::clamp<int64_t>(config.keyTile, 8, maxKeyTile));
-  if (isBackward(problem.operation) || isLongBlock(problem, config)) {
-    if (config.keyTile % 8 != 0)
-      return illegal("key_tile", config.keyTile, "must be a multiple of 8", roundUp(config.keyTile, 8));
-  } else if (config.keyTile % padded != 0) {
-    return illegal("key_tile", config.keyTile, fmt::format("must be a multiple of {}, the block size padded to a multiple of 8, or less", padded),
-                   config.keyTile / padded * padded);
-  }
+  if (auto legal = validateKeyTile(config, problem); !legal)
+    return legal;
   if (isGated(problem.operation))
     if (auto legal = validateGated(config, problem); !legal)
       return legal;

@@ -23,6 +23,9 @@ bool chainsSums(const Problem &problem, const Config &config);
 /// Parts of a row whose exponents a forward by wgmma computes one behind the other (tile-stagger-exponentials).
 int64_t exponentialParts(const Problem &problem, const Config &config);
 
+/// Whether a key tile is of whole blocks, each padded to a multiple of 8 columns or, as wgmma takes keys in steps of 16, of 16; or a part of a block. A backward pads them to any divisor of the tile.
+bool isTileOfBlocks(const Problem &problem, const Config &config);
+
 /// Tokens of the last part of a block longer than a key tile, 1 to that, and the columns that it takes.
 int64_t tailTokens(const Problem &problem, const Config &config);
 int64_t tailColumns(const Problem &problem, const Config &config);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // From a request to the template bound to it: type aliases before the text, constants for its parameters.
+#include "compiler/Driver/ForwardConfig.h"
 #include "compiler/Transforms/CheckDims.h"
 #include "compiler/Transforms/FewBlocks.h"
 #include "compiler/Transforms/Passes.h"
@@ -220,8 +221,8 @@ struct BindTemplate : landmark::impl::LandmarkBindTemplateBase<BindTemplate> {
                                                       : request.op->emitError("key_tile must be ") << retrievalColumns(problem) << ", got " << config.keyTile;
     if (isBackward(problem.operation) && config.keyTile % 8 != 0)
       return request.op->emitError("key_tile must be a multiple of 8, got ") << config.keyTile;
-    if (!isLongBlock(problem, config) && config.keyTile % tileTokens(problem, config) != 0)
-      return request.op->emitError("key_tile must be a multiple of the padded block size ") << paddedBlock(problem) << ", got " << config.keyTile;
+    if (!isTileOfBlocks(problem, config))
+      return request.op->emitError("key_tile must be a multiple of the block size padded to 8 or 16, or of 8 and less, got ") << config.keyTile;
     return success();
   }
 

@@ -17,6 +17,11 @@ std::vector<int64_t> keyTiles(const Problem &problem) {
   for (int64_t keys = padded; keys <= 128; keys += padded)
     if (keys >= 32 || keys + padded > 128)
       tiles.push_back(keys);
+  // One block with 8 columns more, as wgmma takes keys in steps of 16.
+  if (padded % 16 != 0)
+    for (int64_t keys = padded + 8; keys <= 128; keys += padded + 8)
+      if (keys >= 32 && keys % padded != 0)
+        tiles.push_back(keys);
   // Parts of a block.
   for (int64_t keys : {32, 64, 96, 128})
     if (keys < padded)

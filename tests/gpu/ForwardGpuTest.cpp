@@ -97,6 +97,14 @@ TEST_CASE("problems with schedules of their own agree with the oracle", "[sweep]
       runBothClasses(runtime, seed, {.maxKeys = 900, .problem = Problem{Operation::Forward, blockSize, headDim, DType::BF16}});
 }
 
+TEST_CASE("blocks that are no multiple of 16 keys agree with the oracle", "[sweep]") {
+  Runtime runtime(gpu());
+  for (DType dtype : {DType::BF16, DType::F16})
+    for (auto [blockSize, headDim] : {std::pair{24, 128}, {33, 64}, {40, 128}, {40, 64}, {40, 256}, {65, 96}, {72, 128}, {88, 64}, {104, 128}, {113, 64}, {120, 128}, {49, 256}})
+      for (uint64_t seed = 1; seed <= 2; ++seed)
+        runBothClasses(runtime, seed, {.maxKeys = 900, .problem = Problem{Operation::Forward, blockSize, headDim, dtype}});
+}
+
 TEST_CASE("a gate threshold leaves out what the oracle leaves out", "[sweep]") {
   Runtime runtime(gpu());
   for (uint64_t seed = 1; seed <= 40; ++seed)

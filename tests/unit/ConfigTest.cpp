@@ -451,6 +451,42 @@ TEST_CASE("a padded block is the next multiple of 8", "[config]") {
   }
 }
 
+TEST_CASE("wgmma multiplies blocks of every size", "[config]") {
+  Problem problem;
+  Target hopper = target("sm_90a");
+  for (DType dtype : {DType::BF16, DType::F16})
+    for (int64_t headDim = 16; headDim <= 256; headDim += 16)
+      for (int64_t blockSize = 2; blockSize <= 128; ++blockSize) {
+        problem.dtype = dtype;
+        problem.headDim = headDim;
+        problem.blockSize = blockSize;
+        Config config = defaultConfig(problem, hopper);
+        INFO("D = " << headDim << ", L = " << blockSize << ": " << describe(config));
+        CHECK(config.unit == MatrixUnit::Wgmma);
+        CHECK(validate(config, problem, hopper));
+        // Steps of 16 keys: of a block of an odd number of eights two stand side by side, or one with 8 columns more.
+        int64_t tokens = tileTokens(problem, config);
+        CHECK((tokens == paddedBlock(problem) || tokens == paddedBlock(problem) + 8));
+        CHECK(tileBlocks(problem, config) * tokens == config.keyTile);
+      }
+}
+
+TEST_CASE("a block takes 8 columns more by wgmma alone", "[config]") {
+  Problem problem;
+  problem.headDim = 128;
+  problem.blockSize = 72;
+  Config config{128, 80, 8, 2, MatrixUnit::Wgmma, Loads::Tma};
+  CHECK(validate(config, problem, target("sm_90a")));
+  CHECK(tileTokens(problem, config) == 80);
+  refusal({128, 80, 8, 2}, problem, target("sm_90a"), "key_tile");
+  refusal({128, 96, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, problem, target("sm_90a"), "key_tile");
+  refusal({64, 80, 1, 1}, problem, target("host"), "key_tile");
+  // The next legal value holds two blocks of 40, not one of 48.
+  problem.blockSize = 40;
+  std::string message = refusal({128, 120, 8, 2, MatrixUnit::Wgmma, Loads::Tma}, problem, target("sm_90a"), "key_tile");
+  CHECK(message.find("nearest legal value is 80") != std::string::npos);
+}
+
 TEST_CASE("the text of a config is read back", "[config]") {
   for (Config config : {Config{}, Config{1, 2, 3, 4}, Config{-5, 0, std::numeric_limits<int64_t>::max(), 1}}) {
     auto parsed = parseConfig(describe(config), Config{9, 9, 9, 9});

@@ -24,7 +24,7 @@ enum class Loads { Async, Tma };
 
 struct Config {
   int64_t queryTile = 128; ///< query rows of one program
-  int64_t keyTile = 64;    ///< keys of one tile: a multiple of `paddedBlock`, or a part of a block, a multiple of 8
+  int64_t keyTile = 64;    ///< keys of one tile: a multiple of `paddedBlock`, by wgmma of 16 keys too; or a part of a block, a multiple of 8
   int64_t warps = 4;       ///< warps of a thread block (1 on the host)
   int64_t stages = 2;      ///< shared-memory buffers of the K and V rings (1 on the host)
   MatrixUnit unit = MatrixUnit::Mma;
@@ -49,7 +49,7 @@ LANDMARK_API std::string describe(LengthClass length);
 /// Columns that one block takes in a key tile: the block size rounded up to the 8 columns of a matrix instruction.
 LANDMARK_API int64_t paddedBlock(const Problem &problem);
 
-/// Rows of a key tile that one block takes: `paddedBlock`, in a backward rounded up to a divisor of the key tile; the whole tile for a part of a long block.
+/// Rows of a key tile that one block takes: `paddedBlock` rounded up to a divisor of the key tile, which it is but in a backward and by wgmma; the whole tile for a part of a long block.
 LANDMARK_API int64_t tileTokens(const Problem &problem, const Config &config);
 /// Blocks side by side in a key tile; 1 for a part of a long block.
 LANDMARK_API int64_t tileBlocks(const Problem &problem, const Config &config);
