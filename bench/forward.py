@@ -31,6 +31,7 @@ except ImportError:
     torch = None
 
 TOOL = Path(__file__).resolve().parents[1] / "build/compiler/tools/landmark/landmark"
+SUSTAINED = 2  # seconds
 PEERS = {"cudnn": "CUDNN_ATTENTION", "flash": "FLASH_ATTENTION"}
 
 
@@ -61,7 +62,7 @@ LENGTHS = (2048, 4096, 8192, LONGEST)
 CASES = (
     [Case(128, n, LONGEST // n, 16) for n in LENGTHS]
     + [Case(64, n, LONGEST // n, 32) for n in LENGTHS]
-    + [Case(128, LONGEST, 1, 16, block_size=block) for block in (32, 51, 128, 256)]
+    + [Case(128, LONGEST, 1, 16, block_size=block) for block in (32, 40, 51, 72, 128, 256)]
     + [Case(256, LONGEST, 1, 8), Case(96, LONGEST, 1, 16)]
     + [Case(128, LONGEST, 1, 16, dtype="f16"), Case(64, LONGEST, 1, 32, dtype="f16")]
 )
@@ -148,7 +149,7 @@ def measure_compile(options):
 # PyTorch
 
 
-def median_ms(call, repeats):
+def call_ms(call, repeats):
     """As `landmark bench` times: warm-up of 3 calls and 0.1 s, then an event pair around each call of a full queue."""
     start, warmed = time.perf_counter(), 0
     while warmed < 3 or time.perf_counter() - start < 0.1:
@@ -161,18 +162,33 @@ def median_ms(call, repeats):
         call()
         after.record()
     torch.cuda.synchronize()
-    return statistics.median(before.elapsed_time(after) for before, after in pairs)
+    return [before.elapsed_time(after) for before, after in pairs]
+
+
+def median_ms(call, repeats):
+    return statistics.median(call_ms(call, repeats))
 
 
 def measure_ceilings(options):
+    """The matrix product's speed by the median of some calls, as cases are measured, and by the mean of SUSTAINED
+    seconds, in which a card comes to its power limit."""
     size, copied = 8192, 4 << 30
-    a, b = (torch.randn(size, size, device=options.device, dtype=torch.bfloat16) for _ in range(2))
-    matmul = 2 * size**3 / median_ms(lambda: torch.matmul(a, b), options.repeats) / 1e9
+
+    def product(dtype):
+        a, b = (torch.randn(size, size, device=options.device, dtype=dtype) for _ in range(2))
+        return lambda: torch.matmul(a, b)
+
+    products = {"bf16": product(torch.bfloat16), "f16": product(torch.float16)}
+    milliseconds = median_ms(products["bf16"], options.repeats)
+    calls = math.ceil(1000 * SUSTAINED / milliseconds)
+    sustained = {name: 2 * size**3 / statistics.mean(call_ms(call, calls)) / 1e9 for name, call in products.items()}
+    matmul = 2 * size**3 / milliseconds / 1e9
     source = torch.ones(copied, device=options.device, dtype=torch.uint8)
     target = torch.empty_like(source)
     copy = 2 * copied / median_ms(lambda: target.copy_(source), options.repeats) / 1e9
-    print(f"ceilings: {size}^3 bf16 matrix product {matmul:.0f} TFLOP/s, device copy {copy:.2f} TB/s\n", flush=True)
-    return {"matmul_tflops": matmul, "copy_tbs": copy}
+    print(f"ceilings: {size}^3 bf16 matrix product {matmul:.0f} TFLOP/s, over {SUSTAINED} s {sustained['bf16']:.0f}, "
+          f"in fp16 {sustained['f16']:.0f}; device copy {copy:.2f} TB/s\n", flush=True)  # fmt: skip
+    return {"matmul_tflops": matmul, "matmul_sustained_tflops": sustained, "copy_tbs": copy}
 
 
 def measure_peers(options, case):
