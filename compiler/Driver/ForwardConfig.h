@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The schedules of the forward's kernels, chosen and measured out; Config.cpp asks here.
 #ifndef LANDMARK_COMPILER_DRIVER_FORWARDCONFIG_H
 #define LANDMARK_COMPILER_DRIVER_FORWARDCONFIG_H
 
 #include "landmark/Config.h"
 
 namespace landmark {
+
+Config defaultForward(const Problem &problem, const Target &target, Loads most);
+int64_t forwardSharedBytes(const Config &config, const Problem &problem, const Target &target);
+
+/// Columns of the output up to which a thread has registers for a second accumulator.
+constexpr int64_t maxBlockOutput = 128;
 
 /// Whether the output of a forward goes through shared memory and tensor maps: with loads = tma and rows of more than 64 columns (or blocks longer than a key tile), where a
 /// block that runs several programs has a place for it beside the queries. The kernel's tensor maps say so too.
@@ -22,9 +30,6 @@ bool chainsSums(const Problem &problem, const Config &config);
 
 /// Parts of a row whose exponents a forward by wgmma computes one behind the other (tile-stagger-exponentials).
 int64_t exponentialParts(const Problem &problem, const Config &config);
-
-/// Whether a key tile is of whole blocks, each padded to a multiple of 8 columns or, as wgmma takes keys in steps of 16, of 16; or a part of a block. A backward pads them to any divisor of the tile.
-bool isTileOfBlocks(const Problem &problem, const Config &config);
 
 /// Tokens of the last part of a block longer than a key tile, 1 to that, and the columns that it takes.
 int64_t tailTokens(const Problem &problem, const Config &config);

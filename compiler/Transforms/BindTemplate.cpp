@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // From a request to the template bound to it: type aliases before the text, constants for its parameters.
-#include "compiler/Driver/ForwardConfig.h"
+#include "compiler/Driver/Tiling.h"
 #include "compiler/Transforms/CheckDims.h"
 #include "compiler/Transforms/FewBlocks.h"
 #include "compiler/Transforms/Passes.h"
