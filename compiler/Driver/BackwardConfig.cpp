@@ -2,6 +2,8 @@
 #include "compiler/Driver/BackwardConfig.h"
 #include "compiler/Driver/Tiling.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -91,7 +93,7 @@ int64_t backwardSharedBytes(const Config &config, const Problem &problem, const 
   int64_t keys = 2 * (config.keyTile + stages * rows + statistics) * problem.headDim + places * staged * rows * config.keyTile;
   int64_t barriers = config.loads == Loads::Tma ? 16 * (2 + 2 * stages) : 0;
   // Of rows, fetched with their tiles, in places that begin where a tile may.
-  int64_t numbers = config.loads == Loads::Tma && addsQueryGradients(problem, config, target) ? 2 * roundUp(4 * stages * rows, 1024) : 0;
+  int64_t numbers = config.loads == Loads::Tma && addsQueryGradients(problem, config, target) ? 2 * llvm::alignTo(4 * stages * rows, 1024) : 0;
   int64_t sums = adder == Adder::Warp ? 4 * rows * problem.headDim + 16 : adder == Adder::Group ? 16 * places : 0;
   return std::max(queries, keys) * byteSize(problem.dtype) + barriers + numbers + sums;
 }

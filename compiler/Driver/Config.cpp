@@ -6,6 +6,8 @@
 #include "compiler/Driver/Shipped.h"
 #include "compiler/Driver/Tiling.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -48,7 +50,7 @@ Expected<void> validateWgmma(const Config &config, const Problem &problem, const
   if (problem.headDim % 16 != 0)
     return refuse(fmt::format("the head dimension must be a multiple of 16, got {}", problem.headDim));
   if (config.keyTile % 16 != 0)
-    return illegal("key_tile", config.keyTile, "wgmma takes keys in steps of 16", isLongBlock(problem, config) ? roundUp(config.keyTile, 16) : wgmmaKeysNear(problem, config.keyTile));
+    return illegal("key_tile", config.keyTile, "wgmma takes keys in steps of 16", isLongBlock(problem, config) ? llvm::alignTo(config.keyTile, 16) : wgmmaKeysNear(problem, config.keyTile));
   if (config.warps % 4 != 0)
     return illegal("warps", config.warps, "wgmma takes warps in groups of four", 4);
   if (config.queryTile != 16 * config.warps)
@@ -91,8 +93,8 @@ Expected<void> validateKeyTile(const Config &config, const Problem &problem) {
   if (config.keyTile < 8 || config.keyTile > maxKeyTile)
     return illegal("key_tile", config.keyTile, fmt::format("must be 8 to {}", maxKeyTile), std::clamp<int64_t>(config.keyTile, 8, maxKeyTile));
   if (isBackward(problem.operation) || isLongBlock(problem, config))
-    return config.keyTile % 8 == 0 ? Expected<void>() : illegal("key_tile", config.keyTile, "must be a multiple of 8", roundUp(config.keyTile, 8));
-  int64_t padded = paddedBlock(problem), even = roundUp(padded, 16);
+    return config.keyTile % 8 == 0 ? Expected<void>() : illegal("key_tile", config.keyTile, "must be a multiple of 8", llvm::alignTo(config.keyTile, 8));
+  int64_t padded = paddedBlock(problem), even = llvm::alignTo(padded, 16);
   bool wgmma = config.unit == MatrixUnit::Wgmma;
   if (isTileOfBlocks(problem, config) && (wgmma || tileTokens(problem, config) == padded))
     return {};
@@ -108,7 +110,7 @@ Expected<void> validateGated(const Config &config, const Problem &problem) {
     return illegal("key_tile", config.keyTile, "must hold a block where there is a gate threshold", paddedBlock(problem));
   if (config.queryTile % markedRows != 0)
     return illegal("query_tile", config.queryTile, fmt::format("must be a multiple of {} where there is a gate threshold", markedRows),
-                   roundUp(config.queryTile, markedRows));
+                   llvm::alignTo(config.queryTile, markedRows));
   if (marksTiles(problem.operation) && config.queryTile != markedRows)
     return illegal("query_tile", config.queryTile, fmt::format("marks are made of {} rows", markedRows), markedRows);
   if (marksTiles(problem.operation) && config.warps != 1)

@@ -3,6 +3,8 @@
 #include "compiler/Driver/Tiling.h"
 #include "compiler/Transforms/FewBlocks.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -99,7 +101,7 @@ bool keepsBlockOutput(const Problem &problem, const Config &config) {
 int64_t tailTokens(const Problem &problem, const Config &config) { return (problem.blockSize - 1) % config.keyTile + 1; }
 
 int64_t tailColumns(const Problem &problem, const Config &config) {
-  return roundUp(tailTokens(problem, config), config.keyTile % 16 == 0 ? 16 : 8); // wgmma takes keys in steps of 16
+  return llvm::alignTo(tailTokens(problem, config), config.keyTile % 16 == 0 ? 16 : 8); // wgmma takes keys in steps of 16
 }
 
 bool stagesOutput(const Config &config, const Problem &problem, const Target &target) {

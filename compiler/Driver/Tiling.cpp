@@ -3,11 +3,13 @@
 #include "compiler/Driver/BackwardConfig.h"
 #include "compiler/Driver/ForwardConfig.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <algorithm>
 
 namespace landmark {
 
-int64_t paddedBlock(const Problem &problem) { return roundUp(problem.blockSize, 8); }
+int64_t paddedBlock(const Problem &problem) { return llvm::alignTo(problem.blockSize, 8); }
 
 bool isLongBlock(const Problem &problem, const Config &config) { return paddedBlock(problem) > config.keyTile; }
 
@@ -21,10 +23,9 @@ int64_t tileTokens(const Problem &problem, const Config &config) {
 }
 
 bool isTileOfBlocks(const Problem &problem, const Config &config) {
-  if (config.keyTile % 8 != 0 || isLongBlock(problem, config))
-    return config.keyTile % 8 == 0;
-  int64_t tokens = tileTokens(problem, config);
-  return config.keyTile % tokens == 0 && (isBackward(problem.operation) || tokens <= roundUp(paddedBlock(problem), 16));
+  int64_t tokens = tileTokens(problem, config), most = llvm::alignTo(paddedBlock(problem), 16);
+  bool fits = isBackward(problem.operation) || isLongBlock(problem, config) || tokens <= most;
+  return fits && config.keyTile % 8 == 0 && config.keyTile % tokens == 0;
 }
 
 int64_t tileBlocks(const Problem &problem, const Config &config) { return config.keyTile / tileTokens(problem, config); }

@@ -11,8 +11,6 @@ namespace landmark {
 /// A tile of more keys does not fit the register file; longer blocks are spread over several tiles.
 constexpr int64_t maxKeyTile = 128;
 
-constexpr int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
-
 /// As many whole blocks as `keys` holds; one block in any case if a tile can hold it, and a part of a block if not.
 int64_t keysNear(const Problem &problem, int64_t keys);
 /// The same in steps of 16, in which wgmma takes keys: an even number of blocks that are no multiple of it, or one with 8 columns more.
